@@ -1,0 +1,1 @@
+"""Consent and data sharing about a child in distress, between the parties its family named."""

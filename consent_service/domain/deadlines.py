@@ -1,0 +1,27 @@
+"""The clock of a request (R9): its deadline, and the lapse when nobody completed it."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from consent_service.domain.calendar import local_date, local_instant
+
+
+@dataclass(frozen=True)
+class Periods:
+    """The configurable periods of R9, in days."""
+
+    deadline_days: int = 14
+    latest_deadline_days: int = 90
+    grace_days: int = 7
+
+    def default_deadline(self, now: datetime) -> date:
+        """The last day to sign, when the caller names none."""
+        return local_date(now) + timedelta(days=self.deadline_days)
+
+    def latest_deadline(self, now: datetime) -> date:
+        """The latest day a caller may name."""
+        return local_date(now) + timedelta(days=self.latest_deadline_days)
+
+    def lapse(self, deadline: date) -> datetime:
+        """When an incomplete request lapses: 00:00 after the deadline and its days of grace."""
+        return local_instant(deadline + timedelta(days=self.grace_days + 1))

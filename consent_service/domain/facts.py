@@ -1,0 +1,204 @@
+"""What is recorded about a child: one immutable fact for each act, in the order of the acts.
+
+A fact's `seq` is the child's act sequence number (R8) and `at` the instant it was recorded, in
+UTC. State is never stored: it is derived from these facts and an instant. Persons are named by
+opaque ids that are the same for one human being under all of a child's consents; the child's
+own person id is the child's id.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from consent_service.domain.validity import Validity
+
+
+class Role(StrEnum):
+    """In what capacity somebody signs."""
+
+    CUSTODY_HOLDER = "custody_holder"
+    GUARDIAN = "guardian"
+    CHILD = "child"
+
+
+class SignerRule(StrEnum):
+    """Who must sign (R1)."""
+
+    ALL_HOLDERS_AND_CHILD_15 = "all_holders_and_child_15"
+    CHILD_15_ALONE = "child_15_alone"
+
+
+class ActKind(StrEnum):
+    """What a signer did."""
+
+    GRANT = "grant"
+    DECLINE = "decline"
+    WITHDRAW = "withdraw"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Between whom, and what: every direction between the parties, each of the categories."""
+
+    parties: frozenset[str]
+    categories: frozenset[str]
+
+    def covers(self, sender: str, recipient: str, category: str) -> bool:
+        """Whether one category may pass from one party to another."""
+        return {sender, recipient} <= self.parties and category in self.categories
+
+    def __and__(self, other: "Scope") -> "Scope":
+        return Scope(self.parties & other.parties, self.categories & other.categories)
+
+    def __le__(self, other: "Scope") -> bool:
+        return self.parties <= other.parties and self.categories <= other.categories
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can be exchanged: under two parties, or no category."""
+        return len(self.parties) < 2 or not self.categories  # noqa: PLR2004
+
+
+@dataclass(frozen=True)
+class Holder:
+    """One custody holder or guardian, as a municipality found it in the register."""
+
+    person: str
+    role: Role
+
+
+@dataclass(frozen=True)
+class Request:
+    """A consent was asked for, by its controller, with the custody facts it had looked up."""
+
+    seq: int
+    at: datetime
+    consent: str
+    controller: str
+    child: str
+    birth_date: date
+    holders: tuple[Holder, ...]
+    purpose: str
+    asked: Scope
+    signer_rule: SignerRule
+    validity: Validity
+    granular: bool
+    lapses_at: datetime
+    renews: str | None
+
+
+@dataclass(frozen=True)
+class CustodyChange:
+    """A municipality recorded who holds custody, from a date on (R10)."""
+
+    seq: int
+    at: datetime
+    controller: str
+    holders: tuple[Holder, ...]
+    effective_from: datetime
+
+
+@dataclass(frozen=True)
+class Act:
+    """A signer granted, declined or withdrew; `kept` is the scope a grant keeps.
+
+    `given_at` is when the grant was given: `at`, or 00:00 of the day a paper was signed.
+    """
+
+    seq: int
+    at: datetime
+    consent: str
+    person: str
+    kind: ActKind
+    kept: Scope | None
+    given_at: datetime
+
+
+@dataclass(frozen=True)
+class ExemptionRecorded:
+    """One employee recorded why a holder is excused; it does not count yet (R1)."""
+
+    seq: int
+    at: datetime
+    exemption: str
+    consent: str
+    person: str
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ExemptionConfirmed:
+    """Another employee confirmed an exemption: it counts from here."""
+
+    seq: int
+    at: datetime
+    exemption: str
+    consent: str
+
+
+@dataclass(frozen=True)
+class ExemptionRevoked:
+    """An exemption no longer counts."""
+
+    seq: int
+    at: datetime
+    exemption: str
+    consent: str
+
+
+@dataclass(frozen=True)
+class Cancellation:
+    """The controller took the request back, for the future only."""
+
+    seq: int
+    at: datetime
+    consent: str
+
+
+Fact = (
+    Request
+    | CustodyChange
+    | Act
+    | ExemptionRecorded
+    | ExemptionConfirmed
+    | ExemptionRevoked
+    | Cancellation
+)
+
+
+@dataclass(frozen=True)
+class History:
+    """All that was recorded about one child, by every controller, in the order of the acts."""
+
+    facts: tuple[Fact, ...]
+
+    @classmethod
+    def of(cls, facts: Iterable[Fact]) -> "History":
+        """The facts in the order of their sequence numbers."""
+        return cls(tuple(sorted(facts, key=lambda fact: fact.seq)))
+
+    def recorded_by(self, instant: datetime) -> "History":
+        """What was known then: questions about the past are answered from this (R10)."""
+        return History(tuple(fact for fact in self.facts if fact.at <= instant))
+
+    @property
+    def newest_at(self) -> datetime | None:
+        """When the newest fact was recorded."""
+        return max((fact.at for fact in self.facts), default=None)
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """Every request about the child, oldest first."""
+        return tuple(fact for fact in self.facts if isinstance(fact, Request))
+
+    def request(self, consent: str) -> Request:
+        """The request that began a consent. Raises KeyError for an unknown one."""
+        for fact in self.facts:
+            if isinstance(fact, Request) and fact.consent == consent:
+                return fact
+        raise KeyError(consent)
+
+    def acts(self, consent: str) -> tuple[Act, ...]:
+        """What signers did about a consent, oldest first."""
+        return tuple(f for f in self.facts if isinstance(f, Act) and f.consent == consent)

@@ -1,0 +1,102 @@
+"""Denials that stand: what a signer refused, under any request, until the same signer grants it.
+
+A decline, a withdrawal or a leaving-out stands for the child, the purpose, and the parties and
+categories it was asked for (R5). For each signer and each thing that would pass, the latest act
+that was asked about it decides, by the child's act sequence; nobody else's grant clears it, and
+it outlives the request it was made under.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from consent_service.domain.consent import Reason, ReasonCode, role_of
+from consent_service.domain.facts import Act, ActKind, History, Request, Role
+from consent_service.domain.signers import child_has_a_say, present_holders
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What would pass: categories, from one party to another, for a purpose."""
+
+    sender: str
+    recipient: str
+    purpose: str
+    categories: frozenset[str]
+
+
+def standing_objections(
+    history: History, transfer: Transfer, instant: datetime, deciding: Request | None = None
+) -> tuple[Reason, ...]:
+    """Whose denial stands against a transfer, as reasons; empty when nobody's does.
+
+    A denial counts while its signer is a present holder (an excused one too) or a child whose
+    own signature is required. A holder is present when either the municipality asked then or
+    the one whose consent decides now still knows them as such: what is doubtful stops.
+    """
+    known = history.recorded_by(instant)
+    requests = {r.consent: r for r in known.requests if r.purpose == transfer.purpose}
+    found: dict[tuple[str, str], Reason] = {}
+    for category in sorted(transfer.categories):
+        for act in _latest_acts(known, requests, transfer, category).values():
+            request = requests[act.consent]
+            if act.kept is not None and act.kept.covers(
+                transfer.sender, transfer.recipient, category
+            ):
+                continue
+            if _counts(known, act, request, deciding, instant):
+                reason = _reason(known, act, request, transfer, category)
+                found.setdefault((act.person, f"{reason.code}{reason.category}"), reason)
+    return tuple(found.values())
+
+
+def requests_stopped_by_declining(
+    history: History, request: Request, instant: datetime
+) -> tuple[Request, ...]:
+    """Older requests for the same purpose that overlap: declining this one stops them too (R5)."""
+    return tuple(
+        other
+        for other in history.recorded_by(instant).requests
+        if other.consent != request.consent
+        and other.purpose == request.purpose
+        and not (other.asked & request.asked).is_empty
+    )
+
+
+def _latest_acts(
+    history: History, requests: Mapping[str, Request], transfer: Transfer, category: str
+) -> Mapping[str, Act]:
+    """Each signer's latest act among those that were asked about this one thing."""
+    latest: dict[str, Act] = {}
+    for act in _acts(history):
+        request = requests.get(act.consent)
+        if request and request.asked.covers(transfer.sender, transfer.recipient, category):
+            latest[act.person] = act
+    return latest
+
+
+def _acts(history: History) -> Iterable[Act]:
+    return (fact for fact in history.facts if isinstance(fact, Act))
+
+
+def _counts(
+    history: History, act: Act, request: Request, deciding: Request | None, instant: datetime
+) -> bool:
+    if act.person == request.child:
+        return child_has_a_say(request, instant)
+    asking = (request,) if deciding is None else (request, deciding)
+    return any(act.person in present_holders(history, r, instant) for r in asking)
+
+
+def _reason(
+    history: History, act: Act, request: Request, transfer: Transfer, category: str
+) -> Reason:
+    role: Role = role_of(history, request, act)
+    if act.kind is ActKind.DECLINE:
+        return Reason(ReasonCode.DECLINED, role, act.person)
+    if act.kind is ActKind.WITHDRAW or act.kept is None:
+        return Reason(ReasonCode.WITHDRAWN, role, act.person)
+    for party in (transfer.sender, transfer.recipient):
+        if party not in act.kept.parties:
+            return Reason(ReasonCode.PARTY_NOT_COVERED, role, act.person, party=party)
+    return Reason(ReasonCode.CATEGORY_NOT_COVERED, role, act.person, category=category)

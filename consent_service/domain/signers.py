@@ -1,0 +1,131 @@
+"""Who must sign, and who has a say: derived from custody, age, rule and exemptions (R1, R10)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from consent_service.domain.calendar import child_reaches, parents_released
+from consent_service.domain.facts import (
+    CustodyChange,
+    ExemptionConfirmed,
+    ExemptionRecorded,
+    ExemptionRevoked,
+    History,
+    Holder,
+    Request,
+    Role,
+    SignerRule,
+)
+
+YOUNG_PERSON_AGE = 15
+ADULT_AGE = 18
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """One exemption as it stands: from its confirmation until its end or its revocation."""
+
+    id: str
+    person: str
+    recorded_at: datetime
+    confirmed_at: datetime | None
+    ended_at: datetime | None
+
+    def counts_at(self, instant: datetime) -> bool:
+        """Whether it excuses its holder at that instant."""
+        begun = self.confirmed_at is not None and self.confirmed_at <= instant
+        return begun and (self.ended_at is None or instant < self.ended_at)
+
+
+def holders_at(history: History, controller: str, instant: datetime) -> tuple[Holder, ...]:
+    """Who holds custody as that municipality knew and recorded it.
+
+    A change takes effect at the later of its date and its recording (R10); the facts sent with
+    a request take effect when recorded. Ages play no part here.
+    """
+    newest: tuple[datetime, int] | None = None
+    holders: tuple[Holder, ...] = ()
+    for fact in history.facts:
+        if not isinstance(fact, Request | CustodyChange) or fact.controller != controller:
+            continue
+        effective = custody_takes_effect(fact)
+        if effective <= instant and (newest is None or (effective, fact.seq) > newest):
+            newest, holders = (effective, fact.seq), fact.holders
+    return holders
+
+
+def custody_takes_effect(fact: Request | CustodyChange) -> datetime:
+    """When custody facts begin to count."""
+    return max(fact.at, fact.effective_from) if isinstance(fact, CustodyChange) else fact.at
+
+
+def exemptions(history: History, consent: str) -> tuple[Exemption, ...]:
+    """Every exemption recorded under a consent, oldest first."""
+    confirmed: dict[str, datetime] = {}
+    revoked: dict[str, datetime] = {}
+    for fact in history.facts:
+        if isinstance(fact, ExemptionConfirmed):
+            confirmed.setdefault(fact.exemption, fact.at)
+        elif isinstance(fact, ExemptionRevoked):
+            revoked.setdefault(fact.exemption, fact.at)
+    return tuple(
+        Exemption(
+            fact.exemption,
+            fact.person,
+            fact.at,
+            confirmed.get(fact.exemption),
+            min(
+                (end for end in (fact.ends_at, revoked.get(fact.exemption)) if end is not None),
+                default=None,
+            ),
+        )
+        for fact in history.facts
+        if isinstance(fact, ExemptionRecorded) and fact.consent == consent
+    )
+
+
+def child_has_a_say(request: Request, instant: datetime) -> bool:
+    """Whether the child's own signature is required: from its 15th birthday."""
+    return instant >= child_reaches(request.birth_date, YOUNG_PERSON_AGE)
+
+
+def present_holders(
+    history: History, request: Request, instant: datetime
+) -> Mapping[str, Role]:
+    """Whose custody counts: nobody's from the 18th birthday on, excused ones included before."""
+    if instant >= parents_released(request.birth_date, ADULT_AGE):
+        return {}
+    return {h.person: h.role for h in holders_at(history, request.controller, instant)}
+
+
+def signers_with_a_say(
+    history: History, request: Request, instant: datetime
+) -> Mapping[str, Role]:
+    """Who may act on a consent: those required, and holders who are merely excused.
+
+    Under `child_15_alone` the holders drop out at 15 (Sundhedsloven § 17(3)).
+    """
+    say: dict[str, Role] = {}
+    alone = request.signer_rule is SignerRule.CHILD_15_ALONE
+    if not (alone and instant >= parents_released(request.birth_date, YOUNG_PERSON_AGE)):
+        say.update(present_holders(history, request, instant))
+    if child_has_a_say(request, instant):
+        say[request.child] = Role.CHILD
+    return say
+
+
+def required_signers(
+    history: History, request: Request, instant: datetime
+) -> Mapping[str, Role]:
+    """Whose grant a consent needs at an instant, as its municipality knew custody (R1).
+
+    The set can be empty (a child below 15 whose every holder is excused): then no consent is
+    in force, since below 15 at least one holder must grant.
+    """
+    say = signers_with_a_say(history, request, instant)
+    excused = {e.person for e in exemptions(history, request.consent) if e.counts_at(instant)}
+    return {
+        person: role
+        for person, role in say.items()
+        if role is Role.CHILD or person not in excused
+    }

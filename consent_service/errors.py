@@ -1,0 +1,104 @@
+"""Everything that can go wrong, as one tree; `api.problems` alone turns it into HTTP."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+class ConsentServiceError(Exception):
+    """The root: a stable `code` for machines and a `detail` for people, never personal data."""
+
+    code = "internal_error"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One field that was refused: `pointer` is a JSON pointer (RFC 6901) into the body."""
+
+    pointer: str
+    detail: str
+
+
+class Malformed(ConsentServiceError):
+    """The bytes received are not the JSON this service reads."""
+
+    code = "malformed_json"
+
+
+class InvalidInput(ConsentServiceError):
+    """The shape or a rule is broken; `errors` names each field."""
+
+    code = "invalid_input"
+
+    def __init__(self, errors: Sequence[FieldError], code: str | None = None) -> None:
+        super().__init__("; ".join(f"{e.pointer or '/'}: {e.detail}" for e in errors))
+        self.errors = tuple(errors)
+        if code is not None:
+            self.code = code
+
+    @classmethod
+    def field(cls, pointer: str, detail: str, code: str | None = None) -> "InvalidInput":
+        """One broken field."""
+        return cls([FieldError(pointer, detail)], code)
+
+
+class Unauthenticated(ConsentServiceError):
+    """Nobody we know is calling: no token, or one that does not verify."""
+
+    code = "unauthenticated"
+
+
+class InsufficientScope(ConsentServiceError):
+    """The caller is known but lacks the scope that the route declares."""
+
+    code = "insufficient_scope"
+
+
+class NotAllowed(ConsentServiceError):
+    """The caller is known and scoped, and still may not do this."""
+
+    code = "not_allowed"
+
+
+class NotFound(ConsentServiceError):
+    """There is no such thing, or the caller may not learn that there is."""
+
+    code = "not_found"
+
+
+class Conflict(ConsentServiceError):
+    """The state of things forbids the act; `extra` holds public members for the answer."""
+
+    code = "conflict"
+
+    def __init__(self, code: str, detail: str, extra: Mapping[str, Any] | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.extra = dict(extra or {})
+
+
+class Unavailable(ConsentServiceError):
+    """The act may be tried again later; nothing was done."""
+
+    code = "unavailable"
+    retry_after_seconds = 1
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class Misconfigured(ConsentServiceError):
+    """The service refuses to start; the detail names the setting."""
+
+    code = "misconfigured"
+
+
+class Unreadable(ConsentServiceError):
+    """Stored data cannot be decrypted or does not have its form: never a reason to permit."""
+
+    code = "unreadable"
