@@ -13,10 +13,11 @@ TIME_TO_START = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Permitted:
-    """The transfer may begin before `valid_until`, under this consent."""
+    """The transfer may begin before `valid_until`, under this consent and its terms."""
 
     consent: str
     controller: str
+    terms_sha256: str
     valid_until: datetime
 
 
@@ -54,7 +55,9 @@ def decide_transfer(
             valid_until = instant + TIME_TO_START
             if state.expires_at is not None:
                 valid_until = min(valid_until, state.expires_at)
-            return Permitted(request.consent, request.controller, valid_until)
+            return Permitted(
+                request.consent, request.controller, request.terms_sha256, valid_until
+            )
     request, state = candidates[0]
     reasons = (
         *_shortcomings(request, state, transfer),

@@ -86,6 +86,7 @@ class Request:
     granular: bool
     lapses_at: datetime
     renews: str | None
+    terms_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,10 @@ class History:
     def of(cls, facts: Iterable[Fact]) -> "History":
         """The facts in the order of their sequence numbers."""
         return cls(tuple(sorted(facts, key=lambda fact: fact.seq)))
+
+    def with_fact(self, fact: Fact) -> "History":
+        """The history after one more act."""
+        return History((*self.facts, fact))
 
     def recorded_by(self, instant: datetime) -> "History":
         """What was known then: questions about the past are answered from this (R10)."""

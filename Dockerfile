@@ -1,0 +1,42 @@
+# Two stages: the first installs the locked packages and the service into a virtual environment,
+# the second is Python, that environment and a user without rights.
+
+ARG PYTHON=3.11
+
+FROM python:${PYTHON}-slim AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /build
+
+# The build backend in an environment of its own, so that it stays behind.
+COPY requirements-build.lock ./
+RUN python -m venv /opt/backend \
+    && /opt/backend/bin/pip install --require-hashes -r requirements-build.lock
+
+COPY requirements.lock ./
+RUN python -m venv /opt/consent-service \
+    && /opt/consent-service/bin/pip install --require-hashes --only-binary :all: -r requirements.lock
+
+COPY pyproject.toml README.md LICENSE ./
+COPY consent_service consent_service
+# Alembic's scripts: they go into the wheel as consent_service/migrations.
+COPY migrations migrations
+RUN /opt/backend/bin/pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /wheel . \
+    && /opt/consent-service/bin/pip install --no-deps --no-index /wheel/*.whl \
+    && /opt/consent-service/bin/pip uninstall --yes pip setuptools \
+    && /opt/consent-service/bin/python -m compileall -q /opt/consent-service/lib
+
+
+FROM python:${PYTHON}-slim
+ENV PATH=/opt/consent-service/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin consent
+COPY --from=build /opt/consent-service /opt/consent-service
+
+USER 10001
+EXPOSE 8000
+HEALTHCHECK --interval=15s --timeout=3s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+ENTRYPOINT ["consent-service"]
+CMD ["serve", "--bind", "0.0.0.0:8000"]

@@ -1,0 +1,1 @@
+"""The log's mathematics: entries, Merkle tree, promises, checkpoints, receipts. No storage."""

@@ -1,0 +1,107 @@
+"""The log's signed promise to integrate an entry by a certain time.
+
+Its holder can later show that the log broke it: the promise, and a checkpoint timed at or
+after `integrate_by` over a tree in which the entry is absent.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from consent_service.audit.entry import Entry, Header, InvalidEntry, parse_header
+from consent_service.audit.merkle import leaf_hash
+from consent_service.signing import jws
+from consent_service.signing.canonical import (
+    NotCanonical,
+    canonical_json,
+    instant_text,
+    parse_canonical,
+)
+from consent_service.signing.keys import InvalidSignature, KeySet, PublishedKey, SigningKey
+from consent_service.signing.members import Members
+
+TYP = "consent-log-promise"
+INTEGRATE_WITHIN = timedelta(hours=24)
+
+
+class InvalidPromise(InvalidSignature):
+    """The promise is not of the one form there is, or is for another header."""
+
+    code = "invalid_promise"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A promise as verified: the entry's id, leaf hash and time, and the latest integration.
+
+    Times are UTC.
+    """
+
+    log: str
+    entry: str
+    leaf: bytes
+    time: datetime
+    integrate_by: datetime
+    key: PublishedKey
+
+
+def make_promise(
+    entry: Entry, key: SigningKey, integrate_within: timedelta = INTEGRATE_WITHIN
+) -> str:
+    """The compact JWS that promises an entry's integration; release it only after commit.
+
+    Raises InvalidPromise for a key with another use.
+    """
+    if key.use != "promise":
+        raise InvalidPromise("a promise needs a promise key")
+    payload = {
+        "log": entry.log,
+        "entry": entry.id,
+        "leaf": entry.leaf.hex(),
+        "time": instant_text(entry.time),
+        "integrate_by": instant_text(entry.time + integrate_within),
+    }
+    return jws.sign(canonical_json(payload), key, TYP)
+
+
+def verify_promise(promise: str, keys: KeySet) -> Promise:
+    """The promise in a JWS whose key was valid at the time of the entry.
+
+    The caller honours the key's `compromised_at`, as for a seal. Raises InvalidSignature
+    or one of its kinds.
+    """
+    verified = jws.verify(promise, keys, TYP, "promise")
+    try:
+        value = parse_canonical(verified.payload)
+    except NotCanonical as wrong:
+        raise InvalidPromise(wrong.detail) from None
+    names = ("log", "entry", "leaf", "time", "integrate_by")
+    members = Members(value, names, refusal=InvalidPromise)
+    made = Promise(
+        log=members.text("log"),
+        entry=members.text("entry"),
+        leaf=bytes.fromhex(members.sha256("leaf")),
+        time=members.instant("time"),
+        integrate_by=members.instant("integrate_by"),
+        key=verified.key,
+    )
+    if not made.time <= made.integrate_by:
+        raise InvalidPromise("the promise ends before it begins")
+    if not verified.key.is_valid_at(made.time):
+        raise InvalidPromise("the key was not valid at the time of the entry")
+    return made
+
+
+def check_promise_for(promise: Promise, header: bytes) -> None:
+    """Raise InvalidPromise unless the promise is for exactly this header."""
+    try:
+        parsed = parse_header(header)
+    except InvalidEntry as wrong:
+        raise InvalidPromise(wrong.detail) from None
+    if not is_promise_for(promise, leaf_hash(header), parsed):
+        raise InvalidPromise("the promise is for another header")
+
+
+def is_promise_for(promise: Promise, leaf: bytes, header: Header) -> bool:
+    """Whether the promise names this leaf hash and agrees with its header, already parsed."""
+    named = (promise.leaf, promise.log, promise.entry, promise.time)
+    return named == (leaf, header.log, header.id, header.time)

@@ -1,0 +1,292 @@
+"""Verifying a receipt offline, with published keys only.
+
+The steps, numbered as in the code:
+
+ 1. The document is a receipt, and its terms are canonical terms.
+ 2. Each seal is by a published seal key that was valid at the statement's time.
+ 3. The statement is about these terms: same hash, same consent, a scope within them.
+ 4. The text shown and the person opened, where given, are the statement's.
+ 5. The log entry is this seal's: the header is of this log and this controller, it commits
+    to the body, and the body says exactly what was sealed.
+ 6. The log promised to integrate that header.
+ 7. The entry is in the log, by a path to a signed checkpoint, or found in an export.
+ 8. A compromised seal or promise key counts only when a checkpoint timed before the
+    compromise holds the entry; a compromised log key proves nothing.
+ 9. Otherwise nothing proves integration: `unproven`, or, when an export timed at or after
+    the promise's `integrate_by` lacks the entry, the log broke its promise.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from consent_service.audit.checkpoint import Checkpoint, InvalidCheckpoint, verify_checkpoint
+from consent_service.audit.entry import InvalidEntry, check_body, parse_header
+from consent_service.audit.log_export import LogExport, PlacedEntries, place_entries
+from consent_service.audit.merkle import InvalidProof, leaf_hash, verify_inclusion
+from consent_service.audit.promise import Promise, check_promise_for, verify_promise
+from consent_service.audit.receipt_document import (
+    InclusionProof,
+    InvalidReceipt,
+    LogEvidence,
+    Receipt,
+    SealedAct,
+)
+from consent_service.signing.canonical import canonical_json
+from consent_service.signing.keys import InvalidSignature, KeySet
+from consent_service.signing.seal import SealedStatement, verify_seal
+from consent_service.signing.statement import (
+    Decision,
+    InvalidStatement,
+    Statement,
+    person_commitment,
+)
+from consent_service.signing.terms import InvalidTerms, Terms
+
+Verdict = Literal["verified", "unproven", "unverifiable", "failed"]
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+_EVENT_TYPES: Mapping[Decision, str] = {
+    "grant": "consent_granted",
+    "decline": "consent_declined",
+    "withdraw": "consent_withdrawn",
+}
+
+
+@dataclass(frozen=True)
+class StatementReport:
+    """One statement's verdict; `reason` is a stable code, `detail` a plain sentence."""
+
+    number: int
+    verdict: Verdict
+    reason: str
+    detail: str
+    statement: Statement | None = None
+
+
+@dataclass(frozen=True)
+class ReceiptReport:
+    """The verdicts in the order of the receipt."""
+
+    terms: Terms
+    statements: tuple[StatementReport, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all are verified, 1 when one failed, 3 when one is not proven."""
+        verdicts = {one.verdict for one in self.statements}
+        if "failed" in verdicts:
+            return 1
+        return 0 if verdicts == {"verified"} else 3
+
+
+class _Refused(Exception):
+    """One step's answer; caught where the statement's report is made."""
+
+    def __init__(self, verdict: Verdict, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.answer = (verdict, reason, detail)
+
+
+@dataclass(frozen=True)
+class _Against:
+    """What every statement of one receipt is checked against."""
+
+    receipt: Receipt
+    terms: Terms
+    keys: KeySet
+    origin: str
+    now: datetime
+    placed: PlacedEntries | None
+    is_forked: bool
+
+
+def seal_body(statement: Statement) -> dict[str, str]:
+    """The body of a seal's log entry: all that the log says of it, and nothing of a person."""
+    return {
+        "type": _EVENT_TYPES[statement.decision],
+        "consent": statement.consent,
+        "signatory": statement.signatory,
+        "statement_sha256": statement.sha256_hex,
+    }
+
+
+def verify_receipt(
+    document: Mapping[str, Any] | bytes,
+    keys: KeySet,
+    origin: str,
+    now: datetime,
+    export: LogExport | None = None,
+) -> ReceiptReport:
+    """Judge every statement of a receipt, by the steps of this module's docstring.
+
+    `keys` holds published seal, promise and log keys; `origin` names the log; `now` is
+    UTC. Raises InvalidReceipt when the document is no receipt, and for an export that
+    contradicts itself InvalidProof or InvalidCheckpoint.
+    """
+    # Step 1
+    receipt = Receipt.from_json(document)
+    try:
+        terms = Terms.from_bytes(receipt.terms)
+    except InvalidTerms as wrong:
+        raise InvalidReceipt(f"terms: {wrong.detail}") from None
+    placed, is_forked = None, False
+    if export is not None:
+        placed, is_forked = _place(receipt, keys, origin, export)
+    against = _Against(receipt, terms, keys, origin, now, placed, is_forked)
+    return ReceiptReport(
+        terms,
+        tuple(_judge(number, act, against) for number, act in enumerate(receipt.statements, 1)),
+    )
+
+
+def _judge(number: int, act: SealedAct, against: _Against) -> StatementReport:
+    sealed: SealedStatement | None = None
+    try:
+        sealed = _check_seal(act.seal, against)  # step 2
+        _check_terms(sealed.statement, against)  # step 3
+        _check_text_and_person(act, sealed.statement)  # step 4
+        _check_entry(act.log, sealed, against)  # step 5
+        promise = _check_promise(act.log, against)  # step 6
+        checkpoint = _find_inclusion(act.log, against)  # step 7
+        _check_trust(sealed, promise, checkpoint)  # step 8
+        _check_proven(promise, checkpoint, against)  # step 9
+    except _Refused as refused:
+        known = None if sealed is None else sealed.statement
+        return StatementReport(number, *refused.answer, known)
+    detail = "sealed, unchanged, and in the log"
+    return StatementReport(number, "verified", "verified", detail, sealed.statement)
+
+
+def _check_seal(seal: str, against: _Against) -> SealedStatement:
+    try:
+        sealed = verify_seal(seal, against.keys)
+    except InvalidSignature as wrong:
+        raise _Refused("failed", "seal_invalid", wrong.detail) from None
+    if sealed.statement.time > against.now + CLOCK_TOLERANCE:
+        raise _Refused("failed", "in_the_future", "the statement is dated after now")
+    return sealed
+
+
+def _check_terms(statement: Statement, against: _Against) -> None:
+    terms, scope = against.terms, statement.scope
+    if statement.terms_sha256 != hashlib.sha256(against.receipt.terms).hexdigest():
+        raise _Refused("failed", "other_terms", "the statement is about other terms")
+    if statement.consent != terms.consent:
+        raise _Refused("failed", "other_terms", "the statement is about another consent")
+    if scope is not None and not (
+        {party.id for party in terms.parties}.issuperset(scope.parties)
+        and set(terms.categories).issuperset(scope.categories)
+    ):
+        raise _Refused("failed", "scope_beyond_terms", "the scope exceeds the terms")
+
+
+def _check_text_and_person(act: SealedAct, statement: Statement) -> None:
+    if act.shown is not None:
+        shown = (act.shown.language, hashlib.sha256(_utf8(act.shown.text)).hexdigest())
+        if shown != (statement.language, statement.text_sha256):
+            raise _Refused("failed", "other_text", "the text is not the one that was shown")
+    if act.opening is not None:
+        try:
+            commitment = person_commitment(act.opening.salt, act.opening.cpr)
+        except InvalidStatement as wrong:
+            raise _Refused("failed", "other_person", wrong.detail) from None
+        if commitment != statement.person_commitment:
+            raise _Refused("failed", "other_person", "the statement is another person's")
+
+
+def _check_entry(log: LogEvidence, sealed: SealedStatement, against: _Against) -> None:
+    try:
+        header = parse_header(log.header)
+        check_body(header, log.salt, log.body)
+    except InvalidEntry as wrong:
+        raise _Refused("failed", "entry_invalid", wrong.detail) from None
+    expected = (against.origin, against.terms.controller.id, "event")
+    if (header.log, header.controller, header.kind) != expected:
+        raise _Refused("failed", "other_entry", "the entry is of another log or controller")
+    if log.body != canonical_json(seal_body(sealed.statement)):
+        raise _Refused("failed", "other_entry", "the entry is not this seal's")
+
+
+def _check_promise(log: LogEvidence, against: _Against) -> Promise:
+    try:
+        promise = verify_promise(log.promise, against.keys)
+        check_promise_for(promise, log.header)
+    except InvalidSignature as wrong:
+        raise _Refused("failed", "promise_invalid", wrong.detail) from None
+    return promise
+
+
+def _find_inclusion(log: LogEvidence, against: _Against) -> Checkpoint | None:
+    """The checkpoint of a tree that holds the entry; the receipt's own before an export's."""
+    if against.is_forked:
+        raise _Refused("failed", "log_forked", "the export contradicts the receipt's checkpoint")
+    if log.proof is not None:
+        return _check_proof(log, log.proof, against)
+    placed = against.placed
+    is_placed = placed is not None and leaf_hash(log.header) in placed.positions
+    return placed.checkpoint if placed is not None and is_placed else None
+
+
+def _check_proof(log: LogEvidence, proof: InclusionProof, against: _Against) -> Checkpoint:
+    note = proof.checkpoint or against.receipt.checkpoint
+    if note is None:
+        raise _Refused("failed", "proof_invalid", "a proof without a checkpoint")
+    try:
+        checkpoint = verify_checkpoint(note, against.origin, against.keys)
+        verify_inclusion(
+            leaf_hash(log.header), proof.index, checkpoint.size, proof.path, checkpoint.root
+        )
+    except (InvalidSignature, InvalidProof) as wrong:
+        raise _Refused("failed", "proof_invalid", wrong.detail) from None
+    return checkpoint
+
+
+def _check_trust(sealed: SealedStatement, promise: Promise, checkpoint: Checkpoint | None) -> None:
+    if checkpoint is not None and checkpoint.key.status == "compromised":
+        raise _Refused("unverifiable", "log_key_compromised", "the log's key was compromised")
+    limits = (sealed.needs_log_time_before, promise.key.compromised_at)
+    for limit in limits:
+        if limit is not None and (checkpoint is None or checkpoint.time >= limit):
+            detail = "a key was compromised, and nothing shows this to be older"
+            raise _Refused("unverifiable", "key_compromised", detail)
+
+
+def _check_proven(promise: Promise, checkpoint: Checkpoint | None, against: _Against) -> None:
+    if checkpoint is not None:
+        return
+    placed = against.placed
+    if placed is not None and placed.checkpoint.time >= promise.integrate_by:
+        if placed.checkpoint.key.status == "compromised":
+            raise _Refused("unverifiable", "log_key_compromised", "the log's key was compromised")
+        raise _Refused("failed", "promise_broken", "the log did not integrate what it promised")
+    if against.now < promise.integrate_by:
+        raise _Refused("unproven", "not_yet_due", "promised, and may still be integrated")
+    raise _Refused("unproven", "no_proof", "promised and due: ask the log for a proof")
+
+
+def _place(
+    receipt: Receipt, keys: KeySet, origin: str, export: LogExport
+) -> tuple[PlacedEntries, bool]:
+    """Look the receipt's entries up, and say whether the log contradicts its checkpoints."""
+    notes = {receipt.checkpoint} | {
+        act.log.proof.checkpoint for act in receipt.statements if act.log.proof is not None
+    }
+    held: list[Checkpoint] = []
+    for note in notes:
+        # A note that does not verify is refused in step 7, by whatever rests on it.
+        with suppress(InvalidCheckpoint):
+            held.append(verify_checkpoint(note or "", origin, keys))
+    leaves = {leaf_hash(act.log.header) for act in receipt.statements}
+    sizes = {checkpoint.size for checkpoint in held}
+    placed = place_entries(export, keys, origin, leaves=leaves, sizes=sizes)
+    return placed, any(placed.roots.get(one.size, one.root) != one.root for one in held)
+
+
+def _utf8(text: str) -> bytes:
+    """The bytes that are hashed; a lone surrogate, which JSON can smuggle in, fits no hash."""
+    return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,196 @@
+"""How a fact is written down, and read back.
+
+A record names opaque ids, codes and instants only: nothing in it is personal data, so it can stand
+in an append-only table for ever. The child's birth date is joined from the encrypted details.
+
+Evolution rule: a record once written is never rewritten; a new kind or member may be added, and
+what this code does not know is refused (`Unreadable`), never ignored.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+from consent_service.domain.facts import (
+    Act,
+    ActKind,
+    Cancellation,
+    CustodyChange,
+    ExemptionConfirmed,
+    ExemptionRecorded,
+    ExemptionRevoked,
+    Fact,
+    Holder,
+    Request,
+    Role,
+    Scope,
+    SignerRule,
+)
+from consent_service.domain.validity import Validity
+from consent_service.errors import Unreadable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FactRecord:
+    """One fact as stored: `payload` holds what only its kind has."""
+
+    child: str
+    seq: int
+    at: datetime
+    kind: str
+    controller: str
+    consent: str | None
+    person: str | None
+    payload: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The whole record, for hashing: what the log vouches for."""
+        return {
+            "at": _text(self.at),
+            "child": self.child,
+            "consent": self.consent,
+            "controller": self.controller,
+            "kind": self.kind,
+            "payload": dict(self.payload),
+            "person": self.person,
+            "seq": self.seq,
+        }
+
+
+def write_fact(fact: Fact, child: str, controller: str) -> FactRecord:
+    """The record of a fact about a child, under the controller whose consent it concerns."""
+    kind, person, payload = _kind_person_payload(fact)
+    consent = None if isinstance(fact, CustodyChange) else fact.consent
+    return FactRecord(child, fact.seq, fact.at, kind, controller, consent, person, payload)
+
+
+def _kind_person_payload(fact: Fact) -> tuple[str, str | None, dict[str, Any]]:
+    match fact:
+        case Request():
+            return "request", None, _request_payload(fact)
+        case CustodyChange():
+            payload = {
+                "effective_from": _text(fact.effective_from),
+                "holders": _holders(fact.holders),
+            }
+            return "custody_change", None, payload
+        case Act():
+            kept = None if fact.kept is None else _scope(fact.kept)
+            return fact.kind.value, fact.person, {"given_at": _text(fact.given_at), "kept": kept}
+        case ExemptionRecorded():
+            ends = None if fact.ends_at is None else _text(fact.ends_at)
+            return "exemption_recorded", fact.person, {"exemption": fact.exemption, "ends_at": ends}
+        case ExemptionConfirmed():
+            return "exemption_confirmed", None, {"exemption": fact.exemption}
+        case ExemptionRevoked():
+            return "exemption_revoked", None, {"exemption": fact.exemption}
+        case Cancellation():
+            return "cancellation", None, {}
+
+
+def _request_payload(fact: Request) -> dict[str, Any]:
+    return {
+        **_scope(fact.asked),
+        "granular": fact.granular,
+        "holders": _holders(fact.holders),
+        "lapses_at": _text(fact.lapses_at),
+        "purpose": fact.purpose,
+        "renews": fact.renews,
+        "signer_rule": fact.signer_rule.value,
+        "terms_sha256": fact.terms_sha256,
+        "validity": {"days": fact.validity.days, "months": fact.validity.months},
+    }
+
+
+def read_fact(record: FactRecord, birth_date: date | None) -> Fact:
+    """The fact a record holds. Raises Unreadable for anything this code does not know."""
+    try:
+        return _read(record, birth_date)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unreadable(f"fact {record.seq} of kind {record.kind} cannot be read") from error
+
+
+def _read(record: FactRecord, birth_date: date | None) -> Fact:
+    seq, at, payload = record.seq, record.at, record.payload
+    if record.kind == "custody_change":
+        holders = _read_holders(payload["holders"])
+        return CustodyChange(
+            seq, at, record.controller, holders, _instant(payload["effective_from"])
+        )
+    consent = _present(record.consent)
+    match record.kind:
+        case "request":
+            return _read_request(record, consent, _present(birth_date))
+        case "grant" | "decline" | "withdraw":
+            kept = None if payload["kept"] is None else _read_scope(payload["kept"])
+            kind = ActKind(record.kind)
+            if (kind is ActKind.GRANT) != (kept is not None):
+                raise ValueError("a grant, and only a grant, keeps a scope")
+            person = _present(record.person)
+            return Act(seq, at, consent, person, kind, kept, _instant(payload["given_at"]))
+        case "exemption_recorded":
+            ends = payload["ends_at"]
+            ends_at = None if ends is None else _instant(ends)
+            person = _present(record.person)
+            return ExemptionRecorded(seq, at, payload["exemption"], consent, person, ends_at)
+        case "exemption_confirmed":
+            return ExemptionConfirmed(seq, at, payload["exemption"], consent)
+        case "exemption_revoked":
+            return ExemptionRevoked(seq, at, payload["exemption"], consent)
+        case "cancellation":
+            return Cancellation(seq, at, consent)
+    raise ValueError("unknown kind")
+
+
+def _read_request(record: FactRecord, consent: str, birth_date: date) -> Request:
+    payload = record.payload
+    return Request(
+        seq=record.seq,
+        at=record.at,
+        consent=consent,
+        controller=record.controller,
+        child=record.child,
+        birth_date=birth_date,
+        holders=_read_holders(payload["holders"]),
+        purpose=payload["purpose"],
+        asked=_read_scope(payload),
+        signer_rule=SignerRule(payload["signer_rule"]),
+        validity=Validity(payload["validity"]["months"], payload["validity"]["days"]),
+        granular=payload["granular"],
+        lapses_at=_instant(payload["lapses_at"]),
+        renews=payload["renews"],
+        terms_sha256=payload["terms_sha256"],
+    )
+
+
+def _present(value: T | None) -> T:
+    if value is None:
+        raise ValueError("a member is missing")
+    return value
+
+
+def _scope(scope: Scope) -> dict[str, Any]:
+    return {"categories": sorted(scope.categories), "parties": sorted(scope.parties)}
+
+
+def _read_scope(payload: Mapping[str, Any]) -> Scope:
+    return Scope(frozenset(payload["parties"]), frozenset(payload["categories"]))
+
+
+def _holders(holders: tuple[Holder, ...]) -> list[dict[str, str]]:
+    return [{"person": holder.person, "role": holder.role.value} for holder in holders]
+
+
+def _read_holders(payload: list[dict[str, str]]) -> tuple[Holder, ...]:
+    return tuple(Holder(item["person"], Role(item["role"])) for item in payload)
+
+
+def _text(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,78 @@
+"""Answers kept for 24 hours, so that a repeated request happens once."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from consent_service.persistence.data_keys import insert_or_ignore
+from consent_service.persistence.tables import kept_answer
+from consent_service.services.ports import Answer
+
+KEPT_FOR = timedelta(hours=24)
+
+
+def answer_row(answer: Answer, now: datetime) -> dict[str, Any]:
+    """A kept answer as its table has it."""
+    return {
+        "key_hash": answer.key_hash,
+        "body_hash": answer.body_hash,
+        "status": answer.status,
+        "sealed": answer.sealed,
+        "created_at": now,
+    }
+
+
+class AnswerStore:
+    """Kept answers (`services.ports.Answers`).
+
+    `claims` are the keys that requests of this process are working on; on PostgreSQL an advisory
+    lock of the transaction says the same across processes, and goes away with a crash.
+    """
+
+    def __init__(
+        self, connection: Connection, clock: Callable[[], datetime], claims: set[bytes]
+    ) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._claims = claims
+        self._own: set[bytes] = set()
+
+    def claim(self, key_hash: bytes) -> bool:
+        if self._connection.dialect.name == "postgresql":
+            number = int.from_bytes(key_hash[:8], signed=True)
+            query = sa.select(sa.func.pg_try_advisory_xact_lock(sa.literal(number, sa.BigInteger)))
+            return bool(self._connection.scalar(query))
+        if key_hash in self._claims:
+            return False
+        self._claims.add(key_hash)
+        self._own.add(key_hash)
+        return True
+
+    def release(self) -> None:
+        """Let go of this unit's claims."""
+        self._claims -= self._own
+
+    def find(self, key_hash: bytes) -> Answer | None:
+        query = sa.select(kept_answer).where(kept_answer.c.key_hash == key_hash)
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        if row.created_at < self._clock() - KEPT_FOR:
+            self._connection.execute(
+                sa.delete(kept_answer).where(kept_answer.c.key_hash == key_hash)
+            )
+            return None
+        return Answer(row.key_hash, row.body_hash, row.status, row.sealed)
+
+    def keep(self, answer: Answer) -> None:
+        row = answer_row(answer, self._clock())
+        self._connection.execute(insert_or_ignore(self._connection, kept_answer).values(**row))
+
+
+def forget_old_answers(connection: Connection, now: datetime) -> int:
+    """Delete what is older than 24 hours; how many."""
+    old = sa.delete(kept_answer).where(kept_answer.c.created_at < now - KEPT_FOR)
+    return connection.execute(old).rowcount

@@ -1,0 +1,264 @@
+"""Children, the people around them, and the facts, read in one statement."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from consent_service.domain.cpr import CprNumber
+from consent_service.domain.facts import History
+from consent_service.domain.records import FactRecord, read_fact
+from consent_service.errors import NotFound, Unreadable
+from consent_service.persistence.data_keys import DataKeys, insert_or_ignore
+from consent_service.persistence.sealing import Index, Place
+from consent_service.persistence.tables import child, data_key, fact, person, person_details
+from consent_service.services.model import ChildRef, PersonDetails
+from consent_service.services.ports import Snapshot
+from consent_service.signing.canonical import canonical_json
+
+
+def _snapshot_query(condition: sa.ColumnElement[bool]) -> sa.sql.expression.CompoundSelect[Any]:
+    """A child's facts, and each controller's data key and details of it, in one statement."""
+    facts = (
+        sa.select(
+            child.c.id.label("child"),
+            child.c.version,
+            fact.c.seq,
+            fact.c.at,
+            fact.c.kind,
+            fact.c.controller_id,
+            fact.c.consent_id,
+            fact.c.person_id,
+            fact.c.payload,
+            sa.null().label("key_id"),
+            sa.null().label("wrapped"),
+            sa.null().label("details"),
+        )
+        .select_from(child.outerjoin(fact, fact.c.child_id == child.c.id))
+        .where(condition)
+    )
+    own_details = sa.and_(
+        person_details.c.organisation_id == data_key.c.organisation_id,
+        person_details.c.person_id == child.c.id,
+    )
+    keys = (
+        sa.select(
+            child.c.id,
+            child.c.version,
+            sa.null(),
+            sa.null(),
+            sa.null(),
+            data_key.c.organisation_id,
+            sa.null(),
+            sa.null(),
+            sa.null(),
+            data_key.c.id,
+            data_key.c.wrapped,
+            person_details.c.sealed,
+        )
+        .select_from(
+            child.join(data_key, data_key.c.child_id == child.c.id).outerjoin(
+                person_details, own_details
+            )
+        )
+        .where(condition)
+    )
+    return sa.union_all(facts, keys)
+
+
+_BY_ID = _snapshot_query(child.c.id == sa.bindparam("child_id"))
+_BY_HASH = _snapshot_query(child.c.cpr_hash == sa.bindparam("cpr_hash"))
+
+
+class ChildrenStore:
+    """The children of the deployment (`services.ports.Children`)."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        keys: DataKeys,
+        index: Index,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._index = index
+        self._new_id = new_id
+
+    def find(self, cpr: CprNumber) -> ChildRef | None:
+        found = self._connection.scalar(
+            sa.select(child.c.id).where(child.c.cpr_hash == self._index.child(cpr))
+        )
+        return None if found is None else ChildRef(found, cpr)
+
+    def find_or_add(self, cpr: CprNumber) -> ChildRef:
+        found = self.find(cpr)
+        if found is not None:
+            return found
+        self._connection.execute(
+            insert_or_ignore(self._connection, child).values(
+                id=self._new_id(), cpr_hash=self._index.child(cpr), version=0
+            )
+        )
+        added = self.find(cpr)
+        if added is None:
+            raise Unreadable("the child just added is not there")
+        # The child is a person around itself, under the same id.
+        self._connection.execute(
+            insert_or_ignore(self._connection, person).values(
+                id=added.id, child_id=added.id, cpr_hash=self._index.person(added.id, cpr)
+            )
+        )
+        return added
+
+    def begin_act(self, child_id: str) -> int:
+        version = self._connection.scalar(
+            sa.update(child)
+            .where(child.c.id == child_id)
+            .values(version=child.c.version + 1)
+            .returning(child.c.version)
+        )
+        if version is None:
+            raise NotFound("There is no such child.")
+        return int(version)
+
+    def snapshot(self, child_id: str) -> Snapshot:
+        found = self._read(self._connection.execute(_BY_ID, {"child_id": child_id}).all())
+        if found is None:
+            raise NotFound("There is no such child.")
+        return found
+
+    def snapshot_by_cpr(self, cpr: CprNumber) -> Snapshot | None:
+        cpr_hash = self._index.child(cpr)
+        return self._read(self._connection.execute(_BY_HASH, {"cpr_hash": cpr_hash}).all())
+
+    def _read(self, rows: Sequence[Row[Any]]) -> Snapshot | None:
+        if not rows:
+            return None
+        child_id, version = rows[0].child, rows[0].version
+        try:
+            births = {
+                row.controller_id: self._birth_date(child_id, row)
+                for row in rows
+                if row.key_id is not None
+            }
+            facts = [
+                read_fact(_record(row), births.get(row.controller_id))
+                for row in rows
+                if row.seq is not None
+            ]
+        except Unreadable:
+            return Snapshot(child_id, version, None)
+        return Snapshot(child_id, version, History.of(facts))
+
+    def _birth_date(self, child_id: str, row: Row[Any]) -> date | None:
+        key = self._keys.remember(row.controller_id, child_id, row.key_id, row.wrapped)
+        if row.details is None:
+            return None
+        opened = json.loads(key.open(row.details, _details_place(row.controller_id, child_id)))
+        text = opened["birth_date"]
+        return date.fromisoformat(text) if text else None
+
+    def find_or_add_person(self, child_id: str, cpr: CprNumber) -> str:
+        cpr_hash = self._index.person(child_id, cpr)
+        query = sa.select(person.c.id).where(
+            person.c.child_id == child_id, person.c.cpr_hash == cpr_hash
+        )
+        found = self._connection.scalar(query)
+        if found is None:
+            found = self._new_id()
+            self._connection.execute(
+                sa.insert(person).values(id=found, child_id=child_id, cpr_hash=cpr_hash)
+            )
+        return str(found)
+
+    def save_details(
+        self, controller: str, child_id: str, person_id: str, d: PersonDetails
+    ) -> None:
+        key = self._keys.find_or_make(controller, child_id)
+        sealed = key.seal(_details_bytes(d), _details_place(controller, person_id))
+        changed = self._connection.execute(
+            sa.update(person_details)
+            .where(
+                person_details.c.organisation_id == controller,
+                person_details.c.person_id == person_id,
+            )
+            .values(sealed=sealed, data_key_id=key.id)
+        )
+        if changed.rowcount == 0:
+            self._connection.execute(
+                sa.insert(person_details).values(
+                    organisation_id=controller,
+                    person_id=person_id,
+                    data_key_id=key.id,
+                    sealed=sealed,
+                )
+            )
+
+    def details(self, controller: str, persons: Iterable[str]) -> Mapping[str, PersonDetails]:
+        rows = self._connection.execute(
+            sa.select(person_details, data_key.c.wrapped)
+            .join(data_key, data_key.c.id == person_details.c.data_key_id)
+            .where(
+                person_details.c.organisation_id == controller,
+                person_details.c.person_id.in_(list(persons)),
+            )
+        )
+        found = {}
+        for row in rows:
+            key = self._keys.get(row.data_key_id)
+            place = _details_place(controller, row.person_id)
+            found[row.person_id] = _read_details(key.open(row.sealed, place))
+        return found
+
+    def child_number(self, controller: str, child_id: str) -> CprNumber | None:
+        details = self.details(controller, [child_id]).get(child_id)
+        return details.cpr if details else None
+
+
+def _record(row: Row[Any]) -> FactRecord:
+    try:
+        payload = json.loads(row.payload)
+    except ValueError:
+        raise Unreadable(f"fact {row.seq} is not JSON") from None
+    return FactRecord(
+        row.child,
+        row.seq,
+        row.at,
+        row.kind,
+        row.controller_id,
+        row.consent_id,
+        row.person_id,
+        payload,
+    )
+
+
+def _details_place(controller: str, person_id: str) -> Place:
+    return Place("person_details", "sealed", f"{controller}/{person_id}")
+
+
+def _details_bytes(d: PersonDetails) -> bytes:
+    return canonical_json(
+        {
+            "cpr": d.cpr.value,
+            "name": d.name,
+            "birth_date": d.birth_date.isoformat() if d.birth_date else None,
+            "email": d.email,
+            "phone": d.phone,
+            "language": d.language,
+            "name_protected": d.name_protected,
+        }
+    )
+
+
+def _read_details(data: bytes) -> PersonDetails:
+    found = json.loads(data)
+    birth_date = found.pop("birth_date")
+    return PersonDetails(
+        cpr=CprNumber(found.pop("cpr")),
+        birth_date=date.fromisoformat(birth_date) if birth_date else None,
+        **found,
+    )

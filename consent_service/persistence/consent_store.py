@@ -1,0 +1,193 @@
+"""Consents as filed, with their signatories, facts and sealed statements."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from consent_service.domain.facts import Role
+from consent_service.domain.records import FactRecord
+from consent_service.persistence.data_keys import DataKeys
+from consent_service.persistence.sealing import Place
+from consent_service.persistence.tables import consent, consent_party, fact, signatory, statement
+from consent_service.services.model import ConsentFile, FiledStatement, Signatory
+from consent_service.signing.canonical import canonical_json
+
+
+class ConsentStore:
+    """Consents and what belongs to each (`services.ports.Consents`)."""
+
+    def __init__(self, connection: Connection, keys: DataKeys) -> None:
+        self._connection = connection
+        self._keys = keys
+
+    def add(self, file: ConsentFile, parties: Iterable[str]) -> None:
+        key = self._keys.find_or_make(file.controller, file.child)
+        self._connection.execute(
+            sa.insert(consent).values(
+                id=file.id,
+                controller_id=file.controller,
+                child_id=file.child,
+                data_key_id=key.id,
+                template_id=file.template,
+                template_version=file.template_version,
+                case_reference=file.case_reference,
+                deadline=file.deadline,
+                created_at=file.created_at,
+                terms_sha256=file.terms_sha256,
+                terms_sealed=key.seal(file.terms, _terms_place(file.id)),
+            )
+        )
+        rows = [{"consent_id": file.id, "organisation_id": party} for party in parties]
+        self._connection.execute(sa.insert(consent_party), rows)
+
+    def get(self, consent_id: str) -> ConsentFile | None:
+        query = sa.select(consent).where(consent.c.id == consent_id)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else self._file(row)
+
+    def _file(self, row: Row[Any]) -> ConsentFile:
+        key = self._keys.get(row.data_key_id)
+        return ConsentFile(
+            id=row.id,
+            controller=row.controller_id,
+            child=row.child_id,
+            template=row.template_id,
+            template_version=row.template_version,
+            case_reference=row.case_reference,
+            deadline=row.deadline,
+            created_at=row.created_at,
+            terms_sha256=row.terms_sha256,
+            terms=key.open(row.terms_sealed, _terms_place(row.id)),
+        )
+
+    def page(
+        self,
+        viewer: str,
+        *,
+        after: str | None,
+        limit: int,
+        child: str | None = None,
+        case_reference: str | None = None,
+        deadline_before: date | None = None,
+    ) -> Sequence[ConsentFile]:
+        query = (
+            sa.select(consent)
+            .join(consent_party, consent_party.c.consent_id == consent.c.id)
+            .where(consent_party.c.organisation_id == viewer)
+            .order_by(consent.c.id)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(consent.c.id > after)
+        if child is not None:
+            query = query.where(consent.c.child_id == child)
+        if case_reference is not None:
+            # The controller's own reference: a party cannot search by it.
+            query = query.where(
+                consent.c.case_reference == case_reference, consent.c.controller_id == viewer
+            )
+        if deadline_before is not None:
+            query = query.where(
+                consent.c.deadline < deadline_before, consent.c.controller_id == viewer
+            )
+        return [self._file(row) for row in self._connection.execute(query).all()]
+
+    def add_signatory(self, added: Signatory) -> None:
+        self._connection.execute(
+            sa.insert(signatory).values(
+                id=added.id,
+                consent_id=added.consent,
+                person_id=added.person,
+                role=added.role.value,
+            )
+        )
+
+    def signatories(self, consent_id: str) -> Sequence[Signatory]:
+        query = (
+            sa.select(signatory)
+            .where(signatory.c.consent_id == consent_id)
+            .order_by(signatory.c.id)
+        )
+        return [_signatory(row) for row in self._connection.execute(query)]
+
+    def signatory(self, signatory_id: str) -> Signatory | None:
+        query = sa.select(signatory).where(signatory.c.id == signatory_id)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else _signatory(row)
+
+    def append_fact(self, record: FactRecord, entry: str) -> None:
+        self._connection.execute(
+            sa.insert(fact).values(
+                child_id=record.child,
+                seq=record.seq,
+                at=record.at,
+                kind=record.kind,
+                controller_id=record.controller,
+                consent_id=record.consent,
+                person_id=record.person,
+                payload=canonical_json(dict(record.payload)).decode(),
+                entry_id=entry,
+            )
+        )
+
+    def exemption_entry(self, consent_id: str, exemption: str) -> str | None:
+        query = sa.select(fact.c.entry_id, fact.c.payload).where(
+            fact.c.consent_id == consent_id, fact.c.kind == "exemption_recorded"
+        )
+        for row in self._connection.execute(query):
+            if json.loads(row.payload)["exemption"] == exemption:
+                return str(row.entry_id)
+        return None
+
+    def add_statement(self, child: str, controller: str, filed: FiledStatement) -> None:
+        key = self._keys.find_or_make(controller, child)
+        self._connection.execute(
+            sa.insert(statement).values(
+                sha256=filed.sha256,
+                consent_id=filed.consent,
+                signatory_id=filed.signatory,
+                entry_id=filed.entry,
+                data_key_id=key.id,
+                seal_sealed=key.seal(filed.seal.encode(), _statement_place("seal", filed.sha256)),
+                evidence_sealed=key.seal(
+                    canonical_json(dict(filed.evidence)),
+                    _statement_place("evidence", filed.sha256),
+                ),
+            )
+        )
+
+    def statements(self, consent_id: str) -> Sequence[FiledStatement]:
+        query = (
+            sa.select(statement)
+            .where(statement.c.consent_id == consent_id)
+            .order_by(statement.c.entry_id)
+        )
+        return [self._statement(row) for row in self._connection.execute(query).all()]
+
+    def _statement(self, row: Row[Any]) -> FiledStatement:
+        key = self._keys.get(row.data_key_id)
+        evidence = key.open(row.evidence_sealed, _statement_place("evidence", row.sha256))
+        return FiledStatement(
+            sha256=row.sha256,
+            consent=row.consent_id,
+            signatory=row.signatory_id,
+            entry=row.entry_id,
+            seal=key.open(row.seal_sealed, _statement_place("seal", row.sha256)).decode(),
+            evidence=json.loads(evidence),
+        )
+
+
+def _signatory(row: Row[Any]) -> Signatory:
+    return Signatory(row.id, row.consent_id, row.person_id, Role(row.role))
+
+
+def _terms_place(consent_id: str) -> Place:
+    return Place("consent", "terms_sealed", consent_id)
+
+
+def _statement_place(part: str, sha256: str) -> Place:
+    return Place("statement", f"{part}_sealed", sha256)

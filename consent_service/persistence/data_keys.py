@@ -1,0 +1,88 @@
+"""The data keys of a unit of work: one for each (controller, child), one for each organisation."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from consent_service.errors import Unreadable
+from consent_service.persistence.sealing import DataKey, KeyRing
+from consent_service.persistence.tables import data_key
+
+
+class DataKeys:
+    """Finds data keys, and makes one where a controller has none for a child yet."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        ring: KeyRing,
+        new_id: Callable[[], str],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._connection = connection
+        self._ring = ring
+        self._new_id = new_id
+        self._clock = clock
+        self._by_owner: dict[tuple[str, str | None], DataKey] = {}
+
+    def remember(self, organisation: str, child: str | None, key_id: str, wrapped: bytes) -> DataKey:
+        """Keep a key that another query brought along. Raises Unreadable."""
+        key = self._ring.unwrap(key_id, wrapped)
+        self._by_owner[organisation, child] = key
+        return key
+
+    def find_or_make(self, organisation: str, child: str | None) -> DataKey:
+        """The key of a controller for a child, or with None the organisation's own."""
+        return (
+            self._by_owner.get((organisation, child))
+            or self._find(organisation, child)
+            or self._make(organisation, child)
+        )
+
+    def get(self, key_id: str) -> DataKey:
+        """A key by its id. Raises Unreadable."""
+        row = self._connection.execute(
+            sa.select(data_key.c.wrapped).where(data_key.c.id == key_id)
+        ).one_or_none()
+        if row is None:
+            raise Unreadable("the data key is gone")
+        return self._ring.unwrap(key_id, row.wrapped)
+
+    def _find(self, organisation: str, child: str | None) -> DataKey | None:
+        row = self._connection.execute(
+            sa.select(data_key.c.id, data_key.c.wrapped).where(
+                data_key.c.organisation_id == organisation,
+                data_key.c.child_id.is_(None) if child is None else data_key.c.child_id == child,
+            )
+        ).one_or_none()
+        return None if row is None else self.remember(organisation, child, row.id, row.wrapped)
+
+    def _make(self, organisation: str, child: str | None) -> DataKey:
+        key, wrapped = self._ring.new_data_key(self._new_id())
+        # Another process may make the same key at this moment: the first one stays.
+        self._connection.execute(
+            insert_or_ignore(self._connection, data_key).values(
+                id=key.id,
+                organisation_id=organisation,
+                child_id=child,
+                wrapped=wrapped,
+                created_at=self._clock(),
+            )
+        )
+        found = self._find(organisation, child)
+        if found is None:
+            raise Unreadable("the data key just made is not there")
+        return found
+
+
+def insert_or_ignore(connection: Connection, table: sa.Table) -> sa.sql.dml.Insert:
+    """An INSERT that does nothing where the key exists."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+
+        return postgresql_insert(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+    return sqlite_insert(table).on_conflict_do_nothing()

@@ -1,0 +1,62 @@
+"""The engine: flask-sqlalchemy's, set up so that a commit is durable and a lock is a lock."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.engine import Connection, Engine
+
+from consent_service.errors import Misconfigured
+from consent_service.persistence.tables import metadata
+
+db = SQLAlchemy(metadata=metadata)
+
+BUSY_TIMEOUT_MS = 20_000
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Options for an engine: parameters never reach a log, and a dead connection is noticed."""
+    options: dict[str, Any] = {"hide_parameters": True}
+    if sa.make_url(url).get_backend_name() == "postgresql":
+        options |= {"isolation_level": "READ COMMITTED", "pool_pre_ping": False}
+        options |= {"pool_size": 8, "max_overflow": 8, "pool_timeout": 10}
+    return options
+
+
+def prepare(engine: Engine) -> Engine:
+    """Attach what SQLite needs; harmless to call once per engine."""
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _set_up_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own BEGIN would come too late: we say BEGIN ourselves.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "recursive_triggers = ON",
+        "secure_delete = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def check_durability(engine: Engine) -> None:
+    """Refuse a database that may lose what it said was committed. Raises Misconfigured."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                value = connection.exec_driver_sql(f"SHOW {setting}").scalar()
+                if value == "off":
+                    raise Misconfigured(f"PostgreSQL runs with {setting} off")
+        elif connection.exec_driver_sql("PRAGMA synchronous").scalar() != 2:  # FULL
+            raise Misconfigured("SQLite runs without synchronous=FULL")

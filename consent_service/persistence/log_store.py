@@ -1,0 +1,310 @@
+"""Entries of the log: appended in as few statements as the database allows, found, opened.
+
+On PostgreSQL an entry is one statement, guarded by the child's version under `FOR SHARE`: either
+every row of it is written or none is. On SQLite the transaction holds the only write lock already,
+so the same rows are written one after the other.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from consent_service.audit.entry import SALT_BYTES, Entry
+from consent_service.domain.cpr import CprNumber
+from consent_service.errors import NotFound
+from consent_service.persistence.answer_store import answer_row
+from consent_service.persistence.column_types import Instant
+from consent_service.persistence.data_keys import DataKeys, insert_or_ignore
+from consent_service.persistence.sealing import Index, Place
+from consent_service.persistence.tables import (
+    child,
+    data_key,
+    kept_answer,
+    log_body,
+    log_header,
+    log_pending,
+)
+from consent_service.services.model import EntryFilter, LoggedEntry, Search
+from consent_service.services.ports import Answer, Guard
+
+_HEADER = ("entry_id", "time", "header", "leaf", "promise")
+_BODY = tuple(column.name for column in log_body.columns)
+_ANSWER = tuple(column.name for column in kept_answer.columns)
+_PENDING = ("entry_id", "time")
+
+
+def _append_statement(*, guarded: bool, answered: bool) -> sa.TextClause:
+    """PostgreSQL: header, body, pending row and kept answer in one statement, or nothing.
+
+    The guard waits for whoever is changing the child and then sees the new version; locking and
+    reading the facts in one statement would be wrong, because its snapshot predates the wait.
+    """
+    steps, allowed = [], "(SELECT 1) AS allowed"
+    if guarded:
+        steps.append(
+            "guard AS (SELECT 1 FROM child WHERE id = :guard_child"
+            " AND version = :guard_version FOR SHARE)"
+        )
+        allowed = "guard"
+    if answered:
+        steps.append(
+            f"answer AS ({_insert('kept_answer', _ANSWER, 'answer_')} FROM {allowed}"
+            " ON CONFLICT DO NOTHING RETURNING 1)"
+        )
+        allowed = "answer"
+    steps += [
+        f"header AS ({_insert('log_header', _HEADER)} FROM {allowed} RETURNING 1)",
+        f"body AS ({_insert('log_body', _BODY)} FROM {allowed} RETURNING 1)",
+    ]
+    last = f"{_insert('log_pending', _PENDING)} FROM {allowed}, header, body"
+    return _typed(f"WITH {', '.join(steps)} {last}", answered=answered)
+
+
+def _insert(table: str, columns: tuple[str, ...], prefix: str = "") -> str:
+    values = ", ".join(f":{prefix}{column}" for column in columns)
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values}"
+
+
+def _typed(statement: str, *, answered: bool) -> sa.TextClause:
+    binds = [
+        sa.bindparam(column.name, type_=column.type)
+        for column in (*log_header.columns, *log_body.columns)
+    ]
+    if answered:
+        binds += [
+            sa.bindparam(f"answer_{column.name}", type_=column.type)
+            for column in kept_answer.columns
+        ]
+    unique = {bind.key: bind for bind in binds}
+    return sa.text(statement).bindparams(*unique.values())
+
+
+_STATEMENTS = {
+    (guarded, answered): _append_statement(guarded=guarded, answered=answered)
+    for guarded in (False, True)
+    for answered in (False, True)
+}
+
+
+class LogStore:
+    """The log's storage (`services.ports.Log`). `appended` counts the entries of this unit."""
+
+    def __init__(
+        self, connection: Connection, keys: DataKeys, index: Index
+    ) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._index = index
+        self.appended = 0
+
+    def append(
+        self,
+        entry: Entry,
+        promise: str,
+        search: Search,
+        child_id: str | None,
+        guard: Guard | None = None,
+        answer: Answer | None = None,
+    ) -> bool:
+        key = self._keys.find_or_make(search.controller, child_id)
+        sealed = key.seal(entry.salt + entry.body, _body_place(entry.id))
+        header = {
+            "entry_id": entry.id,
+            "time": entry.time,
+            "header": entry.header,
+            "leaf": entry.leaf,
+            "promise": promise,
+        }
+        body = {
+            "entry_id": entry.id,
+            "data_key_id": key.id,
+            "sealed": sealed,
+            "time": entry.time,
+            **self._columns(search),
+        }
+        if self._connection.dialect.name == "postgresql":
+            written = self._append_at_once(header, body, guard, answer, entry.time)
+        else:
+            written = self._append_in_turn(header, body, guard, answer, entry.time)
+        self.appended += written
+        return written
+
+    def _append_at_once(
+        self,
+        header: dict[str, Any],
+        body: dict[str, Any],
+        guard: Guard | None,
+        answer: Answer | None,
+        now: datetime,
+    ) -> bool:
+        values = header | body
+        if guard is not None:
+            values |= {"guard_child": guard.child, "guard_version": guard.version}
+        if answer is not None:
+            values |= {f"answer_{k}": v for k, v in answer_row(answer, now).items()}
+        statement = _STATEMENTS[guard is not None, answer is not None]
+        return self._connection.execute(statement, values).rowcount == 1
+
+    def _append_in_turn(
+        self,
+        header: dict[str, Any],
+        body: dict[str, Any],
+        guard: Guard | None,
+        answer: Answer | None,
+        now: datetime,
+    ) -> bool:
+        if guard is not None:
+            version = self._connection.scalar(
+                sa.select(child.c.version).where(child.c.id == guard.child)
+            )
+            if version != guard.version:
+                return False
+        if answer is not None:
+            kept = insert_or_ignore(self._connection, kept_answer)
+            if self._connection.execute(kept.values(**answer_row(answer, now))).rowcount == 0:
+                return False
+        self._connection.execute(sa.insert(log_header).values(**header))
+        self._connection.execute(sa.insert(log_body).values(**body))
+        pending = {name: header[name] for name in _PENDING}
+        self._connection.execute(sa.insert(log_pending).values(**pending))
+        return True
+
+    def _columns(self, search: Search) -> dict[str, Any]:
+        return {
+            "controller_id": search.controller,
+            "organisation_id": search.organisation,
+            "recipient_id": search.recipient,
+            "type": search.type,
+            "outcome": search.outcome,
+            "consent_id": search.consent,
+            "about_id": search.about,
+            "child_hash": (
+                self._index.tenant_child(search.controller, search.cpr) if search.cpr else None
+            ),
+            "employee_hash": (
+                self._index.employee(search.organisation, search.employee)
+                if search.employee
+                else None
+            ),
+        }
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def get(self, entry_id: str, search: EntryFilter) -> LoggedEntry | None:
+        query = _entries().where(log_body.c.entry_id == entry_id, *self._conditions(search))
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else self._open(row)
+
+    def find(
+        self, search: EntryFilter, *, after: str | None, limit: int
+    ) -> Sequence[LoggedEntry]:
+        query = (
+            _entries()
+            .where(*self._conditions(search))
+            .order_by(log_body.c.entry_id)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(log_body.c.entry_id > after)
+        return [self._open(row) for row in self._connection.execute(query).all()]
+
+    def about_child(self, child_id: str, types: Iterable[str]) -> Sequence[LoggedEntry]:
+        query = (
+            _entries()
+            .where(data_key.c.child_id == child_id, log_body.c.type.in_(list(types)))
+            .order_by(log_body.c.entry_id)
+        )
+        return [self._open(row) for row in self._connection.execute(query).all()]
+
+    def opened(self, entry_id: str) -> LoggedEntry:
+        query = _entries().where(log_body.c.entry_id == entry_id)
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            raise NotFound("There is no such entry.")
+        return self._open(row)
+
+    def child_of(self, entry_id: str) -> str | None:
+        return self._connection.scalar(
+            sa.select(data_key.c.child_id)
+            .join(log_body, log_body.c.data_key_id == data_key.c.id)
+            .where(log_body.c.entry_id == entry_id)
+        )
+
+    def _open(self, row: Row[Any]) -> LoggedEntry:
+        key = self._keys.remember(row.owner, row.child_id, row.data_key_id, row.wrapped)
+        opened = key.open(row.sealed, _body_place(row.entry_id))
+        body = opened[SALT_BYTES:]
+        return LoggedEntry(
+            id=row.entry_id,
+            time=row.time,
+            controller=row.controller_id,
+            header=row.header,
+            promise=row.promise,
+            body=json.loads(body),
+            body_bytes=body,
+            salt=opened[:SALT_BYTES],
+        )
+
+    def _conditions(self, search: EntryFilter) -> list[sa.ColumnElement[bool]]:
+        sides = [
+            log_body.c.controller_id == search.viewer,
+            log_body.c.organisation_id == search.viewer,
+        ]
+        if search.as_party:
+            sides.append(log_body.c.recipient_id == search.viewer)
+        conditions: list[sa.ColumnElement[bool]] = [sa.or_(*sides)]
+        equal = {
+            log_body.c.type: search.type,
+            log_body.c.organisation_id: search.organisation,
+            log_body.c.outcome: search.outcome,
+            log_body.c.consent_id: search.consent,
+            log_body.c.about_id: search.about,
+        }
+        conditions += [column == value for column, value in equal.items() if value is not None]
+        if search.since is not None:
+            conditions.append(log_body.c.time >= sa.literal(search.since, Instant))
+        if search.until is not None:
+            conditions.append(log_body.c.time < sa.literal(search.until, Instant))
+        if search.employee is not None:
+            actor = search.organisation or search.viewer
+            employee = self._index.employee(actor, search.employee)
+            conditions.append(log_body.c.employee_hash == employee)
+        if search.child is not None:
+            conditions.append(log_body.c.child_hash.in_(self._child_hashes(search.child)))
+        return conditions
+
+    def _child_hashes(self, cpr: CprNumber) -> list[bytes]:
+        """What a child is found by in the log of each controller that has a key for it."""
+        controllers = self._connection.scalars(
+            sa.select(data_key.c.organisation_id)
+            .join(child, child.c.id == data_key.c.child_id)
+            .where(child.c.cpr_hash == self._index.child(cpr))
+        )
+        return [self._index.tenant_child(controller, cpr.value) for controller in controllers]
+
+
+def _entries() -> sa.Select[Any]:
+    return (
+        sa.select(
+            log_body.c.entry_id,
+            log_body.c.time,
+            log_body.c.controller_id,
+            log_body.c.data_key_id,
+            log_body.c.sealed,
+            log_header.c.header,
+            log_header.c.promise,
+            data_key.c.organisation_id.label("owner"),
+            data_key.c.child_id,
+            data_key.c.wrapped,
+        )
+        .join(log_header, log_header.c.entry_id == log_body.c.entry_id)
+        .join(data_key, data_key.c.id == log_body.c.data_key_id)
+    )
+
+
+def _body_place(entry_id: str) -> Place:
+    return Place("log_body", "sealed", entry_id)

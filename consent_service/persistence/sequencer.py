@@ -1,0 +1,217 @@
+"""Integrates pending entries into the tree, and signs the heads that were committed.
+
+Pending rows are taken by DELETE … RETURNING in a statement of its own after the head is locked,
+never by id ranges: ids become visible out of order, and a slow transaction's row would be skipped
+for ever. A crash leaves the old head or the new one; starting again runs this same path.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from consent_service.audit.checkpoint import sign_checkpoint
+from consent_service.audit.merkle import Coordinate, Frontier, frontier_coordinates
+from consent_service.audit.promise import check_promise_for, verify_promise
+from consent_service.errors import ConsentServiceError
+from consent_service.persistence.data_keys import insert_or_ignore
+from consent_service.persistence.tables import (
+    log_checkpoint,
+    log_head,
+    log_header,
+    log_leaf,
+    log_node,
+    log_pending,
+    log_rejected,
+    log_sequencer,
+)
+from consent_service.signing.keys import KeySet, SigningKey
+
+MOST_AT_ONCE = 5_000
+TAKE_OVER_AFTER = timedelta(seconds=5)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LogIdentity:
+    """What the log signs with and is known by."""
+
+    origin: str
+    key: SigningKey
+    published: KeySet
+
+
+@dataclass(frozen=True)
+class Head:
+    """The tree as last committed; `time` is when, in UTC."""
+
+    size: int
+    root: bytes
+    time: datetime
+
+
+class Sequencer:
+    """The one who makes the tree grow; any number may run, one at a time works."""
+
+    def __init__(
+        self, engine: Engine, identity: LogIdentity, clock: Callable[[], datetime]
+    ) -> None:
+        self._engine = engine
+        self._identity = identity
+        self._clock = clock
+
+    def run_once(self) -> int:
+        """Integrate what is pending and sign the newest head; how many were integrated."""
+        with self._engine.connect().execution_options(writes=True) as connection:
+            integrated = self.integrate(connection)
+            connection.commit()
+        with self._engine.connect().execution_options(writes=True) as connection:
+            self.sign_newest_head(connection)
+            connection.commit()
+        return integrated
+
+    def lag(self) -> timedelta:
+        """How long the oldest pending entry has waited."""
+        with self._engine.connect() as connection:
+            oldest = connection.scalar(sa.select(sa.func.min(log_pending.c.time)))
+        return timedelta(0) if oldest is None else self._clock() - oldest
+
+    def integrate(self, connection: Connection) -> int:
+        """Within a transaction: take what is pending and grow the tree; how many entries."""
+        if not _take_turn(connection):
+            return 0
+        taken = _take_pending(connection)
+        if not taken:
+            return 0
+        sound = self._reject_forged(connection, taken)
+        if sound:
+            _grow(connection, sound, self._clock())
+        return len(sound)
+
+    def _reject_forged(
+        self, connection: Connection, entries: Sequence["_Pending"]
+    ) -> list["_Pending"]:
+        """An entry without a valid promise never enters the tree (nobody but us signs one)."""
+        sound = []
+        for entry in entries:
+            try:
+                promise = verify_promise(entry.promise, self._identity.published)
+                check_promise_for(promise, entry.header)
+                sound.append(entry)
+            except ConsentServiceError as error:
+                log.critical("log entry %s rejected: %s", entry.id, error.code)
+                connection.execute(
+                    sa.insert(log_rejected).values(
+                        entry_id=entry.id, reason=error.code, rejected_at=self._clock()
+                    )
+                )
+        return sound
+
+    def sign_newest_head(self, connection: Connection) -> str | None:
+        """The checkpoint of the newest committed head; signing again gives the same bytes."""
+        head = newest_head(connection)
+        if head is None:
+            return None
+        query = sa.select(log_checkpoint.c.note).where(log_checkpoint.c.size == head.size)
+        kept = connection.scalar(query)
+        if kept is not None:
+            return str(kept)
+        note = sign_checkpoint(
+            self._identity.origin, head.size, head.root, head.time, self._identity.key
+        )
+        connection.execute(
+            insert_or_ignore(connection, log_checkpoint).values(size=head.size, note=note)
+        )
+        return note
+
+
+def newest_head(connection: Connection) -> Head | None:
+    """The newest committed head, if the log has begun."""
+    query = sa.select(log_head).order_by(log_head.c.size.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Head(row.size, row.root, row.time)
+
+
+def tree_hashes(
+    connection: Connection, coordinates: Sequence[Coordinate]
+) -> dict[Coordinate, bytes]:
+    """The stored hashes of perfect subtrees; level 0 are the leaves."""
+    found: dict[Coordinate, bytes] = {}
+    for level in {coordinate.level for coordinate in coordinates}:
+        indexes = [c.index for c in coordinates if c.level == level]
+        if level == 0:
+            query = sa.select(log_leaf.c.index, log_leaf.c.leaf).where(
+                log_leaf.c.index.in_(indexes)
+            )
+        else:
+            query = sa.select(log_node.c.index, log_node.c.hash).where(
+                log_node.c.level == level, log_node.c.index.in_(indexes)
+            )
+        found |= {Coordinate(level, index): bytes(h) for index, h in connection.execute(query)}
+    return found
+
+
+@dataclass(frozen=True)
+class _Pending:
+    id: str
+    time: datetime
+    header: bytes
+    leaf: bytes
+    promise: str
+
+
+def _take_turn(connection: Connection) -> bool:
+    """Whether it is our turn; on SQLite the write transaction is the turn."""
+    query = sa.select(log_sequencer.c.id).with_for_update(skip_locked=True)
+    return connection.scalar(query) is not None
+
+
+def _take_pending(connection: Connection) -> list[_Pending]:
+    chosen = sa.select(log_pending.c.entry_id).order_by(
+        log_pending.c.time, log_pending.c.entry_id
+    )
+    taken = connection.scalars(
+        sa.delete(log_pending)
+        .where(log_pending.c.entry_id.in_(chosen.limit(MOST_AT_ONCE)))
+        .returning(log_pending.c.entry_id)
+    ).all()
+    if not taken:
+        return []
+    rows = connection.execute(
+        sa.select(log_header)
+        .where(log_header.c.entry_id.in_(taken))
+        .order_by(log_header.c.time, log_header.c.entry_id)
+    )
+    return [
+        _Pending(row.entry_id, row.time, bytes(row.header), bytes(row.leaf), row.promise)
+        for row in rows
+    ]
+
+
+def _grow(connection: Connection, entries: Sequence[_Pending], now: datetime) -> None:
+    head = newest_head(connection)
+    size = head.size if head else 0
+    coordinates = frontier_coordinates(size)
+    hashes = tree_hashes(connection, coordinates)
+    before = Frontier(size, tuple(hashes[coordinate] for coordinate in coordinates))
+    after, nodes = before.append([entry.leaf for entry in entries])
+    connection.execute(
+        sa.insert(log_leaf),
+        [
+            {"index": size + offset, "entry_id": entry.id, "leaf": entry.leaf}
+            for offset, entry in enumerate(entries)
+        ],
+    )
+    if nodes:
+        connection.execute(
+            sa.insert(log_node),
+            [{"level": c.level, "index": c.index, "hash": h} for c, h in nodes],
+        )
+    moment = max(now, head.time) if head else now
+    connection.execute(
+        sa.insert(log_head).values(size=after.size, root=after.root(), time=moment)
+    )

@@ -1,0 +1,330 @@
+"""Every table. Personal data stands in `sealed` columns only (see `sealing`).
+
+Three kinds of table: append-only ones (`APPEND_ONLY`, the database itself refuses to change a
+row), erasable ones that hold what is known about people, and a few that change.
+"""
+
+import sqlalchemy as sa
+
+from consent_service.persistence.column_types import Instant
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Id = sa.String(36)
+Slug = sa.String(64)
+
+
+def _one_of(column: str, *values: str) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return sa.CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+organisation = sa.Table(
+    "organisation",
+    metadata,
+    sa.Column("id", Slug, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("descriptions", sa.JSON, nullable=False),
+    sa.Column("contact", sa.JSON, nullable=False),
+    sa.Column("identifiers", sa.JSON, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    _one_of(
+        "kind", "municipality", "child_psychiatry", "paediatrics", "general_practice", "other"
+    ),
+)
+
+template_version = sa.Table(
+    "template_version",
+    metadata,
+    sa.Column("organisation_id", sa.ForeignKey("organisation.id"), primary_key=True),
+    sa.Column("id", Slug, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("content", sa.LargeBinary, nullable=False, doc="canonical JSON, as hashed"),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("published_at", Instant, nullable=False),
+)
+
+child = sa.Table(
+    "child",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("cpr_hash", sa.LargeBinary, unique=True, doc="keyed hash; cleared by erasure"),
+    sa.Column("version", sa.Integer, nullable=False, doc="act sequence number (R8)"),
+)
+
+person = sa.Table(
+    "person",
+    metadata,
+    sa.Column("id", Id, primary_key=True, doc="the child's own is the child's id"),
+    sa.Column("child_id", sa.ForeignKey("child.id"), nullable=False),
+    sa.Column("cpr_hash", sa.LargeBinary, doc="keyed hash of (child, CPR); cleared by erasure"),
+    sa.UniqueConstraint("child_id", "cpr_hash"),
+)
+
+data_key = sa.Table(
+    "data_key",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("organisation_id", sa.ForeignKey("organisation.id"), nullable=False),
+    sa.Column("child_id", sa.ForeignKey("child.id"), doc="null: the organisation's own key"),
+    sa.Column("wrapped", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.UniqueConstraint("organisation_id", "child_id"),
+    sa.Index(
+        "uq_data_key_own",
+        "organisation_id",
+        unique=True,
+        sqlite_where=sa.text("child_id IS NULL"),
+        postgresql_where=sa.text("child_id IS NULL"),
+    ),
+    sa.Index("ix_data_key_child_id", "child_id"),
+)
+
+person_details = sa.Table(
+    "person_details",
+    metadata,
+    sa.Column("organisation_id", sa.ForeignKey("organisation.id"), primary_key=True),
+    sa.Column("person_id", sa.ForeignKey("person.id"), primary_key=True),
+    sa.Column("data_key_id", sa.ForeignKey("data_key.id"), nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+
+consent = sa.Table(
+    "consent",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("controller_id", sa.ForeignKey("organisation.id"), nullable=False),
+    sa.Column("child_id", sa.ForeignKey("child.id"), nullable=False),
+    sa.Column("data_key_id", sa.ForeignKey("data_key.id"), nullable=False),
+    sa.Column("template_id", Slug, nullable=False),
+    sa.Column("template_version", sa.Integer, nullable=False),
+    sa.Column("case_reference", sa.Text, nullable=False),
+    sa.Column("deadline", sa.Date, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("terms_sha256", sa.String(64), nullable=False),
+    sa.Column("terms_sealed", sa.LargeBinary, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["controller_id", "template_id", "template_version"],
+        ["template_version.organisation_id", "template_version.id", "template_version.version"],
+    ),
+    sa.Index("ix_consent_controller_id_id", "controller_id", "id"),
+    sa.Index("ix_consent_child_id", "child_id"),
+)
+
+consent_party = sa.Table(
+    "consent_party",
+    metadata,
+    sa.Column("organisation_id", sa.ForeignKey("organisation.id"), primary_key=True),
+    sa.Column("consent_id", sa.ForeignKey("consent.id"), primary_key=True),
+)
+
+signatory = sa.Table(
+    "signatory",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("consent_id", sa.ForeignKey("consent.id"), nullable=False),
+    sa.Column("person_id", sa.ForeignKey("person.id"), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.UniqueConstraint("consent_id", "person_id"),
+    _one_of("role", "custody_holder", "guardian", "child"),
+)
+
+link = sa.Table(
+    "link",
+    metadata,
+    sa.Column("token_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("signatory_id", sa.ForeignKey("signatory.id"), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("opened_at", Instant),
+    sa.Column("replaced_at", Instant),
+    sa.Index("ix_link_signatory_id", "signatory_id"),
+)
+
+signing_session = sa.Table(
+    "signing_session",
+    metadata,
+    sa.Column("id_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("link_hash", sa.ForeignKey("link.token_hash"), nullable=False),
+    sa.Column("data_key_id", sa.ForeignKey("data_key.id"), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, doc="login under way, or the identity it proved"),
+    sa.Index("ix_signing_session_created_at", "created_at"),
+)
+
+log_header = sa.Table(
+    "log_header",
+    metadata,
+    sa.Column("entry_id", Id, primary_key=True),
+    sa.Column("time", Instant, nullable=False),
+    sa.Column("header", sa.LargeBinary, nullable=False),
+    sa.Column("leaf", sa.LargeBinary, nullable=False),
+    sa.Column("promise", sa.Text, nullable=False),
+)
+
+log_body = sa.Table(
+    "log_body",
+    metadata,
+    sa.Column("entry_id", sa.ForeignKey("log_header.entry_id"), primary_key=True),
+    sa.Column("data_key_id", sa.ForeignKey("data_key.id"), nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("time", Instant, nullable=False),
+    sa.Column("controller_id", sa.ForeignKey("organisation.id"), nullable=False),
+    sa.Column("organisation_id", Slug, nullable=False),
+    sa.Column("recipient_id", Slug),
+    sa.Column("type", sa.String(40), nullable=False),
+    sa.Column("outcome", sa.String(16)),
+    sa.Column("consent_id", Id),
+    sa.Column("about_id", Id),
+    sa.Column("child_hash", sa.LargeBinary),
+    sa.Column("employee_hash", sa.LargeBinary),
+    sa.Index("ix_log_body_controller_id_entry_id", "controller_id", "entry_id"),
+    sa.Index("ix_log_body_organisation_id_entry_id", "organisation_id", "entry_id"),
+    sa.Index("ix_log_body_consent_id", "consent_id"),
+    sa.Index("ix_log_body_child_hash_entry_id", "child_hash", "entry_id"),
+    sa.Index(
+        "ix_log_body_employee_hash_entry_id",
+        "employee_hash",
+        "entry_id",
+        sqlite_where=sa.text("employee_hash IS NOT NULL"),
+        postgresql_where=sa.text("employee_hash IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_log_body_recipient_id_entry_id",
+        "recipient_id",
+        "entry_id",
+        sqlite_where=sa.text("recipient_id IS NOT NULL"),
+        postgresql_where=sa.text("recipient_id IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_log_body_about_id",
+        "about_id",
+        sqlite_where=sa.text("about_id IS NOT NULL"),
+        postgresql_where=sa.text("about_id IS NOT NULL"),
+    ),
+)
+
+log_pending = sa.Table(
+    "log_pending",
+    metadata,
+    sa.Column("entry_id", sa.ForeignKey("log_header.entry_id"), primary_key=True),
+    sa.Column("time", Instant, nullable=False),
+)
+
+log_rejected = sa.Table(
+    "log_rejected",
+    metadata,
+    sa.Column("entry_id", sa.ForeignKey("log_header.entry_id"), primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("rejected_at", Instant, nullable=False),
+)
+
+log_leaf = sa.Table(
+    "log_leaf",
+    metadata,
+    sa.Column("index", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("entry_id", sa.ForeignKey("log_header.entry_id"), nullable=False, unique=True),
+    sa.Column("leaf", sa.LargeBinary, nullable=False),
+)
+
+log_node = sa.Table(
+    "log_node",
+    metadata,
+    sa.Column("level", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("index", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+)
+
+log_head = sa.Table(
+    "log_head",
+    metadata,
+    sa.Column("size", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("root", sa.LargeBinary, nullable=False),
+    sa.Column("time", Instant, nullable=False),
+)
+
+log_checkpoint = sa.Table(
+    "log_checkpoint",
+    metadata,
+    sa.Column("size", sa.ForeignKey("log_head.size"), primary_key=True, autoincrement=False),
+    sa.Column("note", sa.Text, nullable=False),
+)
+
+log_sequencer = sa.Table(
+    "log_sequencer",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.CheckConstraint("id = 1", name="one_row"),
+)
+
+fact = sa.Table(
+    "fact",
+    metadata,
+    sa.Column("child_id", sa.ForeignKey("child.id"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("kind", sa.String(24), nullable=False),
+    sa.Column("controller_id", sa.ForeignKey("organisation.id"), nullable=False),
+    sa.Column("consent_id", sa.ForeignKey("consent.id")),
+    sa.Column("person_id", sa.ForeignKey("person.id")),
+    sa.Column("payload", sa.Text, nullable=False, doc="canonical JSON, no personal data"),
+    sa.Column("entry_id", sa.ForeignKey("log_header.entry_id"), nullable=False, unique=True),
+    sa.CheckConstraint("kind = 'custody_change' OR consent_id IS NOT NULL", name="consent_named"),
+    _one_of(
+        "kind",
+        "request",
+        "custody_change",
+        "grant",
+        "decline",
+        "withdraw",
+        "exemption_recorded",
+        "exemption_confirmed",
+        "exemption_revoked",
+        "cancellation",
+    ),
+    sa.Index("ix_fact_consent_id", "consent_id"),
+)
+
+statement = sa.Table(
+    "statement",
+    metadata,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("consent_id", sa.ForeignKey("consent.id"), nullable=False),
+    sa.Column("signatory_id", sa.ForeignKey("signatory.id"), nullable=False),
+    sa.Column("entry_id", sa.ForeignKey("log_header.entry_id"), nullable=False, unique=True),
+    sa.Column("data_key_id", sa.ForeignKey("data_key.id"), nullable=False),
+    sa.Column("seal_sealed", sa.LargeBinary, nullable=False),
+    sa.Column("evidence_sealed", sa.LargeBinary, nullable=False),
+    sa.Index("ix_statement_consent_id", "consent_id"),
+)
+
+kept_answer = sa.Table(
+    "kept_answer",
+    metadata,
+    sa.Column("key_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("body_hash", sa.LargeBinary, nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Index("ix_kept_answer_created_at", "created_at"),
+)
+
+APPEND_ONLY = (
+    template_version,
+    fact,
+    log_header,
+    log_leaf,
+    log_node,
+    log_head,
+    log_checkpoint,
+    log_rejected,
+)
+"""Refused by the database: UPDATE, DELETE, TRUNCATE, and INSERT over an existing key."""

@@ -1,0 +1,93 @@
+"""Units of work over one engine: a connection, its stores, and one commit."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+
+import uuid_utils
+from sqlalchemy.engine import Connection, Engine
+
+from consent_service.persistence.answer_store import AnswerStore
+from consent_service.persistence.catalogue_store import CatalogueStore
+from consent_service.persistence.children_store import ChildrenStore
+from consent_service.persistence.consent_store import ConsentStore
+from consent_service.persistence.data_keys import DataKeys
+from consent_service.persistence.link_store import LinkStore
+from consent_service.persistence.log_store import LogStore
+from consent_service.persistence.sealing import Index, KeyRing
+from consent_service.persistence.sequencer import Sequencer
+from consent_service.services.ports import UnitOfWork
+
+
+def new_id() -> str:
+    """A fresh UUIDv7 (RFC 9562): ids of later things sort later."""
+    return str(uuid_utils.uuid7())
+
+
+class SqlUnitOfWork:
+    """One connection and everything that reads and writes through it."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        units: "SqlUnits",
+    ) -> None:
+        self.connection = connection
+        self._sequencer = units.sequencer
+        keys = DataKeys(connection, units.ring, new_id, units.clock)
+        self.keys = keys
+        self.children = ChildrenStore(connection, keys, units.index, new_id)
+        self.consents = ConsentStore(connection, keys)
+        self.links = LinkStore(connection, keys, units.index)
+        self.catalogue = CatalogueStore(connection, units.known_organisations)
+        self.log = LogStore(connection, keys, units.index)
+        self.answers = AnswerStore(connection, units.clock, units.claims)
+
+    def commit(self) -> None:
+        """Keep all of it. On SQLite the tree grows in this same transaction."""
+        if self.log.appended and self.connection.dialect.name == "sqlite":
+            self._sequencer.integrate(self.connection)
+        self.connection.commit()
+        self.log.appended = 0
+
+
+class SqlUnits:
+    """Begins units of work (`services.ports.Units`)."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        ring: KeyRing,
+        index: Index,
+        sequencer: Sequencer,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.engine = engine
+        self.ring = ring
+        self.index = index
+        self.sequencer = sequencer
+        self.clock = clock
+        self.claims: set[bytes] = set()
+        self.known_organisations: set[str] = set()
+        self._writing = engine.execution_options(writes=True)
+        self._stepwise = self._writing
+        if engine.dialect.name == "postgresql":
+            self._stepwise = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def writing(self) -> AbstractContextManager[UnitOfWork]:
+        return self._unit(self._writing)
+
+    def stepwise(self) -> AbstractContextManager[UnitOfWork]:
+        return self._unit(self._stepwise)
+
+    def reading(self) -> AbstractContextManager[UnitOfWork]:
+        return self._unit(self.engine)
+
+    @contextmanager
+    def _unit(self, engine: Engine) -> Iterator[UnitOfWork]:
+        with engine.connect() as connection:
+            unit = SqlUnitOfWork(connection, self)
+            try:
+                yield unit
+            finally:
+                unit.answers.release()

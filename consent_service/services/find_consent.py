@@ -1,0 +1,47 @@
+"""Find a consent as a caller may know it; what they may not know does not exist."""
+
+from consent_service.domain.consent import ConsentState, state_at
+from consent_service.domain.facts import History
+from consent_service.errors import InvalidInput, NotFound
+from consent_service.services.acts import moment_after
+from consent_service.services.context import Context
+from consent_service.services.model import Caller, ChildRef, ConsentFile, Signatory
+from consent_service.services.ports import UnitOfWork
+
+_UNKNOWN = "There is no such consent."
+
+
+def controlled_consent(uow: UnitOfWork, caller: Caller, consent: str) -> ConsentFile:
+    """The consent, if the caller's organisation controls it. Raises NotFound otherwise."""
+    file = uow.consents.get(consent)
+    if file is None or file.controller != caller.organisation:
+        raise NotFound(_UNKNOWN)
+    return file
+
+
+def known_consent(
+    uow: UnitOfWork, context: Context, caller: Caller, consent: str
+) -> tuple[ConsentFile, History, ConsentState]:
+    """The consent, if the caller controls it or was ever covered by it. Raises NotFound."""
+    file = uow.consents.get(consent)
+    if file is None:
+        raise NotFound(_UNKNOWN)
+    history = uow.children.snapshot(file.child).history
+    state = state_at(history, consent, moment_after(history, context.clock()))
+    if caller.organisation != file.controller and caller.organisation not in state.covered:
+        raise NotFound(_UNKNOWN)
+    return file, history, state
+
+
+def child_of(uow: UnitOfWork, file: ConsentFile) -> ChildRef:
+    """The child a consent is about, with the number its controller filed."""
+    details = uow.children.details(file.controller, [file.child])
+    return ChildRef(file.child, details[file.child].cpr)
+
+
+def find_signatory(uow: UnitOfWork, consent: str, signatory: str) -> Signatory:
+    """A signatory of a consent, named in a body. Raises InvalidInput."""
+    for candidate in uow.consents.signatories(consent):
+        if candidate.id == signatory:
+            return candidate
+    raise InvalidInput.field("/signatory", "This consent has no such signatory.")

@@ -1,0 +1,200 @@
+"""Read the log as a data-protection officer, a controller or a family may: opened and logged."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+from consent_service.domain.calendar import local_instant
+from consent_service.errors import NotFound
+from consent_service.services.context import Context
+from consent_service.services.find_consent import child_of, controlled_consent
+from consent_service.services.journal import SEAL_TYPES, Event
+from consent_service.services.model import Caller, ChildRef, Employee, EntryFilter, LoggedEntry
+from consent_service.services.ports import UnitOfWork
+from consent_service.signing.canonical import instant_text
+
+
+def find_entries(
+    uow: UnitOfWork,
+    context: Context,
+    caller: Caller,
+    search: EntryFilter,
+    *,
+    after: str | None,
+    limit: int,
+    purpose: str = "search",
+) -> tuple[list[LoggedEntry], str | None]:
+    """A page of the entries where the caller's organisation is controller or actor, oldest first.
+
+    Looking writes one entry for each child whose entries were shown, and one where none was.
+    """
+    found = uow.log.find(search, after=after, limit=limit + 1)
+    page = list(found[:limit])
+    _log_look(uow, context, caller, page, purpose)
+    return page, page[-1].id if len(found) > limit else None
+
+
+def get_entry(
+    uow: UnitOfWork, context: Context, caller: Caller, entry: str
+) -> LoggedEntry:
+    """One entry. Raises NotFound."""
+    found = uow.log.get(entry, EntryFilter(viewer=caller.organisation))
+    if found is None:
+        raise NotFound("There is no such entry.")
+    _log_look(uow, context, caller, [found], "entry")
+    return found
+
+
+def _log_look(
+    uow: UnitOfWork,
+    context: Context,
+    caller: Caller,
+    shown: Sequence[LoggedEntry],
+    view: str,
+) -> None:
+    now = context.clock()
+    type_ = "log_exported" if view == "export" else "personal_data_viewed"
+    seen: dict[tuple[str, str], int] = {}
+    for entry in shown:
+        child = uow.log.child_of(entry.id)
+        if child is not None:
+            key = (entry.controller, child)
+            seen[key] = seen.get(key, 0) + 1
+    for (controller, child), count in seen.items():
+        details = uow.children.child_number(controller, child)
+        about = ChildRef(child, details) if details else None
+        event = Event.by(
+            caller, type_, controller, child=about, details={"view": view, "count": count}
+        )
+        context.journal.write(uow, event, now)
+    if not seen:
+        event = Event.by(
+            caller, type_, caller.organisation, details={"view": view, "count": len(shown)}
+        )
+        context.journal.write(uow, event, now)
+
+
+def timeline(
+    uow: UnitOfWork, context: Context, caller: Caller, consent: str
+) -> list[dict[str, Any]]:
+    """Every event of a consent, oldest first, for its controller; looking is logged."""
+    file = controlled_consent(uow, caller, consent)
+    child = child_of(uow, file)
+    roles = {s.id: s.role.value for s in uow.consents.signatories(consent)}
+    search = EntryFilter(viewer=caller.organisation, consent=consent)
+    entries = _all(uow, search)
+    event = Event.by(
+        caller, "personal_data_viewed", file.controller, child=child, consent=consent,
+        details={"view": "timeline"},
+    )  # fmt: skip
+    context.journal.write(uow, event, context.clock())
+    return [_timeline_item(entry, roles) for entry in entries]
+
+
+def _all(uow: UnitOfWork, search: EntryFilter) -> list[LoggedEntry]:
+    entries: list[LoggedEntry] = []
+    after: str | None = None
+    while page := uow.log.find(search, after=after, limit=200):
+        entries.extend(page)
+        after = page[-1].id
+    return entries
+
+
+def _timeline_item(entry: LoggedEntry, roles: dict[str, str]) -> dict[str, Any]:
+    body = dict(entry.body)
+    type_, signatory = body.pop("type"), body.get("signatory", "")
+    by_role = roles.get(signatory) if type_ in SEAL_TYPES.values() else "employee"
+    for member in ("child", "consent", "fact", "client"):
+        body.pop(member, None)
+    return {
+        "time": instant_text(entry.time),
+        "type": type_,
+        "by_role": by_role,
+        "detail": body,
+        "entry": entry.id,
+    }
+
+
+def family_disclosures(
+    uow: UnitOfWork, child: str, now: datetime
+) -> list[dict[str, Any]]:
+    """Every disclosure about a child that its family may see now, oldest first.
+
+    Denied ones are shown as such; those whose showing was postponed are left out until their
+    date (R6). Employees are not named.
+    """
+    shown = []
+    for entry in uow.log.about_child(child, ("disclosure",)):
+        body = entry.body
+        visible = body["legal_basis"].get("family_visibility")
+        if visible and now < local_instant(date.fromisoformat(visible["from"])):
+            continue
+        shown.append(
+            {
+                "time": entry.time,
+                "sender": body["organisation"],
+                "recipient": body["recipient"],
+                "purpose": body["purpose"],
+                "categories": body["categories"],
+                "outcome": body["outcome"],
+                "legal_basis": body["legal_basis"]["type"],
+                "provision": body["legal_basis"].get("provision"),
+            }
+        )
+    return shown
+
+
+def visible_disclosures(
+    uow: UnitOfWork, caller: Caller, *, after: str | None, limit: int
+) -> tuple[list[LoggedEntry], str | None]:
+    """Disclosures the caller sent, received, or controls the consent of, oldest first."""
+    search = EntryFilter(viewer=caller.organisation, type="disclosure", as_party=True)
+    found = uow.log.find(search, after=after, limit=limit + 1)
+    page = list(found[:limit])
+    return page, page[-1].id if len(found) > limit else None
+
+
+def visible_disclosure(uow: UnitOfWork, caller: Caller, entry: str) -> LoggedEntry:
+    """One disclosure, to its sender, recipient or controller. Raises NotFound."""
+    search = EntryFilter(viewer=caller.organisation, type="disclosure", as_party=True)
+    found = uow.log.get(entry, search)
+    if found is None:
+        raise NotFound("There is no such disclosure.")
+    return found
+
+
+def disclosure_outcome(uow: UnitOfWork, caller: Caller, entry: LoggedEntry) -> str | None:
+    """What its sender last reported: sent, not sent, or nothing yet."""
+    search = EntryFilter(viewer=entry.controller, type="disclosure_outcome", about=entry.id)
+    reported = _all(uow, replace(search, viewer=entry.controller))
+    return reported[-1].body["reported"] if reported else None
+
+
+def record_outcome(
+    uow: UnitOfWork,
+    context: Context,
+    caller: Caller,
+    entry: str,
+    outcome: str,
+    performed_by: Employee,
+) -> None:
+    """Report whether a disclosure was carried out. Raises NotFound for all but its sender."""
+    found = visible_disclosure(uow, caller, entry)
+    if found.body["organisation"] != caller.organisation:
+        raise NotFound("There is no such disclosure.")
+    child = uow.log.child_of(found.id)
+    number = uow.children.child_number(found.controller, child) if child else None
+    event = Event.by(
+        caller,
+        "disclosure_outcome",
+        found.controller,
+        child=ChildRef(child, number) if child and number else None,
+        employee=performed_by,
+        consent=found.body.get("consent"),
+        about=found.id,
+        details={"reported": outcome},
+    )
+    context.journal.write(uow, event, context.clock())
+
+

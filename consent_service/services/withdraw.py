@@ -1,0 +1,62 @@
+"""A family told one of the parties, orally or by letter: an employee records the withdrawal."""
+
+from typing import Literal
+
+from consent_service.domain.cpr import mask_cpr
+from consent_service.domain.signers import signers_with_a_say
+from consent_service.errors import Conflict
+from consent_service.services.acts import begin_act
+from consent_service.services.context import Context
+from consent_service.services.find_consent import child_of, find_signatory, known_consent
+from consent_service.services.journal import Event
+from consent_service.services.model import Caller, Employee
+from consent_service.services.ports import UnitOfWork
+from consent_service.services.sign import Evidence, refuse
+from consent_service.signing.statement import IdentityEvidence
+
+
+def record_withdrawal(
+    uow: UnitOfWork,
+    context: Context,
+    caller: Caller,
+    consent: str,
+    signatory: str,
+    channel: Literal["oral", "letter"],
+    note: str | None,
+    performed_by: Employee,
+) -> None:
+    """Record it, effective at once; recording it again changes nothing (R4).
+
+    Any party that may know of the consent can record it. The employee stands in an entry of its
+    own; the sealed statement names only their organisation. Raises NotFound, InvalidInput for an
+    unknown signatory, and Conflict for one who has no say now.
+    """
+    file, _, _ = known_consent(uow, context, caller, consent)
+    person = find_signatory(uow, consent, signatory)
+    child = child_of(uow, file)
+    act = begin_act(uow, context, child)
+    if person.person not in signers_with_a_say(act.history, act.history.request(consent), act.now):
+        raise Conflict("signatory_without_standing", "This person has no part in the consent now.")
+    identity = IdentityEvidence(
+        issuer=caller.organisation,
+        subject=caller.organisation,
+        loa=channel,
+        time=act.now,
+        id_token_sha256=None,
+    )
+    if not refuse(uow, context, act, file, person, Evidence(identity, None, {})):
+        return
+    event = Event.by(
+        caller,
+        "withdrawal_recorded",
+        file.controller,
+        child=child,
+        employee=performed_by,
+        consent=consent,
+        details={
+            "signatory": signatory,
+            "channel": channel,
+            **({"note": mask_cpr(note)} if note else {}),
+        },
+    )
+    context.journal.write(uow, event, act.now)

@@ -1,0 +1,213 @@
+"""Ed25519 keys: the halves that sign, and the published halves that years later verify.
+
+Each key has one use and is named by its RFC 7638 thumbprint. Times are UTC in whole
+seconds, because a JWK carries them as NumericDate (RFC 7519 § 2).
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, lru_cache
+from typing import Any, Literal, Self, get_args
+
+from cryptography.exceptions import InvalidSignature as _BadSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+
+from consent_service.errors import ConsentServiceError
+from consent_service.signing import base64url
+from consent_service.signing.canonical import canonical_json
+from consent_service.signing.members import Members
+
+Use = Literal["seal", "promise", "log", "token"]
+Status = Literal["active", "retired", "compromised"]
+
+PUBLIC_KEY_BYTES = 32
+"""RFC 8032 § 5.1.5."""
+
+_REQUIRED = ("kty", "crv", "x", "kid", "use", "alg", "consent_use", "nbf", "status")
+_NO_OFFSET = timedelta(0)
+_LATEST_NUMERIC_DATE = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
+
+
+class InvalidKey(ConsentServiceError):
+    """A key, or its description, that this service does not use."""
+
+    code = "invalid_key"
+
+
+class InvalidSignature(ConsentServiceError):
+    """What is signed does not verify; the root of everything a verifier refuses."""
+
+    code = "invalid_signature"
+
+
+class UnknownKey(InvalidSignature):
+    """No published key has that identifier and that use."""
+
+    code = "unknown_key"
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A private key with its one use. `kid` must be the thumbprint of its public half."""
+
+    kid: str
+    use: Use
+    private: Ed25519PrivateKey = field(repr=False, compare=False)
+
+    @classmethod
+    def from_seed(cls, seed: bytes, use: Use) -> Self:
+        """The key of a 32-byte seed (RFC 8032 § 5.1.5). Raises InvalidKey."""
+        try:
+            private = Ed25519PrivateKey.from_private_bytes(seed)
+        except ValueError:
+            raise InvalidKey("an Ed25519 seed has 32 bytes") from None
+        return cls(key_id(private.public_key().public_bytes_raw()), use, private)
+
+    @cached_property
+    def public(self) -> bytes:
+        """The public half, 32 bytes (RFC 8032)."""
+        return self.private.public_key().public_bytes_raw()
+
+    def sign(self, data: bytes) -> bytes:
+        """The 64-byte signature; the same bytes every time (RFC 8032)."""
+        return self.private.sign(data)
+
+
+@dataclass(frozen=True)
+class PublishedKey:
+    """The public half with its life: valid from `not_before` until before `not_after`.
+
+    Raises InvalidKey for a time not in UTC or with a fraction of a second, for a retired
+    key without an end, and unless exactly the compromised ones say since when.
+    """
+
+    kid: str
+    use: Use
+    public: bytes
+    not_before: datetime
+    not_after: datetime | None = None
+    status: Status = "active"
+    compromised_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.public) != PUBLIC_KEY_BYTES or self.kid != key_id(self.public):
+            raise InvalidKey("kid is not the thumbprint of an Ed25519 public key")
+        if self.use not in get_args(Use) or self.status not in get_args(Status):
+            raise InvalidKey("unknown use or status")
+        for time in (self.not_before, self.not_after, self.compromised_at):
+            if time is not None and (time.utcoffset() != _NO_OFFSET or time.microsecond):
+                raise InvalidKey("a key's times are UTC in whole seconds")
+        if (self.status == "compromised") != (self.compromised_at is not None):
+            raise InvalidKey("a compromised key, and no other, says since when")
+        if self.status == "retired" and self.not_after is None:
+            raise InvalidKey("a retired key has an end")
+
+    def is_valid_at(self, time: datetime) -> bool:
+        """Whether `not_before` ≤ time < `not_after`."""
+        return self.not_before <= time and (self.not_after is None or time < self.not_after)
+
+    def verify(self, signature: bytes, data: bytes) -> None:
+        """Raise InvalidSignature unless this key made the signature over the data."""
+        try:
+            _loaded(self.public).verify(signature, data)
+        except _BadSignature:
+            raise InvalidSignature("the signature does not verify") from None
+
+    def to_jwk(self) -> dict[str, Any]:
+        """The key as a JWK (RFC 7517, RFC 8037) with this service's members for its life."""
+        jwk: dict[str, Any] = {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "x": base64url.encode(self.public),
+            "kid": self.kid,
+            "use": "sig",
+            "alg": "EdDSA",
+            "consent_use": self.use,
+            "nbf": int(self.not_before.timestamp()),
+            "status": self.status,
+        }
+        if self.not_after is not None:
+            jwk["exp"] = int(self.not_after.timestamp())
+        if self.compromised_at is not None:
+            jwk["compromised_at"] = int(self.compromised_at.timestamp())
+        return jwk
+
+    @classmethod
+    def from_jwk(cls, jwk: Any) -> Self:
+        """Read what `to_jwk` wrote; unknown members are refused. Raises InvalidKey."""
+        members = Members(jwk, _REQUIRED, ("exp", "compromised_at"), refusal=InvalidKey)
+        for name, only in (("kty", "OKP"), ("crv", "Ed25519"), ("use", "sig"), ("alg", "EdDSA")):
+            members.one_of(name, (only,))
+        return cls(
+            kid=members.text("kid"),
+            use=members.one_of("consent_use", get_args(Use)),
+            public=members.base64url("x"),
+            not_before=_numeric_date(members, "nbf"),
+            not_after=_numeric_date(members, "exp") if "exp" in members else None,
+            status=members.one_of("status", get_args(Status)),
+            compromised_at=(
+                _numeric_date(members, "compromised_at") if "compromised_at" in members else None
+            ),
+        )
+
+
+class KeySet:
+    """An unchanging collection of published keys, each kid once. Raises InvalidKey."""
+
+    def __init__(self, keys: Iterable[PublishedKey]) -> None:
+        self._keys: dict[str, PublishedKey] = {}
+        for key in keys:
+            if key.kid in self._keys:
+                raise InvalidKey("two published keys with one kid: a key has one use")
+            self._keys[key.kid] = key
+
+    def __iter__(self) -> Iterator[PublishedKey]:
+        return iter(self._keys.values())
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def find(self, kid: str, use: str) -> PublishedKey:
+        """The key of that name, if it has that use. Raises UnknownKey."""
+        key = self._keys.get(kid)
+        if key is None or key.use != use:
+            raise UnknownKey(f"no published {use} key has this kid")
+        return key
+
+    def of_use(self, use: Use) -> tuple[PublishedKey, ...]:
+        """Every key of one use, in the order given."""
+        return tuple(key for key in self if key.use == use)
+
+    def as_jwks(self) -> dict[str, Any]:
+        """The set as a JWK Set (RFC 7517 § 5)."""
+        return {"keys": [key.to_jwk() for key in self]}
+
+    @classmethod
+    def from_jwks(cls, jwks: Mapping[str, Any]) -> Self:
+        """Read what `as_jwks` wrote. Raises InvalidKey."""
+        members = Members(dict(jwks), ("keys",), refusal=InvalidKey)
+        return cls(PublishedKey.from_jwk(jwk) for jwk in members.items("keys"))
+
+
+def key_id(public: bytes) -> str:
+    """The RFC 7638 thumbprint of an Ed25519 public key, base64url (RFC 8037, appendix A.3)."""
+    required = {"crv": "Ed25519", "kty": "OKP", "x": base64url.encode(public)}
+    return base64url.encode(hashlib.sha256(canonical_json(required)).digest())
+
+
+def _numeric_date(members: Members, name: str) -> datetime:
+    seconds = members.integer(name)
+    if seconds > _LATEST_NUMERIC_DATE:
+        raise InvalidKey(f"{name} is beyond the calendar")
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+@lru_cache(maxsize=64)
+def _loaded(public: bytes) -> Ed25519PublicKey:
+    """The library's key object, kept: a log is a million signatures by a handful of keys."""
+    return Ed25519PublicKey.from_public_bytes(public)

@@ -1,0 +1,209 @@
+"""What must hold in every story, whatever happened."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from consent_service.domain.calendar import child_reaches, parents_released
+from consent_service.domain.consent import Status, state_at
+from consent_service.domain.decision import Denied, Permitted, decide_transfer
+from consent_service.domain.facts import Act, ActKind, History, Request
+from consent_service.domain.objections import Transfer, standing_objections
+from consent_service.domain.signers import holders_at, required_signers
+from tests.unit.domain.naive_rules import TICK
+from tests.unit.domain.random_stories import (
+    CALLERS,
+    THOROUGH,
+    TRANSFERS,
+    Life,
+    history_of,
+    lives,
+)
+from tests.unit.domain.story import CHILD
+from tests.unit.domain.test_against_the_naive_rules import moments
+
+
+def latest_acts(history: History, consent: str, when: datetime) -> dict[str, Act]:
+    return {act.person: act for act in history.recorded_by(when).acts(consent)}
+
+
+@given(lives(), TRANSFERS, CALLERS, st.integers(0, 100))
+@THOROUGH
+def test_a_permission_meets_every_condition_of_r2_and_r5(
+    life: Life, transfer: Transfer, caller: str, offset: int
+) -> None:
+    history = history_of(life)
+    for when in moments(life, offset, most=10):
+        decision = decide_transfer(history, transfer, caller, when)
+        event(type(decision).__name__)
+        if not isinstance(decision, Permitted):
+            continue
+        known = history.recorded_by(when)
+        request = known.request(decision.consent)
+        acts = latest_acts(history, decision.consent, when)
+        required = required_signers(known, request, when)
+        assert required, "R2: somebody must have granted"
+        way = {transfer.sender, transfer.recipient}
+        for person in required:
+            kept = acts[person].kept
+            assert acts[person].kind is ActKind.GRANT, "R2: an unwithdrawn grant of each"
+            assert kept is not None
+            assert way <= kept.parties, "R5: both are parties that everybody kept"
+            assert transfer.categories <= kept.categories, "R5: all of it, and by everybody"
+        assert request.purpose == transfer.purpose
+        assert when >= request.at
+        assert not any(act.kind is ActKind.WITHDRAW for act in acts.values()), "R4"
+        grants = [a.given_at for a in known.acts(request.consent) if a.kind is ActKind.GRANT]
+        assert when < min(grants) + timedelta(days=366), "R3"
+        assert when < decision.valid_until <= when + timedelta(minutes=5)
+        if when >= child_reaches(request.birth_date, 15):
+            assert CHILD in required, "R1"
+        if when >= parents_released(request.birth_date, 18):
+            assert set(required) == {CHILD}, "R1"
+        assert_no_present_holder_refuses(known, request, transfer, when)
+
+
+def assert_no_present_holder_refuses(
+    known: History, request: Request, transfer: Transfer, when: datetime
+) -> None:
+    """R5, for each holder: nothing refused under any request that was not granted since."""
+    if when >= parents_released(request.birth_date, 18):
+        return
+    way = {transfer.sender, transfer.recipient}
+    for holder in holders_at(known, request.controller, when):
+        for category in transfer.categories:
+            asked_about = [
+                act
+                for act in known.facts
+                if isinstance(act, Act)
+                and act.person == holder.person
+                and known.request(act.consent).purpose == transfer.purpose
+                and way <= known.request(act.consent).asked.parties
+                and category in known.request(act.consent).asked.categories
+            ]
+            if asked_about:
+                kept = asked_about[-1].kept
+                assert kept is not None
+                assert way <= kept.parties
+                assert category in kept.categories
+
+
+@given(lives(), TRANSFERS, CALLERS, st.integers(0, 15), st.integers(0, 5))
+@THOROUGH
+def test_one_more_refusal_never_permits(
+    life: Life, transfer: Transfer, caller: str, which: int, who: int
+) -> None:
+    now = life.clock + TICK
+    life.chronicle.live_until(now)
+    live = [
+        r for r in life.chronicle.requests() if life.chronicle.picture(r.consent, now).final_at is None
+    ]
+    if not live:
+        return
+    request = live[which % len(live)]
+    people = sorted(life.chronicle.may_act(request, now))
+    if not people:
+        return
+    in_force = life.chronicle.picture(request.consent, now).status is Status.IN_FORCE
+    kind = ActKind.WITHDRAW if in_force else ActKind.DECLINE
+    person = people[who % len(people)]
+    refusal = Act(len(life.chronicle.facts) + 1, now, request.consent, person, kind, None, now)
+    before = history_of(life)
+    after = History.of([*life.chronicle.facts, refusal])
+    was = decide_transfer(before, transfer, caller, now)
+    becomes = decide_transfer(after, transfer, caller, now)
+    event(f"{type(was).__name__} becomes {type(becomes).__name__}")
+    if isinstance(was, Denied):
+        assert isinstance(becomes, Denied)
+    if request.purpose == transfer.purpose and all(
+        request.asked.covers(transfer.sender, transfer.recipient, c) for c in transfer.categories
+    ):
+        assert isinstance(becomes, Denied), "it stands for all that it was asked for"
+        objecting = standing_objections(after, transfer, now, request)
+        assert person in {reason.person for reason in objecting}
+
+
+@given(lives(), TRANSFERS, CALLERS, st.integers(0, 100))
+@THOROUGH
+def test_the_past_does_not_change_when_more_is_recorded(
+    life: Life, transfer: Transfer, caller: str, offset: int
+) -> None:
+    whole = history_of(life)
+    for number, fact in enumerate(whole.facts[1:], 1):
+        earlier = History(whole.facts[:number])
+        when = fact.at - TICK
+        for request in earlier.recorded_by(when).requests:
+            then = state_at(earlier, request.consent, when)
+            assert state_at(whole, request.consent, when) == then
+        then_decided = decide_transfer(earlier, transfer, caller, when)
+        assert decide_transfer(whole, transfer, caller, when) == then_decided
+
+
+@given(lives(), st.integers(0, 100))
+@THOROUGH
+def test_what_was_reached_stays_reached(life: Life, offset: int) -> None:
+    history = history_of(life)
+    instants = moments(life, offset, most=12)
+    for request in life.chronicle.requests():
+        before = None
+        for when in instants:
+            if when < request.at:
+                continue
+            state = state_at(history, request.consent, when)
+            if before is not None:
+                assert before.covered <= state.covered
+                assert before.complete_at in (None, state.complete_at)
+                assert not (before.complete_at and state.status is Status.LAPSED)
+                if before.expires_at is not None:
+                    assert state.expires_at is not None
+                    assert state.expires_at <= before.expires_at, "R3: nothing extends it"
+                if not before.is_live:
+                    assert state == before, "R2: the first final state stays"
+            before = state
+
+
+@given(lives(), TRANSFERS, CALLERS, st.integers(0, 100))
+@THOROUGH
+def test_who_is_permitted_knows_of_its_consent(
+    life: Life, transfer: Transfer, caller: str, offset: int
+) -> None:
+    history = history_of(life)
+    for when in moments(life, offset, most=10):
+        decision = decide_transfer(history, transfer, caller, when)
+        if isinstance(decision, Permitted):
+            state = state_at(history, decision.consent, when)
+            assert state.status is Status.IN_FORCE
+            assert caller == decision.controller or caller in state.covered
+            assert caller in history.request(decision.consent).asked.parties
+            assert {transfer.sender, transfer.recipient} <= state.covered
+        elif decision.consent is not None:
+            state = state_at(history, decision.consent, when)
+            assert caller == decision.controller or caller in state.covered
+
+
+@given(lives(), TRANSFERS, st.integers(0, 100))
+@THOROUGH
+def test_every_direction_and_every_part_of_what_is_permitted_is_permitted(
+    life: Life, transfer: Transfer, offset: int
+) -> None:
+    history = history_of(life)
+    for when in moments(life, offset, most=6):
+        decision = decide_transfer(history, transfer, transfer.sender, when)
+        if isinstance(decision, Permitted):
+            back = replace(transfer, sender=transfer.recipient, recipient=transfer.sender)
+            assert isinstance(decide_transfer(history, back, transfer.sender, when), Permitted)
+            for category in transfer.categories:
+                less = replace(transfer, categories=frozenset({category}))
+                assert isinstance(decide_transfer(history, less, transfer.sender, when), Permitted)
+
+
+@given(lives(), TRANSFERS, CALLERS)
+@THOROUGH
+def test_a_stranger_always_hears_that_there_is_no_consent(
+    life: Life, transfer: Transfer, caller: str
+) -> None:
+    when = life.clock
+    nothing = decide_transfer(History(()), transfer, "stranger", when)
+    assert decide_transfer(history_of(life), transfer, "stranger", when) == nothing

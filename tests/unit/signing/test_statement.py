@@ -1,0 +1,169 @@
+"""Terms and statements: one form each, read strictly, and silent about the person."""
+
+import hashlib
+import hmac
+import json
+from dataclasses import replace
+from datetime import datetime
+from itertools import count
+
+import pytest
+
+from consent_service.signing.canonical import NotCanonical, canonical_json
+from consent_service.signing.statement import (
+    InvalidStatement,
+    Scope,
+    Statement,
+    person_commitment,
+)
+from consent_service.signing.terms import InvalidTerms, Terms
+from tests.unit.signing.acts import CPR, SALT, SIGNED, TERMS, identity, statement
+
+
+def test_terms_round_trip():
+    assert Terms.from_bytes(TERMS.to_bytes()) == TERMS
+    assert TERMS.sha256_hex == hashlib.sha256(TERMS.to_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        statement(),
+        statement(decision="withdraw", scope=None),
+        statement(decision="decline", scope=None),
+        statement(scope=None, language=None, text_sha256=None,
+                  identity=identity(id_token_sha256=None)),
+    ],
+    ids=map(str, count()),
+)  # fmt: skip
+def test_statements_round_trip(one):
+    assert Statement.from_bytes(one.to_bytes()) == one
+    assert one.sha256_hex == hashlib.sha256(one.to_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"decision": "decline"},
+        {"decision": "withdraw"},
+        {"language": None},
+        {"text_sha256": None},
+        {"language": None, "text_sha256": None},
+    ],
+    ids=map(str, count()),
+)
+def test_contradicting_statements_are_refused(changes):
+    with pytest.raises(InvalidStatement):
+        statement(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"terms_sha256": "AB" * 32}, {"terms_sha256": "ab"}, {"consent": ""}, {"role": ""},
+        {"decision": "maybe", "scope": None}, {"person_commitment": CPR},
+        {"scope": Scope(("org-2", "org-1"), ())}, {"scope": Scope(("org-1",), ("a", "a"))},
+        {"identity": identity(issuer="")},
+    ],
+    ids=map(str, count()),
+)  # fmt: skip
+def test_wrong_values_are_not_written(changes):
+    with pytest.raises(InvalidStatement):
+        statement(**changes).to_bytes()
+
+
+def test_naive_times_are_not_written():
+    with pytest.raises(NotCanonical):
+        statement(time=SIGNED.replace(tzinfo=None)).to_bytes()
+
+
+def respelled(data, change):
+    value = json.loads(data)
+    change(value)
+    return canonical_json(value)
+
+
+MEMBERS = [
+    (statement().to_bytes(), Statement, InvalidStatement, name)
+    for name in json.loads(statement().to_bytes())
+] + [(TERMS.to_bytes(), Terms, InvalidTerms, name) for name in json.loads(TERMS.to_bytes())]
+
+
+@pytest.mark.parametrize(("data", "kind", "error", "name"), MEMBERS, ids=map(str, count()))
+def test_every_member_is_needed_and_typed(data, kind, error, name):
+    with pytest.raises(error):
+        kind.from_bytes(respelled(data, lambda value: value.pop(name)))
+    for wrong in (7, [], True, {"v": 1}, ""):
+        with pytest.raises(error):
+            kind.from_bytes(respelled(data, lambda value, w=wrong: value.update({name: w})))
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "error"),
+    [(statement().to_bytes(), Statement, InvalidStatement),
+     (TERMS.to_bytes(), Terms, InvalidTerms)],
+    ids=["statement", "terms"],
+)  # fmt: skip
+def test_nothing_unknown_is_accepted(data, kind, error):
+    for path in [(), ("identity",), ("scope",), ("child",), ("controller",), ("template",)]:
+
+        def add(value, path=path):
+            for name in path:
+                value = value.get(name, value)
+            value["extra"] = "x"
+
+        with pytest.raises(error):
+            kind.from_bytes(respelled(data, add))
+    for wrong in (
+        b"",
+        b"[]",
+        b"null",
+        data + b" ",
+        data[:-1],
+        json.dumps(json.loads(data)).encode(),
+    ):
+        with pytest.raises(error):
+            kind.from_bytes(wrong)
+
+
+@pytest.mark.parametrize(
+    "text", ["2013-2-24", "20131224", "2013-02-30", "24.12.2013", "2013-W52-2"]
+)
+def test_other_birth_dates_are_refused(text):
+    with pytest.raises(InvalidTerms):
+        Terms.from_bytes(
+            respelled(TERMS.to_bytes(), lambda value: value["child"].update(birth_date=text))
+        )
+
+
+def test_unsorted_terms_are_refused():
+    with pytest.raises(InvalidTerms):
+        replace(TERMS, categories=("b", "a"))
+    with pytest.raises(InvalidTerms):
+        replace(TERMS, parties=TERMS.parties[::-1])
+    with pytest.raises(InvalidTerms):
+        replace(TERMS, parties=TERMS.parties[:1] * 2)
+
+
+def test_the_person_is_committed_to_and_not_named():
+    expected = hmac.new(SALT, CPR.encode(), hashlib.sha256).hexdigest()
+    assert person_commitment(SALT, CPR) == expected
+    assert person_commitment(b"\x08" * 32, CPR) != expected
+    assert CPR.encode() not in statement().to_bytes()
+
+
+@pytest.mark.parametrize(("salt", "cpr"), [(b"", CPR), (SALT, "010111-1234"), (SALT, "01011112é4")])
+def test_other_openings_are_refused(salt, cpr):
+    with pytest.raises(InvalidStatement) as refused:
+        person_commitment(salt, cpr)
+    assert cpr not in str(refused.value)
+
+
+def test_a_childs_number_and_name_are_not_shown():
+    shown = repr(TERMS) + repr(statement())
+    assert "2412131234" not in shown
+    assert "Ida" not in shown
+
+
+def test_times_are_compared_as_written():
+    assert isinstance(Statement.from_bytes(statement().to_bytes()).time, datetime)
