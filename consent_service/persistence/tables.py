@@ -232,7 +232,7 @@ log_leaf = sa.Table(
     metadata,
     sa.Column("index", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("entry_id", sa.ForeignKey("log_header.entry_id"), nullable=False, unique=True),
-    sa.Column("leaf", sa.LargeBinary, nullable=False),
+    sa.Column("leaf", sa.LargeBinary, nullable=False, index=True),
 )
 
 log_node = sa.Table(

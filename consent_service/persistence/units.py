@@ -16,6 +16,7 @@ from consent_service.persistence.link_store import LinkStore
 from consent_service.persistence.log_store import LogStore
 from consent_service.persistence.sealing import Index, KeyRing
 from consent_service.persistence.sequencer import Sequencer
+from consent_service.persistence.tree_store import TreeStore
 from consent_service.services.ports import UnitOfWork
 
 
@@ -41,6 +42,7 @@ class SqlUnitOfWork:
         self.links = LinkStore(connection, keys, units.index)
         self.catalogue = CatalogueStore(connection, units.known_organisations)
         self.log = LogStore(connection, keys, units.index)
+        self.tree = TreeStore(connection, units.sequencer)
         self.answers = AnswerStore(connection, units.clock, units.claims)
 
     def commit(self) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from consent_service.domain.consent import Reason
+from consent_service.domain.consent import Reason, ReasonCode
 from consent_service.domain.cpr import CprNumber, mask_cpr
 from consent_service.domain.decision import Decision, Denied, Permitted, decide_transfer
 from consent_service.domain.objections import Transfer, standing_objections

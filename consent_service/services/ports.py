@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from consent_service.audit.entry import Entry
+from consent_service.audit.receipt_document import InclusionProof
 from consent_service.domain.cpr import CprNumber
 from consent_service.domain.facts import History, Role
 from consent_service.domain.records import FactRecord
@@ -216,6 +217,22 @@ class Answers(Protocol):
     def keep(self, answer: Answer) -> None: ...
 
 
+class Tree(Protocol):
+    """Checkpoints and proofs: public, nothing about anybody."""
+
+    def checkpoint(self) -> str | None:
+        """The signed checkpoint of the newest head; None before the first entry."""
+        ...
+
+    def inclusion(self, entry: str) -> InclusionProof | None:
+        """Where an entry stands; None before it is integrated."""
+        ...
+
+    def inclusion_of_leaf(self, leaf: bytes) -> InclusionProof | None: ...
+
+    def consistency(self, old: int, new: int) -> list[bytes]: ...
+
+
 class UnitOfWork(Protocol):
     """One piece of work: it is committed whole, or leaves nothing behind."""
 
@@ -233,6 +250,9 @@ class UnitOfWork(Protocol):
 
     @property
     def log(self) -> Log: ...
+
+    @property
+    def tree(self) -> Tree: ...
 
     @property
     def answers(self) -> Answers: ...

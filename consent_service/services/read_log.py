@@ -23,7 +23,7 @@ def find_entries(
     *,
     after: str | None,
     limit: int,
-    purpose: str = "search",
+    view: str = "search",
 ) -> tuple[list[LoggedEntry], str | None]:
     """A page of the entries where the caller's organisation is controller or actor, oldest first.
 
@@ -31,7 +31,7 @@ def find_entries(
     """
     found = uow.log.find(search, after=after, limit=limit + 1)
     page = list(found[:limit])
-    _log_look(uow, context, caller, page, purpose)
+    _log_look(uow, context, caller, page, view)
     return page, page[-1].id if len(found) > limit else None
 
 
@@ -146,17 +146,26 @@ def family_disclosures(
 
 
 def visible_disclosures(
-    uow: UnitOfWork, caller: Caller, *, after: str | None, limit: int
+    uow: UnitOfWork, context: Context, caller: Caller, *, after: str | None, limit: int
 ) -> tuple[list[LoggedEntry], str | None]:
-    """Disclosures the caller sent, received, or controls the consent of, oldest first."""
+    """Disclosures the caller sent, received, or controls the consent of, oldest first; logged."""
     search = EntryFilter(viewer=caller.organisation, type="disclosure", as_party=True)
     found = uow.log.find(search, after=after, limit=limit + 1)
     page = list(found[:limit])
+    _log_look(uow, context, caller, page, "disclosures")
     return page, page[-1].id if len(found) > limit else None
 
 
-def visible_disclosure(uow: UnitOfWork, caller: Caller, entry: str) -> LoggedEntry:
-    """One disclosure, to its sender, recipient or controller. Raises NotFound."""
+def visible_disclosure(
+    uow: UnitOfWork, context: Context, caller: Caller, entry: str
+) -> LoggedEntry:
+    """One disclosure, to its sender, recipient or controller; logged. Raises NotFound."""
+    found = _find_disclosure(uow, caller, entry)
+    _log_look(uow, context, caller, [found], "disclosure")
+    return found
+
+
+def _find_disclosure(uow: UnitOfWork, caller: Caller, entry: str) -> LoggedEntry:
     search = EntryFilter(viewer=caller.organisation, type="disclosure", as_party=True)
     found = uow.log.get(entry, search)
     if found is None:
@@ -164,10 +173,10 @@ def visible_disclosure(uow: UnitOfWork, caller: Caller, entry: str) -> LoggedEnt
     return found
 
 
-def disclosure_outcome(uow: UnitOfWork, caller: Caller, entry: LoggedEntry) -> str | None:
+def disclosure_outcome(uow: UnitOfWork, entry: LoggedEntry) -> str | None:
     """What its sender last reported: sent, not sent, or nothing yet."""
     search = EntryFilter(viewer=entry.controller, type="disclosure_outcome", about=entry.id)
-    reported = _all(uow, replace(search, viewer=entry.controller))
+    reported = _all(uow, search)
     return reported[-1].body["reported"] if reported else None
 
 
@@ -178,9 +187,9 @@ def record_outcome(
     entry: str,
     outcome: str,
     performed_by: Employee,
-) -> None:
+) -> LoggedEntry:
     """Report whether a disclosure was carried out. Raises NotFound for all but its sender."""
-    found = visible_disclosure(uow, caller, entry)
+    found = _find_disclosure(uow, caller, entry)
     if found.body["organisation"] != caller.organisation:
         raise NotFound("There is no such disclosure.")
     child = uow.log.child_of(found.id)
@@ -196,5 +205,6 @@ def record_outcome(
         details={"reported": outcome},
     )
     context.journal.write(uow, event, context.clock())
+    return found
 
 

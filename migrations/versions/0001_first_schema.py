@@ -183,6 +183,7 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("index", name=op.f("pk_log_leaf")),
         sa.UniqueConstraint("entry_id", name=op.f("uq_log_leaf_entry_id")),
     )
+    op.create_index(op.f("ix_log_leaf_leaf"), "log_leaf", ["leaf"])
     op.create_table(
         "log_pending",
         sa.Column("entry_id", sa.String(length=36), nullable=False),

@@ -223,3 +223,35 @@ def test_vkey_names_the_log():
     assert base64.b64decode(material) == b"\x01" + LOG_KEY.public
     with pytest.raises(InvalidNote):
         vkey("a b", LOG_KEY.public)
+
+
+def test_a_signature_over_another_logs_text_is_refused():
+    text = NOTE.partition("\n\n")[0].replace(ORIGIN, "log.example.dk/andet") + "\n"
+    seconds = int(TIME.timestamp())
+    date = LOG_KEY.sign(f"cosignature/v1\ntime {seconds}\n{text}".encode())
+    note = (
+        f"{text}\n{signature_line(ORIGIN, 1, LOG_KEY.public, LOG_KEY.sign(text.encode()))}"
+        f"{signature_line(ORIGIN, 4, LOG_KEY.public, seconds.to_bytes(8, 'big') + date)}"
+    )
+    with pytest.raises(InvalidCheckpoint):
+        verify(note)
+
+
+def test_a_forged_date_is_refused():
+    _, date = parse_note(NOTE).signatures
+    for seconds, signature in (
+        (int(TIME.timestamp()) - 86_400, date.signature[8:]),
+        (int(TIME.timestamp()), b"\0" * 64),
+    ):
+        material = seconds.to_bytes(8, "big") + signature
+        with pytest.raises(InvalidCheckpoint):
+            verify(BODY + SIGNED + signature_line(ORIGIN, COSIGNATURE, LOG_KEY.public, material))
+
+
+def test_it_is_judged_by_its_least_trusted_key():
+    since = TIME.replace(microsecond=0) + timedelta(days=1)
+    compromised = published(OTHER, status="compromised", compromised_at=since)
+    note = sign_checkpoint(ORIGIN, 21, ROOT, TIME, LOG_KEY, OTHER)
+    assert verify(note, KeySet([published(LOG_KEY), compromised])).key == compromised
+    note = sign_checkpoint(ORIGIN, 21, ROOT, TIME, OTHER, LOG_KEY)
+    assert verify(note, KeySet([published(LOG_KEY), compromised])).key == compromised

@@ -275,3 +275,17 @@ def test_a_frontier_has_one_hash_for_each_bit():
 def test_leaves_and_nodes_are_told_apart():
     left, right = hashes(2)
     assert leaf_hash(left + right) != node_hash(left, right)
+
+
+def test_paths_of_another_length_are_refused_even_where_the_hashes_fit():
+    one, two, three = hashes(3)
+    pair = node_hash(one, two)
+    for attempt in ((one, 0, 2, [], one), (one, 0, 1, [two], pair)):
+        with pytest.raises(InvalidProof):
+            verify_inclusion(*attempt)
+    for attempt in (
+        (1, one, 4, pair, [two]),
+        (1, one, 2, node_hash(pair, three), [two, three]),
+    ):
+        with pytest.raises(InvalidProof):
+            verify_consistency(*attempt)

@@ -168,6 +168,7 @@ def with_entry(**changes):
 
 
 STRANGER = SigningKey.from_seed(b"\x09" * 32, "seal")
+PROMISING_STRANGER = SigningKey.from_seed(b"\x09" * 32, "promise")
 ENTRY = sealed_entry(10, ACTS[0])
 PROOF = receipt().statements[0].log.proof
 OTHER_TERMS = dataclasses.replace(TERMS, consent="consent-2")
@@ -190,17 +191,18 @@ OTHER_TERMS = dataclasses.replace(TERMS, consent="consent-2")
         (lambda: changed(shown=ShownText("en", TEXT)), "other_text"),
         (lambda: changed(shown=ShownText("da", "\ud800")), "other_text"),
         (lambda: changed(opening=PersonOpening(SALT, "0101111235")), "other_person"),
-        (lambda: changed(opening=PersonOpening(b"", CPR)), "other_person"),
+        (lambda: changed(opening=PersonOpening(b"short", CPR)), "other_person"),
         (lambda: changed(salt=bytes(32)), "entry_invalid"),
         (lambda: changed(body=b"{}"), "entry_invalid"),
         (lambda: changed(header=ENTRY.header + b" "), "entry_invalid"),
         (lambda: with_entry(body={**seal_body(ACTS[0]), "outcome": "ok"}), "other_entry"),
-        (lambda: with_entry(body={**seal_body(ACTS[0]), "type": "consent_declined"}), "other_entry"),
+        (lambda: with_entry(body={**seal_body(ACTS[0]), "type": "consent_withdrawn"}),
+         "other_entry"),
         (lambda: with_entry(body={**seal_body(ACTS[0]), "signatory": "x"}), "other_entry"),
         (lambda: with_entry(controller="org-2"), "other_entry"),
         (lambda: with_entry(log="other"), "other_entry"),
         (lambda: changed(promise=make_promise(composed(1), PROMISE_KEY)), "promise_invalid"),
-        (lambda: changed(promise=make_promise(ENTRY, SigningKey.from_seed(b"\x09" * 32, "promise"))),
+        (lambda: changed(promise=make_promise(ENTRY, PROMISING_STRANGER)),
          "promise_invalid"),
         (lambda: changed(proof=dataclasses.replace(PROOF, index=6)), "proof_invalid"),
         (lambda: changed(proof=dataclasses.replace(PROOF, path=PROOF.path[:-1])), "proof_invalid"),

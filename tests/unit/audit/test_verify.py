@@ -378,3 +378,10 @@ def test_a_seal_key_signs_no_promise():
     sealed = SigningKey(SEAL_KEY.kid, "promise", SEAL_KEY.private)
     log.change(log.leaf_rows, 5, promise=make_promise(log.entries[5], sealed))
     assert [one.kind for one in verified(log).findings] == ["promise_invalid"]
+
+
+def test_an_entry_of_another_log_does_not_belong():
+    report = verified(built().integrate([composed(21, log="log.example.dk/andet")]))
+    assert [(one.kind, one.place) for one in report.findings] == [
+        ("header_invalid", "header 21 (entry entry-000021)")
+    ]

@@ -34,7 +34,7 @@ TICK = timedelta(microseconds=1)
 
 
 def danish_instant(naive: datetime) -> datetime:
-    """"A missing local time becomes the instant of the jump, an ambiguous one its first."""
+    """ "A missing local time becomes the instant of the jump, an ambiguous one its first."""
     for offset in (2, 1):  # summer time comes first in an ambiguous hour
         instant = naive.replace(tzinfo=UTC) - timedelta(hours=offset)
         if instant.astimezone(DANISH).replace(tzinfo=None) == naive:
@@ -55,12 +55,12 @@ def birthday(birth: date, age: int, without_leap_day: tuple[int, int]) -> dateti
 
 
 def child_from(birth: date, age: int) -> datetime:
-    """"Born 29 February: the child is required from 28 February"."""
+    """ "Born 29 February: the child is required from 28 February"."""
     return birthday(birth, age, (2, 28))
 
 
 def parents_until(birth: date, age: int) -> datetime:
-    """"… parents until 1 March"."""
+    """ "… parents until 1 March"."""
     return birthday(birth, age, (3, 1))
 
 

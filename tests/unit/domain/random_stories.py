@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from consent_service.domain.consent import Status
@@ -52,7 +52,10 @@ REPEATABLE = bool(os.environ.get("CI"))
 
 QUICK = settings(deadline=None, derandomize=REPEATABLE, database=None, max_examples=100)
 THOROUGH = settings(
-    QUICK, max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    QUICK,
+    max_examples=200,
+    phases=[Phase.generate, Phase.shrink],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 BEGINNINGS = [

@@ -109,7 +109,7 @@ class Story:
         self.facts.append(fact)
         return self
 
-    def asks(  # noqa: PLR0913 - a request has that many sides
+    def asks(
         self,
         consent: str = "A",
         *,

@@ -1,5 +1,6 @@
 """The code against a naive second writing of the rules, over random lawful stories."""
 
+import itertools
 from collections import Counter
 from datetime import datetime, timedelta
 
@@ -145,7 +146,7 @@ def assert_reasons(
 def test_nothing_changes_between_two_moments_that_matter(life: Life) -> None:
     history, chronicle = history_of(life), life.chronicle
     instants = moments(life, 0, most=10_000)
-    for before, after in zip(instants, instants[1:], strict=False):
+    for before, after in itertools.pairwise(instants):
         if after - before > 2 * TICK:
             middle = before + (after - before) / 2
             for request in chronicle.requests(before)[:2]:

@@ -119,9 +119,7 @@ def test_months_later(start: str, months: int, end: str) -> None:
 def test_months_later_is_never_later_in_the_month(day: date, months: int) -> None:
     later = add_months(day, months)
     assert (later.year - day.year) * 12 + later.month - day.month == months
-    assert later.day == day.day or (
-        later.day < day.day and (later + timedelta(days=1)).day == 1
-    )
+    assert later.day == day.day or (later.day < day.day and (later + timedelta(days=1)).day == 1)
 
 
 @pytest.mark.parametrize(

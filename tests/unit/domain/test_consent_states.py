@@ -1,5 +1,7 @@
 """Every status and every way between them (R2-R4, R9, R10, R13), to the microsecond."""
 
+from datetime import timedelta
+
 import pytest
 
 from consent_service.domain.consent import ReasonCode, Status
@@ -379,7 +381,13 @@ TURNS = [
         INCOMPLETE,
         IN_FORCE,
     ),
-    ("R4: one withdrawal is enough", in_force().at(LATE).withdraws(MOTHER), LATE, IN_FORCE, WITHDRAWN),
+    (
+        "R4: one withdrawal is enough",
+        in_force().at(LATE).withdraws(MOTHER),
+        LATE,
+        IN_FORCE,
+        WITHDRAWN,
+    ),
     (
         "R4: an excused holder's withdrawal is enough",
         in_force().excuses(FATHER).at(LATE).withdraws(FATHER),
@@ -447,9 +455,11 @@ TURNS = [
     ),
     (
         "R13: superseded when the 18th birthday completes the renewal",
-        in_force("2006-06-10").grants(CHILD).at(LATE).asks("B", renews="A").grants(
-            CHILD, consent="B"
-        ),
+        in_force("2006-06-10")
+        .grants(CHILD)
+        .at(LATE)
+        .asks("B", renews="A")
+        .grants(CHILD, consent="B"),
         "2024-06-10",
         IN_FORCE,
         SUPERSEDED,
@@ -583,7 +593,11 @@ def test_what_is_live(story: Story, live: bool) -> None:
 
 
 REASONS = [
-    ("R5: nobody has signed", Story().asks(), {(R.MISSING_SIGNATURE, MOTHER), (R.MISSING_SIGNATURE, FATHER)}),
+    (
+        "R5: nobody has signed",
+        Story().asks(),
+        {(R.MISSING_SIGNATURE, MOTHER), (R.MISSING_SIGNATURE, FATHER)},
+    ),
     ("R5: one is missing", Story().asks().grants(MOTHER), {(R.MISSING_SIGNATURE, FATHER)}),
     (
         "R5: the child is missing",
@@ -595,7 +609,11 @@ REASONS = [
         Story().asks(holders=(MOTHER,)).excuses(MOTHER),
         {(R.MISSING_SIGNATURE, None)},
     ),
-    ("R5: somebody refused", Story().asks().grants(MOTHER).declines(FATHER), {(R.DECLINED, FATHER)}),
+    (
+        "R5: somebody refused",
+        Story().asks().grants(MOTHER).declines(FATHER),
+        {(R.DECLINED, FATHER)},
+    ),
     (
         "R5: both refused",
         Story().asks().declines(MOTHER).declines(FATHER),
@@ -663,7 +681,12 @@ SCOPES = [
     ("both keep all", ASKED, ASKED, ASKED),
     ("one leaves a category out", ONLY_HEALTH, ASKED, ONLY_HEALTH),
     ("one leaves a party out", ASKED, ONLY_BUA, ONLY_BUA),
-    ("one leaves a party out, one a category", ONLY_HEALTH, ONLY_BUA, scope((MUNI, BUA), (HEALTH,))),
+    (
+        "one leaves a party out, one a category",
+        ONLY_HEALTH,
+        ONLY_BUA,
+        scope((MUNI, BUA), (HEALTH,)),
+    ),
 ]
 
 
@@ -733,9 +756,12 @@ EXPIRIES = [
     ),
     (
         "not from a newer paper",
-        Story().asks().at("2024-03-02 12:00").grants(MOTHER).at("2024-03-06 12:00").grants(
-            FATHER, signed="2024-03-04"
-        ),
+        Story()
+        .asks()
+        .at("2024-03-02 12:00")
+        .grants(MOTHER)
+        .at("2024-03-06 12:00")
+        .grants(FATHER, signed="2024-03-04"),
         "2025-03-02 12:00",
     ),
     ("earlier if the template says so", in_force(validity="P6M"), "2024-09-02 12:00"),
@@ -789,6 +815,40 @@ def test_complete_at_is_the_first_time_in_force() -> None:
     assert story.state(when=just_before(COMPLETE)).complete_at is None
     assert story.state().complete_at == danish(COMPLETE)
     assert story.state(when=EXPIRY).complete_at == danish(COMPLETE)
+
+
+COMPLETED = [
+    (
+        "on the day of a custody change",
+        Story().asks().grants(MOTHER).custody_is(MOTHER, since="2024-03-10"),
+        "2024-03-10",
+    ),
+    ("on the 18th birthday", Story("2006-03-10").asks().grants(CHILD), "2024-03-10"),
+    (
+        "on 1 March for a leap child's 18th",
+        Story("2008-02-29").at("2026-02-20").asks().grants(CHILD),
+        "2026-03-01",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("story", "when"), [pytest.param(*row, id=name) for name, *row in COMPLETED]
+)
+def test_r2_time_alone_completes_a_request_and_that_instant_is_remembered(
+    story: Story, when: str
+) -> None:
+    long_after = danish(when) + timedelta(days=200)
+    state = story.state(when=long_after)
+    assert (state.status, state.complete_at) == (IN_FORCE, danish(when))
+
+
+def test_r10_what_a_later_custody_change_undid_was_in_force_meanwhile() -> None:
+    story = Story().asks().grants(MOTHER).custody_is(MOTHER, since="2024-03-10")
+    story.custody_is(MOTHER, STEPFATHER, since="2024-03-20")
+    state = story.state(when=LATE)
+    assert (state.status, state.complete_at) == (INCOMPLETE, danish("2024-03-10"))
+    assert state.covered == ASKED.parties
 
 
 def test_r13_a_chain_of_renewals() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from consent_service.domain.consent import ReasonCode
-from consent_service.domain.decision import TIME_TO_START, Denied, Permitted
+from consent_service.domain.decision import Denied, Permitted
 from consent_service.domain.objections import Transfer
 from tests.unit.domain.story import (
     ASKED,
@@ -255,6 +255,15 @@ def test_r5_two_consents_do_not_add_up() -> None:
     assert {r.category for r in decision.reasons} == {HEALTH}
 
 
+def test_r5_a_full_grant_elsewhere_does_not_widen_a_consent() -> None:
+    story = Story().asks().grants(MOTHER).grants(FATHER, keeping=ONLY_HEALTH)
+    story.asks("B").grants(FATHER, consent="B")
+    school = passing(categories=(SCHOOL,))
+    assert story.objecting(school) == set(), "the father has granted it since"
+    assert isinstance(story.decide(school), Denied), "but no consent in force covers it"
+    assert isinstance(story.decide(), Permitted)
+
+
 def test_r5_another_municipalitys_consent_does_not_help_who_may_not_know_of_it() -> None:
     story = Story().asks().asks("B", by=OTHER_MUNI, asked=scope((OTHER_MUNI, BUA, GP), (HEALTH,)))
     story.grants(MOTHER, FATHER, consent="B")
@@ -274,7 +283,6 @@ def test_r5_another_municipalitys_consent_does_not_help_who_may_not_know_of_it()
     ],
 )
 def test_r3_a_permission_never_outlives_the_consent(left: timedelta, lasts: timedelta) -> None:
-    assert TIME_TO_START == timedelta(minutes=5)
     when = danish(EXPIRY) - left
     decision = in_force().decide(when=when)
     assert isinstance(decision, Permitted)

@@ -53,7 +53,12 @@ STANDING = [
     ("nobody refused", in_force(), passing(), set()),
     ("silence is no denial", Story().asks().grants(MOTHER), passing(), set()),
     ("a refusal", Story().asks().declines(FATHER), passing(), {FATHER}),
-    ("a refusal covers every direction", Story().asks().declines(FATHER), passing(GP, BUA), {FATHER}),
+    (
+        "a refusal covers every direction",
+        Story().asks().declines(FATHER),
+        passing(GP, BUA),
+        {FATHER},
+    ),
     ("two refusals", Story().asks().declines(FATHER).declines(MOTHER), passing(), {FATHER, MOTHER}),
     ("a withdrawal", in_force().withdraws(MOTHER), passing(), {MOTHER}),
     (
@@ -212,11 +217,7 @@ STANDING = [
     ),
     (
         "a withdrawal stands for all that was asked, not only what was kept",
-        Story()
-        .asks()
-        .grants(MOTHER)
-        .grants(FATHER, keeping=ONLY_HEALTH)
-        .withdraws(FATHER),
+        Story().asks().grants(MOTHER).grants(FATHER, keeping=ONLY_HEALTH).withdraws(FATHER),
         passing(categories=(SCHOOL,)),
         {FATHER},
     ),

@@ -98,7 +98,9 @@ def test_one_more_refusal_never_permits(
     now = life.clock + TICK
     life.chronicle.live_until(now)
     live = [
-        r for r in life.chronicle.requests() if life.chronicle.picture(r.consent, now).final_at is None
+        r
+        for r in life.chronicle.requests()
+        if life.chronicle.picture(r.consent, now).final_at is None
     ]
     if not live:
         return

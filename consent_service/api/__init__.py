@@ -1,0 +1,1 @@
+"""The HTTP interface for municipal systems: shape in, shape out."""

@@ -1,0 +1,100 @@
+"""From loaded bodies to the frozen commands that services take."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from consent_service.domain.cpr import mask_cpr
+from consent_service.errors import InvalidInput
+from consent_service.services.disclose import Disclosure, LegalBasis, Question
+from consent_service.services.model import Employee
+from consent_service.services.people import CustodyFacts, NamedPerson
+from consent_service.services.request_consent import ConsentRequest
+
+Loaded = Mapping[str, Any]
+
+
+def employee(body: Loaded) -> Employee:
+    """The employee behind the system."""
+    named = body["performed_by"]
+    return Employee(named["id"], mask_cpr(named["name"]))
+
+
+def custody(body: Loaded) -> CustodyFacts:
+    """Custody facts as sent."""
+    return CustodyFacts(
+        source=body["custody"]["source"],
+        as_of=body["custody"]["as_of"],
+        holders=tuple(NamedPerson(**holder) for holder in body["custody"]["holders"]),
+    )
+
+
+def consent_request(body: Loaded) -> ConsentRequest:
+    """A request for consent."""
+    return ConsentRequest(
+        template=body["template"],
+        case_reference=body["case_reference"],
+        renews=body["renews"],
+        child=NamedPerson(**body["child"]),
+        custody=custody(body),
+        parties=tuple(body["parties"]),
+        categories=tuple(body["categories"]),
+        deadline=body["deadline"],
+        delivery=body["delivery"],
+        performed_by=employee(body),
+    )
+
+
+def question(body: Loaded) -> Question:
+    """What would pass, about whom and from whom to whom."""
+    return Question(
+        cpr=body["child"]["cpr"],
+        sender=body["sender"],
+        recipient=body["recipient"],
+        purpose=body["purpose"],
+        categories=tuple(dict.fromkeys(body["categories"])),
+    )
+
+
+def legal_basis(body: Loaded) -> LegalBasis:
+    """By what right. Raises InvalidInput: another basis than consent is justified."""
+    basis = body["legal_basis"]
+    stated = [name for name in ("provision", "justification") if name in basis]
+    if basis["type"] == "consent" and len(basis) > 1:
+        raise InvalidInput.field("/legal_basis", "Consent stands alone, without more members.")
+    if basis["type"] != "consent" and len(stated) < 2:
+        detail = "Another basis than consent names its provision and a justification."
+        raise InvalidInput.field("/legal_basis", detail)
+    visibility = basis.get("family_visibility", {})
+    return LegalBasis(
+        type=basis["type"],
+        provision=basis.get("provision"),
+        justification=basis.get("justification"),
+        visible_from=visibility.get("visible_from"),
+        postponed_because=visibility.get("reason"),
+    )
+
+
+def disclosure(body: Loaded) -> Disclosure:
+    """A disclosure about to be made."""
+    return Disclosure(
+        question(body), legal_basis(body), body["channel"], body["document"], employee(body)
+    )
+
+
+def encode_cursor(last: str | None) -> str | None:
+    """An opaque cursor."""
+    return None if last is None else base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None) -> str | None:
+    """The other way. Raises InvalidInput for one we did not make."""
+    if cursor is None:
+        return None
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except ValueError:
+        raise InvalidInput.field("/cursor", "Not a cursor from an earlier page.") from None
+    if not raw.isprintable() or len(raw) > 64:
+        raise InvalidInput.field("/cursor", "Not a cursor from an earlier page.")
+    return raw

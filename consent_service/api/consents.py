@@ -1,0 +1,332 @@
+"""Consents and custody changes over HTTP."""
+
+from consent_service.api import schemas
+from consent_service.api.commands import (
+    consent_request,
+    custody,
+    decode_cursor,
+    employee,
+    encode_cursor,
+)
+from consent_service.api.endpoint import Call, Endpoint, Reply
+from consent_service.errors import InvalidInput
+from consent_service.services.cancel import cancel
+from consent_service.services.change_custody import CustodyReport, change_custody
+from consent_service.services.exempt import (
+    ExemptionDraft,
+    confirm_exemption,
+    record_exemption,
+    revoke_exemption,
+)
+from consent_service.services.issue_links import issue_links
+from consent_service.services.people import check_cpr
+from consent_service.services.read_log import timeline
+from consent_service.services.receipts import party_receipt
+from consent_service.services.request_consent import request_consent
+from consent_service.services.view_consent import (
+    consent_as_it_stands,
+    list_consents,
+    view_consent,
+)
+from consent_service.services.withdraw import record_withdrawal
+
+
+def create_consent(call: Call) -> Reply:
+    """POST /v1/consents."""
+    asked = request_consent(call.uow, call.context, call.caller, consent_request(call.body))
+    return _with_links(call, asked.consent, asked.signing_urls, 201)
+
+
+def _with_links(call: Call, consent: str, urls: dict[str, str], status: int) -> Reply:
+    """An answer that shows the signing addresses once: what is kept for repeats has none."""
+    shown = consent_as_it_stands(call.uow, call.context, call.caller, consent, urls)
+    kept = consent_as_it_stands(call.uow, call.context, call.caller, consent)
+    return Reply(status, shown, kept)
+
+
+def _as_it_stands(call: Call, status: int = 200) -> Reply:
+    consent = call.path["consent_id"]
+    return Reply(
+        status, consent_as_it_stands(call.uow, call.context, call.caller, consent)
+    )
+
+
+def get_consent(call: Call) -> Reply:
+    """GET /v1/consents/{id}."""
+    return Reply(
+        200, view_consent(call.uow, call.context, call.caller, call.path["consent_id"])
+    )
+
+
+def get_consents(call: Call) -> Reply:
+    """GET /v1/consents."""
+    query = dict(call.query)
+    items, last = list_consents(
+        call.uow,
+        call.context,
+        call.caller,
+        after=decode_cursor(query.pop("cursor", None)),
+        limit=query.pop("limit"),
+        **query,
+    )
+    return Reply(200, {"items": items, "next": encode_cursor(last)})
+
+
+def search_consents(call: Call) -> Reply:
+    """POST /v1/consents/search."""
+    child = call.uow.children.find(check_cpr(call.body["child"]["cpr"], "/child/cpr"))
+    if child is None:
+        return Reply(200, {"items": [], "next": None})
+    items, last = list_consents(
+        call.uow,
+        call.context,
+        call.caller,
+        after=decode_cursor(call.body.get("cursor")),
+        limit=call.body["limit"],
+        child=child.id,
+    )
+    return Reply(200, {"items": items, "next": encode_cursor(last)})
+
+
+def create_links(call: Call) -> Reply:
+    """POST /v1/consents/{id}/links."""
+    consent = call.path["consent_id"]
+    urls = issue_links(
+        call.uow,
+        call.context,
+        call.caller,
+        consent,
+        call.body.get("signatories"),
+        employee(call.body),
+    )
+    return _with_links(call, consent, urls, 200)
+
+
+def create_cancellation(call: Call) -> Reply:
+    """POST /v1/consents/{id}/cancellation."""
+    cancel(
+        call.uow,
+        call.context,
+        call.caller,
+        call.path["consent_id"],
+        call.body["reason"],
+        call.body["note"],
+        employee(call.body),
+    )
+    return _as_it_stands(call)
+
+
+def create_withdrawal(call: Call) -> Reply:
+    """POST /v1/consents/{id}/withdrawals."""
+    record_withdrawal(
+        call.uow,
+        call.context,
+        call.caller,
+        call.path["consent_id"],
+        call.body["signatory"],
+        call.body["channel"],
+        call.body["note"],
+        employee(call.body),
+    )
+    return _as_it_stands(call, 201)
+
+
+def create_exemption(call: Call) -> Reply:
+    """POST /v1/consents/{id}/exemptions."""
+    body = dict(call.body)
+    draft = ExemptionDraft(**{**body, "performed_by": employee(body)})
+    exemption = record_exemption(
+        call.uow, call.context, call.caller, call.path["consent_id"], draft
+    )
+    consent = _as_it_stands(call).content
+    return Reply(201, {"id": exemption, "consent": consent})
+
+
+def create_exemption_confirmation(call: Call) -> Reply:
+    """POST /v1/consents/{id}/exemptions/{eid}/confirmation."""
+    confirm_exemption(
+        call.uow,
+        call.context,
+        call.caller,
+        call.path["consent_id"],
+        call.path["exemption_id"],
+        employee(call.body),
+    )
+    return _as_it_stands(call)
+
+
+def create_exemption_revocation(call: Call) -> Reply:
+    """POST /v1/consents/{id}/exemptions/{eid}/revocation."""
+    revoke_exemption(
+        call.uow,
+        call.context,
+        call.caller,
+        call.path["consent_id"],
+        call.path["exemption_id"],
+        employee(call.body),
+    )
+    return _as_it_stands(call)
+
+
+def get_receipt(call: Call) -> Reply:
+    """GET /v1/consents/{id}/receipt."""
+    receipt = party_receipt(call.uow, call.context, call.caller, call.path["consent_id"])
+    return Reply(200, receipt)
+
+
+def get_timeline(call: Call) -> Reply:
+    """GET /v1/consents/{id}/timeline."""
+    items = timeline(call.uow, call.context, call.caller, call.path["consent_id"])
+    return Reply(200, {"items": items, "next": None})
+
+
+def create_custody_change(call: Call) -> Reply:
+    """POST /v1/custody-changes."""
+    report = CustodyReport(
+        child_cpr=call.body["child"]["cpr"],
+        custody=custody(call.body),
+        effective_from=call.body["effective_from"],
+        performed_by=employee(call.body),
+    )
+    if len(report.custody.holders) > 2:
+        raise InvalidInput.field("/custody/holders", "A child has at most two holders.")
+    return Reply(201, {"consents": change_custody(call.uow, call.context, call.caller, report)})
+
+
+ENDPOINTS = [
+    Endpoint(
+        "POST",
+        "/v1/consents",
+        "consents:write",
+        "Ask a family for consent",
+        create_consent,
+        {201: "Consent", 409: "Problem"},
+        body=schemas.ConsentRequestBody,
+        idempotency="required",
+        tag="Consents",
+    ),
+    Endpoint(
+        "GET",
+        "/v1/consents",
+        "consents:read",
+        "List consents",
+        get_consents,
+        {200: "ConsentPage"},
+        query=schemas.ConsentQuery,
+        tag="Consents",
+    ),
+    Endpoint(
+        "POST",
+        "/v1/consents/search",
+        "consents:read",
+        "Find the consents about a child",
+        search_consents,
+        {200: "ConsentPage"},
+        body=schemas.ConsentSearchBody,
+        tag="Consents",
+    ),
+    Endpoint(
+        "GET",
+        "/v1/consents/<consent_id>",
+        "consents:read",
+        "One consent",
+        get_consent,
+        {200: "Consent", 404: "Problem"},
+        tag="Consents",
+    ),
+    Endpoint(
+        "POST",
+        "/v1/consents/<consent_id>/links",
+        "consents:write",
+        "Make new signing links",
+        create_links,
+        {200: "Consent", 404: "Problem", 409: "Problem"},
+        body=schemas.LinksBody,
+        idempotency="optional",
+        tag="Consents",
+    ),
+    Endpoint(
+        "POST",
+        "/v1/consents/<consent_id>/cancellation",
+        "consents:write",
+        "Take a request back",
+        create_cancellation,
+        {200: "Consent", 404: "Problem", 409: "Problem"},
+        body=schemas.CancellationBody,
+        idempotency="optional",
+        tag="Consents",
+    ),
+    Endpoint(
+        "POST",
+        "/v1/consents/<consent_id>/withdrawals",
+        "withdrawals:write",
+        "Record a withdrawal made orally or by letter",
+        create_withdrawal,
+        {201: "Consent", 404: "Problem", 409: "Problem"},
+        body=schemas.WithdrawalBody,
+        idempotency="optional",
+        tag="Consents",
+    ),
+    Endpoint(
+        "POST",
+        "/v1/consents/<consent_id>/exemptions",
+        "consents:write",
+        "Record why a holder need not sign",
+        create_exemption,
+        {201: "Exemption", 404: "Problem", 409: "Problem"},
+        body=schemas.ExemptionBody,
+        idempotency="optional",
+        tag="Consents",
+    ),
+    Endpoint(
+        "POST",
+        "/v1/consents/<consent_id>/exemptions/<exemption_id>/confirmation",
+        "consents:write",
+        "Confirm a colleague's exemption",
+        create_exemption_confirmation,
+        {200: "Consent", 404: "Problem", 409: "Problem"},
+        body=schemas.PerformedByBody,
+        idempotency="optional",
+        tag="Consents",
+    ),
+    Endpoint(
+        "POST",
+        "/v1/consents/<consent_id>/exemptions/<exemption_id>/revocation",
+        "consents:write",
+        "End an exemption",
+        create_exemption_revocation,
+        {200: "Consent", 404: "Problem", 409: "Problem"},
+        body=schemas.PerformedByBody,
+        idempotency="optional",
+        tag="Consents",
+    ),
+    Endpoint(
+        "GET",
+        "/v1/consents/<consent_id>/receipt",
+        "consents:read",
+        "The sealed evidence, to verify offline",
+        get_receipt,
+        {200: "Receipt", 404: "Problem"},
+        tag="Consents",
+    ),
+    Endpoint(
+        "GET",
+        "/v1/consents/<consent_id>/timeline",
+        "consents:read",
+        "Every event of a consent",
+        get_timeline,
+        {200: "Timeline", 404: "Problem"},
+        tag="Consents",
+    ),
+    Endpoint(
+        "POST",
+        "/v1/custody-changes",
+        "consents:write",
+        "Record a custody change",
+        create_custody_change,
+        {201: "CustodyChange"},
+        body=schemas.CustodyChangeBody,
+        idempotency="optional",
+        tag="Consents",
+    ),
+]

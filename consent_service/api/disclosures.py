@@ -1,0 +1,228 @@
+"""Disclosures and decisions over HTTP: the hot path."""
+
+from typing import Any
+
+from consent_service.api import schemas
+from consent_service.api.commands import (
+    decode_cursor,
+    disclosure,
+    employee,
+    encode_cursor,
+    legal_basis,
+    question,
+)
+from consent_service.api.fields import PageQuery
+from consent_service.api.endpoint import Call, Endpoint, Reply
+from consent_service.api.idempotency import Repeat
+from consent_service.api.problems import MEDIA_TYPE, problem
+from consent_service.domain.decision import Denied, Permitted
+from consent_service.errors import Unavailable
+from consent_service.services.disclose import (
+    Disclosed,
+    ask_decision,
+    disclose,
+    outcome_of,
+    reasons_json,
+)
+from consent_service.services.model import LoggedEntry
+from consent_service.services.ports import Answer
+from consent_service.services.read_log import (
+    disclosure_outcome,
+    record_outcome,
+    visible_disclosure,
+    visible_disclosures,
+)
+from consent_service.signing.canonical import instant_text
+
+
+def create_disclosure(call: Call) -> Reply:
+    """POST /v1/disclosures: decide, log and answer in one step.
+
+    The answer is kept in the very statement that logs the entry. Only when that finds an answer
+    already kept is this a repeated request.
+    """
+    repeat = call.repeat
+    if repeat is None:
+        raise TypeError("a disclosure declares its Idempotency-Key as required")
+
+    def answer_for(disclosed: Disclosed) -> Answer:
+        reply = _reply(disclosed)
+        return repeat.answer(reply.status, reply.content)
+
+    command = disclosure(call.body)
+    disclosed = disclose(call.uow, call.context, call.caller, command, answer_for)
+    if disclosed is not None:
+        return _reply(disclosed)
+    return _repeated(call, repeat)
+
+
+def _repeated(call: Call, repeat: Repeat) -> Reply:
+    """The first answer; a permitted disclosure is decided again and may be denied now."""
+    kept = repeat.find(call.uow)
+    if kept is None:
+        raise Unavailable("contention", "The first answer is being forgotten: try again.")
+    content = repeat.open(kept)
+    replayed = {"Idempotency-Replayed": "true"}
+    if content.get("decision") == "permitted":
+        again = disclose(call.uow, call.context, call.caller, disclosure(call.body), _keep_nothing)
+        if again is not None and isinstance(again.decision, Denied):
+            reply = _reply(again)
+            return Reply(reply.status, reply.content, None, replayed, reply.media_type)
+    media_type = "application/json" if kept.status < 400 else MEDIA_TYPE
+    return Reply(kept.status, content, None, replayed, media_type)
+
+
+def _keep_nothing(_disclosed: Disclosed) -> None:
+    return None
+
+
+def _reply(disclosed: Disclosed) -> Reply:
+    shown: dict[str, Any] = {"id": disclosed.entry, "decision": outcome_of(disclosed.decision)}
+    decision = disclosed.decision
+    if isinstance(decision, Denied):
+        members = problem(
+            403,
+            "disclosure_denied",
+            "This may not be disclosed; the denial is in the log.",
+            **shown,
+            reasons=reasons_json(decision),
+        )
+        return Reply(403, members, media_type=MEDIA_TYPE)
+    shown["decided_at"] = instant_text(disclosed.decided_at)
+    shown["log_promise"] = disclosed.promise
+    if isinstance(decision, Permitted):
+        shown["consent"] = decision.consent
+        shown["terms_sha256"] = decision.terms_sha256
+        shown["valid_until"] = instant_text(decision.valid_until)
+    else:
+        shown["warnings"] = ["family_objected"] if disclosed.objections else []
+    return Reply(201, shown)
+
+
+def create_decision(call: Call) -> Reply:
+    """POST /v1/decisions."""
+    decision, instant = ask_decision(
+        call.uow,
+        call.context,
+        call.caller,
+        question(call.body),
+        legal_basis(call.body),
+        call.body["as_of"],
+        employee(call.body),
+    )
+    return Reply(
+        200,
+        {
+            "decision": outcome_of(decision),
+            "reasons": reasons_json(decision),
+            "as_of": instant_text(instant),
+        },
+    )
+
+
+def get_disclosures(call: Call) -> Reply:
+    """GET /v1/disclosures."""
+    after = decode_cursor(call.query.get("cursor"))
+    found, last = visible_disclosures(
+        call.uow, call.context, call.caller, after=after, limit=call.query["limit"]
+    )
+    items = [_shown(call, entry) for entry in found]
+    return Reply(200, {"items": items, "next": encode_cursor(last)})
+
+
+def get_disclosure(call: Call) -> Reply:
+    """GET /v1/disclosures/{id}."""
+    entry = visible_disclosure(
+        call.uow, call.context, call.caller, call.path["disclosure_id"]
+    )
+    return Reply(200, _shown(call, entry))
+
+
+def create_disclosure_outcome(call: Call) -> Reply:
+    """POST /v1/disclosures/{id}/outcome."""
+    entry = record_outcome(
+        call.uow,
+        call.context,
+        call.caller,
+        call.path["disclosure_id"],
+        call.body["outcome"],
+        employee(call.body),
+    )
+    return Reply(200, _shown(call, entry))
+
+
+def _shown(call: Call, entry: LoggedEntry) -> dict[str, Any]:
+    body = entry.body
+    return {
+        "id": entry.id,
+        "decision": body["outcome"],
+        "decided_at": instant_text(entry.time),
+        "consent": body.get("consent"),
+        "sender": body["organisation"],
+        "recipient": body["recipient"],
+        "purpose": body["purpose"],
+        "categories": body["categories"],
+        "legal_basis": body["legal_basis"],
+        "channel": body["channel"],
+        "document": body.get("document"),
+        "reasons": body.get("reasons", []),
+        "warnings": body.get("warnings", []),
+        "outcome": disclosure_outcome(call.uow, entry),
+    }
+
+
+ENDPOINTS = [
+    Endpoint(
+        "POST",
+        "/v1/disclosures",
+        "disclosures:write",
+        "Decide, log and answer a disclosure in one step",
+        create_disclosure,
+        {201: "Disclosed", 403: "DisclosureDenied", 503: "Problem"},
+        body=schemas.DisclosureBody,
+        idempotency="required",
+        stepwise=True,
+        tag="Disclosures",
+    ),
+    Endpoint(
+        "GET",
+        "/v1/disclosures",
+        "disclosures:write",
+        "List disclosures sent, received or controlled",
+        get_disclosures,
+        {200: "DisclosurePage"},
+        query=PageQuery,
+        tag="Disclosures",
+    ),
+    Endpoint(
+        "GET",
+        "/v1/disclosures/<disclosure_id>",
+        "disclosures:write",
+        "One disclosure",
+        get_disclosure,
+        {200: "Disclosure", 404: "Problem"},
+        tag="Disclosures",
+    ),
+    Endpoint(
+        "POST",
+        "/v1/disclosures/<disclosure_id>/outcome",
+        "disclosures:write",
+        "Report whether a disclosure was carried out",
+        create_disclosure_outcome,
+        {200: "Disclosure", 404: "Problem"},
+        body=schemas.OutcomeBody,
+        idempotency="optional",
+        tag="Disclosures",
+    ),
+    Endpoint(
+        "POST",
+        "/v1/decisions",
+        "decisions:read",
+        "Ask whether a disclosure would be permitted",
+        create_decision,
+        {200: "Decision", 503: "Problem"},
+        body=schemas.DecisionBody,
+        stepwise=True,
+        tag="Disclosures",
+    ),
+]

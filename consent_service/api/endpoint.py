@@ -1,0 +1,222 @@
+"""How an endpoint is declared, and the one way through for every request.
+
+A declaration names the method, path, scope, body, answers and what it does to the database;
+routing, authentication, parsing, idempotency, the commit and the OpenAPI document all come from
+it. An endpoint that declares no scope and no reason to be public cannot be registered.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from flask import Flask, Response, json, request
+from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+
+from consent_service.api.idempotency import Repeat, key_of
+from consent_service.api.problems import problem_of, respond, status_of
+from consent_service.api.strict_json import parse_json
+from consent_service.errors import (
+    ConsentServiceError,
+    FieldError,
+    InsufficientScope,
+    InvalidInput,
+    NotAllowed,
+    Unauthenticated,
+)
+from consent_service.identity.bearer import TokenVerifier
+from consent_service.persistence.sealing import Index
+from consent_service.services.context import Context
+from consent_service.services.model import Caller
+from consent_service.services.ports import UnitOfWork, Units
+
+LARGEST_BODY = 256 * 1024
+OPERATOR_SCOPE = "organisations:write"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What requests are served with."""
+
+    units: Units
+    context: Context
+    tokens: TokenVerifier
+    index: Index
+
+
+@dataclass(frozen=True)
+class Call:
+    """One authenticated request, inside its unit of work."""
+
+    uow: UnitOfWork
+    context: Context
+    caller: Caller
+    body: Mapping[str, Any]
+    query: Mapping[str, Any]
+    path: Mapping[str, Any]
+    repeat: Repeat | None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer: its status, its JSON, and what of it may not be kept for a repeated request."""
+
+    status: int
+    content: Any
+    kept: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = "application/json"
+
+
+Handler = Callable[[Call], Reply]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A declared endpoint. `path` is Flask's spelling; `answers` maps a status to its schema."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    scope: str
+    summary: str
+    handler: Handler
+    answers: Mapping[int, type[Schema] | str | None]
+    body: type[Schema] | None = None
+    query: type[Schema] | None = None
+    idempotency: Literal["required", "optional", "ignored"] = "ignored"
+    stepwise: bool = False
+    tag: str = ""
+    description: str = ""
+
+    @property
+    def name(self) -> str:
+        """The operation's unique name."""
+        return self.handler.__name__
+
+
+def register(app: Flask, runtime: Runtime, endpoints: list[Endpoint]) -> None:
+    """Route every endpoint through authentication, parsing, idempotency and one commit."""
+    for endpoint in endpoints:
+        view = _view(runtime, endpoint)
+        # What the route walk in the tests looks for: nothing is served without it.
+        view.declared_auth = f"scope {endpoint.scope}"  # type: ignore[attr-defined]  # own mark
+        app.add_url_rule(
+            endpoint.path, endpoint.name, view, methods=[endpoint.method], provide_automatic_options=False
+        )
+
+
+def _view(runtime: Runtime, endpoint: Endpoint) -> Callable[..., Response]:
+    body_schema = endpoint.body() if endpoint.body else None
+    query_schema = endpoint.query() if endpoint.query else None
+
+    def view(**path: Any) -> Response:
+        caller = authenticate(runtime.tokens, endpoint.scope)
+        raw = _read_body() if endpoint.method == "POST" else b""
+        repeat = key_of(runtime.index, endpoint.idempotency, caller, raw)
+        try:
+            body = _load_body(body_schema, raw)
+            query = _load(query_schema, request.args.to_dict()) if query_schema else {}
+            unit = runtime.units.stepwise if endpoint.stepwise else runtime.units.writing
+            with unit() as uow:
+                _check_organisation(uow, caller, endpoint.scope)
+                call = Call(uow, runtime.context, caller, body, query, path, repeat)
+                return _run(endpoint, call)
+        except ConsentServiceError as error:
+            if repeat is None or not repeat.keeps(status_of(error)):
+                raise
+            return _keep_error(runtime, repeat, error)
+
+    return view
+
+
+def _run(endpoint: Endpoint, call: Call) -> Response:
+    if call.repeat is not None and not endpoint.stepwise:
+        replayed = call.repeat.replay(call.uow)
+        if replayed is not None:
+            return replayed
+    reply = endpoint.handler(call)
+    if call.repeat is not None and not endpoint.stepwise:
+        kept = reply.content if reply.kept is None else reply.kept
+        call.uow.answers.keep(call.repeat.answer(reply.status, kept))
+    call.uow.commit()
+    return to_response(reply)
+
+
+def to_response(reply: Reply) -> Response:
+    """The HTTP response of a reply."""
+    data = reply.content if isinstance(reply.content, str) else json.dumps(reply.content)
+    response = Response(data, status=reply.status, mimetype=reply.media_type)
+    response.headers.extend(dict(reply.headers))
+    return response
+
+
+def _keep_error(runtime: Runtime, repeat: Repeat, error: ConsentServiceError) -> Response:
+    """Keep a refusal too, so that a repeated request is refused in the same words."""
+    members = problem_of(error)
+    with runtime.units.writing() as uow:
+        replayed = repeat.replay(uow)
+        if replayed is not None:
+            return replayed
+        uow.answers.keep(repeat.answer(members["status"], members))
+        uow.commit()
+    return respond(members)
+
+
+def authenticate(tokens: TokenVerifier, scope: str) -> Caller:
+    """The caller of this request. Raises Unauthenticated or InsufficientScope."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not token:
+        raise Unauthenticated("Send an access token: Authorization: Bearer …")
+    caller = tokens.verify(token)
+    if scope not in caller.scopes:
+        raise InsufficientScope(f"This needs the scope {scope}.")
+    return caller
+
+
+def _check_organisation(uow: UnitOfWork, caller: Caller, scope: str) -> None:
+    # The operator's organisation need not be a party of anything.
+    if scope != OPERATOR_SCOPE and not uow.catalogue.has_organisation(caller.organisation):
+        raise NotAllowed("The token's organisation is not registered here.")
+
+
+def _read_body() -> bytes:
+    if request.content_length is not None and request.content_length > LARGEST_BODY:
+        raise RequestEntityTooLarge
+    return request.get_data(cache=False)
+
+
+def _load_body(schema: Schema | None, raw: bytes) -> Mapping[str, Any]:
+    if schema is None:
+        return {}
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    content = parse_json(raw)
+    if not isinstance(content, dict):
+        raise InvalidInput.field("", "The body is a JSON object.")
+    return _load(schema, content)
+
+
+def _load(schema: Schema, content: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        loaded: Mapping[str, Any] = schema.load(content)
+    except ValidationError as error:
+        raise InvalidInput(list(_field_errors(error.messages, ""))) from None
+    return loaded
+
+
+def _field_errors(messages: Any, pointer: str) -> list[FieldError]:
+    """Marshmallow's nested messages as JSON pointers (RFC 6901)."""
+    if isinstance(messages, dict):
+        found = []
+        for name, nested in messages.items():
+            # `_schema` is about the whole object; `value` and `key` are how a mapping's are named.
+            step = "" if name in ("_schema", "value", "key") else f"/{_escape(str(name))}"
+            found += _field_errors(nested, pointer + step)
+        return found
+    listed = messages if isinstance(messages, list) else [messages]
+    return [FieldError(pointer, str(message)) for message in listed]
+
+
+def _escape(name: str) -> str:
+    # A member name the caller made up may hold anything: it is cut, and blotted out below.
+    return name.replace("~", "~0").replace("/", "~1")[:80]

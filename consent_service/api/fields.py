@@ -1,0 +1,126 @@
+"""Field types of the interface: strict about type, silent about the value."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+from consent_service.domain.cpr import contains_cpr
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?", re.ASCII)
+SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+PHONE = re.compile(r"\+?[0-9 ()-]{4,24}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class Text(fields.String):
+    """Text of a bounded length without control characters; surrounding space is cut."""
+
+    def __init__(self, most: int = 200, least: int = 1, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Length(min=least, max=most), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs).strip()
+        if _CONTROL.search(text):
+            raise ValidationError("This holds control characters.")
+        return text
+
+
+class Pattern(fields.String):
+    """Text of one form; the message says which, never the value."""
+
+    def __init__(self, form: re.Pattern[str], words: str, **kwargs: Any) -> None:
+        self._form = form
+        self._words = words
+        metadata = {"pattern": f"^{form.pattern}$", **kwargs.pop("metadata", {})}
+        super().__init__(metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if self._form.fullmatch(text) is None:
+            raise ValidationError(self._words)
+        return text
+
+
+class Reference(Text):
+    """A caller's own reference; whatever is shaped like a CPR number is refused."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if contains_cpr(text):
+            raise ValidationError("This must not hold anything shaped like a CPR number.")
+        return text
+
+
+class TrueFalse(fields.Boolean):
+    """A JSON boolean, and nothing that merely looks like one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("This is true or false.")
+        return value
+
+
+class InstantField(fields.String):
+    """An RFC 3339 instant with a time zone."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"format": "date-time"}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            instant = datetime.fromisoformat(text)
+            if instant.tzinfo is not None and "T" in text:
+                return instant.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        raise ValidationError("This is an RFC 3339 time with its zone, like 2026-01-31T12:00:00Z.")
+
+
+class EmailField(fields.Email):
+    """An e-mail address; the message does not repeat it."""
+
+    default_error_messages = {"invalid": "This is not an e-mail address."}
+
+
+def slug(**kwargs: Any) -> Pattern:
+    """An identifier of lower-case letters, digits and hyphens."""
+    words = "1 to 64 lower-case letters, digits and hyphens, beginning with a letter or digit."
+    return Pattern(SLUG, words, **kwargs)
+
+
+def language(**kwargs: Any) -> Pattern:
+    """A language tag such as `da` or `en`."""
+    return Pattern(LANGUAGE, "A language tag such as da or en.", **kwargs)
+
+
+def one_of(*values: str, **kwargs: Any) -> fields.String:
+    """One of a few words."""
+    listed = ", ".join(values)
+    return fields.String(validate=validate.OneOf(values, error=f"One of: {listed}."), **kwargs)
+
+
+def list_of(member: fields.Field[Any], most: int = 50, **kwargs: Any) -> fields.List[Any]:
+    """A list of a bounded length."""
+    return fields.List(member, validate=validate.Length(max=most), **kwargs)
+
+
+class PageQuery(Schema):
+    """Where a page begins, and how long it is."""
+
+    cursor = fields.String(validate=validate.Length(max=200))
+    limit = fields.Integer(
+        load_default=50, validate=validate.Range(1, 200, error="From 1 to 200.")
+    )
+
+
+class PageBody(Schema):
+    """The same in the body of a search."""
+
+    cursor = fields.String(validate=validate.Length(max=200))
+    limit = fields.Integer(
+        strict=True, load_default=50, validate=validate.Range(1, 200, error="From 1 to 200.")
+    )

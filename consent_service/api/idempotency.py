@@ -1,0 +1,108 @@
+"""Repeated requests happen once: `Idempotency-Key`, and the answer kept for it for 24 hours.
+
+Kept are an HMAC of the key (with who asked what), an HMAC of the body, and the answer encrypted
+under a key derived from the Idempotency-Key itself, so that the database alone cannot open it.
+"""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from flask import Response, json, request
+
+from consent_service.errors import Conflict, InvalidInput, Unreadable
+from consent_service.persistence.sealing import Index
+from consent_service.services.model import Caller
+from consent_service.services.ports import Answer, UnitOfWork
+
+HEADER = "Idempotency-Key"
+LONGEST_KEY = 255
+_NONCE_BYTES = 12
+NEVER_KEPT = frozenset({401, 429})
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """One request's Idempotency-Key, bound to who asked what."""
+
+    key_hash: bytes
+    body_hash: bytes
+    secret: str = field(repr=False)
+
+    def answer(self, status: int, content: Any) -> Answer:
+        """An answer, sealed for keeping."""
+        nonce = os.urandom(_NONCE_BYTES)
+        plaintext = json.dumps(content).encode()
+        sealed = nonce + self._cipher().encrypt(nonce, plaintext, self.key_hash)
+        return Answer(self.key_hash, self.body_hash, status, sealed)
+
+    def keeps(self, status: int) -> bool:
+        """Whether an answer of this status is kept."""
+        return status < 500 and status not in NEVER_KEPT
+
+    def open(self, answer: Answer) -> Any:
+        """The content of a kept answer. Raises Unreadable."""
+        nonce, ciphertext = answer.sealed[:_NONCE_BYTES], answer.sealed[_NONCE_BYTES:]
+        try:
+            return json.loads(self._cipher().decrypt(nonce, ciphertext, self.key_hash))
+        except InvalidTag:
+            raise Unreadable("a kept answer does not decrypt") from None
+
+    def replay(self, uow: UnitOfWork) -> Response | None:
+        """The first answer, if this request was answered before.
+
+        Raises Conflict while the first still runs, InvalidInput for another body.
+        """
+        if not uow.answers.claim(self.key_hash):
+            raise Conflict("idempotency_in_progress", "The first request with this key still runs.")
+        kept = self.find(uow)
+        return None if kept is None else replayed(kept.status, self.open(kept))
+
+    def find(self, uow: UnitOfWork) -> Answer | None:
+        """The kept answer. Raises InvalidInput when it was given for another body."""
+        kept = uow.answers.find(self.key_hash)
+        if kept is not None and kept.body_hash != self.body_hash:
+            raise KeyReused([], "idempotency_key_reused")
+        return kept
+
+    def _cipher(self) -> AESGCM:
+        # HKDF (RFC 5869): the key is as unguessable as the header the caller chose.
+        derived = HKDF(hashes.SHA256(), 32, self.key_hash, b"kept-answer")
+        return AESGCM(derived.derive(self.secret.encode()))
+
+
+class KeyReused(InvalidInput):
+    """The key was used with another body; this refusal itself is never kept."""
+
+
+def key_of(
+    index: Index,
+    rule: Literal["required", "optional", "ignored"],
+    caller: Caller,
+    body: bytes,
+) -> Repeat | None:
+    """The Idempotency-Key of this request. Raises InvalidInput where one is missing or malformed."""
+    if rule == "ignored":
+        return None
+    secret = request.headers.get(HEADER, "")
+    if not secret and rule == "optional":
+        return None
+    if not 1 <= len(secret) <= LONGEST_KEY or not secret.isascii() or not secret.isprintable():
+        detail = f"Send the header {HEADER}: 1 to {LONGEST_KEY} printable ASCII characters."
+        raise InvalidInput.field("", detail, "idempotency_key_required")
+    named = index.idempotency(
+        caller.organisation, caller.client, request.method, request.path, secret
+    )
+    return Repeat(named, index.request_body(body), secret)
+
+
+def replayed(status: int, content: Any) -> Response:
+    """A kept answer as a response."""
+    media_type = "application/json" if status < 400 else "application/problem+json"
+    response = Response(json.dumps(content), status=status, mimetype=media_type)
+    response.headers["Idempotency-Replayed"] = "true"
+    return response

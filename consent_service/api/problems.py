@@ -1,0 +1,149 @@
+"""Every error as a problem document (RFC 9457): the one place that knows HTTP statuses."""
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, json
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from consent_service.domain.cpr import InvalidCpr
+from consent_service.errors import (
+    Conflict,
+    ConsentServiceError,
+    InsufficientScope,
+    InvalidInput,
+    Malformed,
+    NotAllowed,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+    Unreadable,
+)
+
+STATUSES: dict[type[ConsentServiceError], int] = {
+    Malformed: 400,
+    Unauthenticated: 401,
+    InsufficientScope: 403,
+    NotAllowed: 403,
+    NotFound: 404,
+    Conflict: 409,
+    InvalidInput: 422,
+    InvalidCpr: 422,
+    Unavailable: 503,
+    Unreadable: 500,
+    ConsentServiceError: 500,
+}
+
+TITLES = {
+    400: "The body is not readable",
+    401: "Not authenticated",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "The state of things forbids this",
+    413: "The body is too large",
+    415: "The media type must be application/json",
+    422: "The input breaks a rule",
+    429: "Too many requests",
+    500: "Something went wrong here",
+    503: "Not available now",
+}
+
+CODES = {
+    400: "malformed_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+}
+
+MEDIA_TYPE = "application/problem+json"
+log = logging.getLogger(__name__)
+
+
+def status_of(error: ConsentServiceError) -> int:
+    """The HTTP status of an error: its own kind's, or the nearest ancestor's."""
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+def problem(status: int, code: str, detail: str = "", **extra: Any) -> dict[str, Any]:
+    """The members of a problem document."""
+    members = {
+        "type": f"/problems/{code}",
+        "title": TITLES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    return members | extra
+
+
+def problem_of(error: ConsentServiceError) -> dict[str, Any]:
+    """The problem document of an error."""
+    status = status_of(error)
+    extra: dict[str, Any] = {}
+    if isinstance(error, InvalidInput):
+        extra["errors"] = [{"pointer": e.pointer, "detail": e.detail} for e in error.errors]
+    if isinstance(error, Conflict):
+        extra |= error.extra
+    if status >= 500 and not isinstance(error, Unavailable):
+        return problem(status, "internal_error", "The error has been reported to the operator.")
+    detail = "One or more fields are refused." if isinstance(error, InvalidInput) else error.detail
+    return problem(status, error.code, detail, **extra)
+
+
+def respond(members: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    """A problem document as a response."""
+    response = Response(json.dumps(members), status=members["status"], mimetype=MEDIA_TYPE)
+    if members["status"] == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="consent-service"'
+    if members["status"] == 503:
+        response.headers["Retry-After"] = str(Unavailable.retry_after_seconds)
+    response.headers.extend(headers or {})
+    return response
+
+
+def install(app: Flask) -> None:
+    """Answer every error of the application with a problem document."""
+
+    @app.errorhandler(ConsentServiceError)
+    def _known(error: ConsentServiceError) -> Response:
+        if status_of(error) >= 500:
+            log.error("%s: %s", type(error).__name__, error.code)
+        return respond(problem_of(error))
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Response:
+        status = error.code or 500
+        headers = {
+            name: value
+            for name, value in error.get_headers()
+            if name in ("Allow", "Retry-After")
+        }
+        return respond(problem(status, CODES.get(status, "error"), TITLES.get(status, "")), headers)
+
+    @app.errorhandler(DBAPIError)
+    @app.errorhandler(PoolTimeout)
+    def _database(error: Exception) -> Response:
+        cause = getattr(error, "orig", error)
+        log.error("database: %s %s", type(cause).__name__, getattr(cause, "sqlstate", ""))
+        if isinstance(error, IntegrityError):
+            # The rules were checked before: somebody else wrote the same thing at this moment.
+            return respond(problem(503, "contention", "Another request was faster: try again."))
+        if isinstance(error, OperationalError | PoolTimeout):
+            detail = "The database cannot be reached now."
+            return respond(problem(503, "database_unavailable", detail))
+        return respond(problem(500, "internal_error", "Reported to the operator."))
+
+    @app.errorhandler(Exception)
+    def _unknown(error: Exception) -> Response:
+        # The class and the place, never the message: it may hold personal data.
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"
+        log.error("unexpected %s at %s", type(error).__name__, place)
+        return respond(problem(500, "internal_error", "Reported to the operator."))

@@ -1,0 +1,52 @@
+"""The web application: `create_app(settings)` is the only place that wires it together."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from flask import Flask
+
+from consent_service.api import audit, consents, disclosures, organisations, problems
+from consent_service.api.endpoint import LARGEST_BODY, Endpoint, Runtime, register
+from consent_service.api.response_headers import install_headers
+from consent_service.api.service_pages import register_service_pages
+from consent_service.config import Settings
+from consent_service.identity.bearer import TokenVerifier, load_token_keys
+from consent_service.persistence.database import db, engine_options, prepare
+from consent_service.wiring import Parts, assemble, utc_now
+
+ENDPOINTS: list[Endpoint] = [
+    *organisations.ENDPOINTS,
+    *consents.ENDPOINTS,
+    *disclosures.ENDPOINTS,
+    *audit.ENDPOINTS,
+]
+
+
+def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Flask:
+    """The application for these settings. Raises Misconfigured, never half starts."""
+    app = Flask("consent_service", static_folder=None, template_folder="web/templates")
+    app.config.update(
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url),
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+    db.init_app(app)
+    with app.app_context():
+        engine = prepare(db.engine)
+    parts = assemble(settings, engine, clock)
+    app.extensions["consent_service"] = parts
+    runtime = Runtime(parts.units, parts.context, _token_verifier(parts), parts.index)
+    problems.install(app)
+    install_headers(app, settings)
+    register(app, runtime, ENDPOINTS)
+    audit.register_public(app, runtime, parts.keys.published, settings.log_origin)
+    register_service_pages(app, engine, ENDPOINTS, settings.base_url)
+    return app
+
+
+def _token_verifier(parts: Parts) -> TokenVerifier:
+    settings = parts.settings
+    keys = load_token_keys(parts.keys.token_keys, settings.token_jwks_file)
+    return TokenVerifier(keys, settings.token_issuer, settings.token_audience)

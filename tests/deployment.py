@@ -1,0 +1,297 @@
+"""A whole service over a real database, with a few organisations, a template and made-up families."""
+
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from consent_service.app import create_app
+from consent_service.config import Settings, SignerProviderSettings
+from consent_service.identity.bearer import issue_token
+from consent_service.persistence import keystore
+from consent_service.persistence.database import db
+from consent_service.services.acts import begin_act
+from consent_service.services.find_consent import child_of
+from consent_service.services.model import Caller
+from consent_service.services.sign import (
+    Identity,
+    ShownText,
+    evidence_of_login,
+    grant,
+    kept_scope,
+    refuse,
+)
+from consent_service.domain.facts import Scope
+from consent_service.wiring import Parts
+
+ALL_SCOPES = frozenset(
+    {
+        "consents:write",
+        "consents:read",
+        "withdrawals:write",
+        "disclosures:write",
+        "decisions:read",
+        "audit:read",
+        "templates:write",
+        "organisations:write",
+    }
+)
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+EMPLOYEE = {"id": "e1", "name": "Karen Sagsbehandler"}
+COLLEAGUE = {"id": "e2", "name": "Jens Kollega"}
+PARTIES = ["child-psychiatry", "gp-y", "municipality-x", "paediatrics"]
+PURPOSE = "joint-action-plan"
+CATEGORIES = ["earlier-measures", "health", "identity", "school"]
+
+MOTHER = "0101801112"
+FATHER = "0202791113"
+
+
+@dataclass
+class SettableClock:
+    """A clock that stands still until it is set."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(microseconds=10)
+        return self.now
+
+    def set(self, instant: datetime) -> None:
+        self.now = instant
+
+    def forward(self, **delta: float) -> None:
+        self.now += timedelta(**delta)
+
+
+def organisation(id_: str, kind: str, name: str) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "name": name,
+        "kind": kind,
+        "descriptions": {"da": f"{name} på dansk", "en": f"{name} in English"},
+        "contact": {"phone": "+45 12 34 56 78", "email": f"{id_}@example.org"},
+    }
+
+
+ORGANISATIONS = [
+    organisation("municipality-x", "municipality", "Kommune X"),
+    organisation("child-psychiatry", "child_psychiatry", "Børne- og Ungdomspsykiatrien"),
+    organisation("paediatrics", "paediatrics", "Børneafdelingen"),
+    organisation("gp-y", "general_practice", "Lægehuset Y"),
+    organisation("municipality-z", "municipality", "Kommune Z"),
+]
+
+
+def template(**changes: Any) -> dict[str, Any]:
+    words = {category: category.capitalize() for category in CATEGORIES}
+    text = {
+        "title": "Samtykke",
+        "body": "Vi vil gerne tale sammen om jeres barn.",
+        "voluntary": "Det er frivilligt.",
+        "withdrawal": "I kan trække det tilbage.",
+        "contact": "Ring til os.",
+        "privacy": "Sådan behandler vi oplysninger.",
+    }
+    return {
+        "id": "joint-action-plan",
+        "purpose": PURPOSE,
+        "categories": CATEGORIES,
+        "signer_rule": "all_holders_and_child_15",
+        "max_validity": "P1Y",
+        "granular": True,
+        "labels": {
+            "da": {"categories": words, "purpose": "En fælles plan"},
+            "en": {"categories": words, "purpose": "A joint plan"},
+        },
+        "texts": {"da": text, "en": text},
+    } | changes
+
+
+def person(cpr: str, name: str, **more: Any) -> dict[str, Any]:
+    return {"cpr": cpr, "name": name, **more}
+
+
+@dataclass
+class Deployment:
+    """A running application with a test client, and short ways to do the usual things."""
+
+    app: Flask
+    settings: Settings
+    clock: SettableClock
+    tokens: dict[tuple[str, frozenset[str]], str] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> Parts:
+        parts: Parts = self.app.extensions["consent_service"]
+        return parts
+
+    def token(self, org: str, scopes: frozenset[str] = ALL_SCOPES) -> str:
+        if (org, scopes) not in self.tokens:
+            now = datetime.now(UTC)
+            self.tokens[org, scopes] = issue_token(
+                self.parts.keys.signing["token"],
+                issuer=self.settings.token_issuer,
+                audience=self.settings.token_audience,
+                caller=Caller(org, f"{org}-system", scopes),
+                issued_at=now,
+                expires_at=now + timedelta(hours=1),
+                token_id=str(uuid4()),
+            )
+        return self.tokens[org, scopes]
+
+    def get(self, path: str, org: str = "municipality-x", **kwargs: Any) -> TestResponse:
+        headers = {"Authorization": f"Bearer {self.token(org)}", **kwargs.pop("headers", {})}
+        return self.app.test_client().get(path, headers=headers, **kwargs)
+
+    def post(
+        self,
+        path: str,
+        body: Any,
+        org: str = "municipality-x",
+        key: str | None = None,
+        **kwargs: Any,
+    ) -> TestResponse:
+        headers = {
+            "Authorization": f"Bearer {self.token(org)}",
+            "Idempotency-Key": key or str(uuid4()),
+            **kwargs.pop("headers", {}),
+        }
+        return self.app.test_client().post(path, json=body, headers=headers, **kwargs)
+
+    # -- the usual things -----------------------------------------------------------------
+
+    def furnish(self, **template_changes: Any) -> "Deployment":
+        """Register the organisations and publish the template of both municipalities."""
+        for one in ORGANISATIONS:
+            answer = self.post("/v1/organisations", one, org="operator")
+            assert answer.status_code == 201, answer.json
+        for municipality in ("municipality-x", "municipality-z"):
+            answer = self.post("/v1/templates", template(**template_changes), org=municipality)
+            assert answer.status_code == 201, answer.json
+        return self
+
+    def request_body(self, **changes: Any) -> dict[str, Any]:
+        return {
+            "template": "joint-action-plan",
+            "case_reference": "2026-0117",
+            "renews": None,
+            "child": person("010317-4321", "Alma Test", birth_date="2017-03-01"),
+            "custody": {
+                "source": "cpr-register",
+                "as_of": "2026-11-22",
+                "holders": [
+                    person(MOTHER, "Mette Mor", role="parent"),
+                    person(FATHER, "Frederik Far", role="parent"),
+                ],
+            },
+            "parties": PARTIES,
+            "categories": ["health", "school"],
+            "deadline": None,
+            "delivery": "caller",
+            "performed_by": EMPLOYEE,
+        } | changes
+
+    def ask(self, org: str = "municipality-x", **changes: Any) -> dict[str, Any]:
+        answer = self.post("/v1/consents", self.request_body(**changes), org=org)
+        assert answer.status_code == 201, answer.json
+        content: dict[str, Any] = answer.json
+        return content
+
+    def act(
+        self,
+        consent: str,
+        role: str,
+        decision: str = "grant",
+        *,
+        nth: int = 0,
+        left_out: Scope | None = None,
+    ) -> None:
+        """A signer's act with a fresh login, through the service the pages use."""
+        with self.parts.units.writing() as uow:
+            file = uow.consents.get(consent)
+            assert file is not None
+            signatory = [s for s in uow.consents.signatories(consent) if s.role == role][nth]
+            act = begin_act(uow, self.parts.context, child_of(uow, file))
+            details = uow.children.details(file.controller, [signatory.person])
+            identity = Identity(
+                issuer="https://broker.example",
+                subject=f"subject-{signatory.person}",
+                loa="substantial",
+                authenticated_at=act.now,
+                cpr=details[signatory.person].cpr,
+                id_token="header.payload.signature",
+            )
+            evidence = evidence_of_login(identity, ShownText("da", "Teksten"))
+            if decision == "grant":
+                request = act.history.request(consent)
+                kept = kept_scope(request, left_out or Scope(frozenset(), frozenset()))
+                assert kept is not None
+                grant(uow, self.parts.context, act, file, signatory, kept, evidence)
+            else:
+                refuse(uow, self.parts.context, act, file, signatory, evidence)
+            uow.commit()
+
+    def in_force(self, org: str = "municipality-x", **changes: Any) -> dict[str, Any]:
+        """A consent that both parents have granted."""
+        asked = self.ask(org, **changes)
+        self.act(asked["id"], "custody_holder", nth=0)
+        self.act(asked["id"], "custody_holder", nth=1)
+        return asked
+
+    def disclosure_body(self, **changes: Any) -> dict[str, Any]:
+        return {
+            "child": {"cpr": "0103174321"},
+            "sender": "gp-y",
+            "recipient": "municipality-x",
+            "purpose": PURPOSE,
+            "categories": ["health"],
+            "legal_basis": {"type": "consent"},
+            "channel": "document",
+            "document": {
+                "reference": "doc-1",
+                "sha256": "0" * 64,
+                "media_type": "application/pdf",
+            },
+            "performed_by": {"id": "g1", "name": "Lise Læge"},
+        } | changes
+
+    def disclose(self, org: str = "gp-y", **changes: Any) -> TestResponse:
+        return self.post("/v1/disclosures", self.disclosure_body(**changes), org=org)
+
+    def close(self) -> None:
+        with self.app.app_context():
+            db.engine.dispose()
+
+
+def deploy(
+    database_url: str,
+    folder: Path,
+    *,
+    base_url: str = "http://localhost:8000",
+    provider: SignerProviderSettings | None = None,
+    clock: SettableClock | None = None,
+) -> Deployment:
+    """A service on a migrated database, with keys of its own."""
+    keys_file = folder / "keys.json"
+    clock = clock or SettableClock()
+    if not keys_file.exists():
+        keystore.create(keys_file, clock.now - timedelta(days=365))
+    settings = Settings(
+        database_url=database_url,
+        keys_file=keys_file,
+        base_url=base_url,
+        log_origin="consent.example/log",
+        token_issuer=base_url,
+        token_audience=base_url,
+        token_jwks_file=None,
+        signer_provider=provider,
+    )
+    return Deployment(create_app(settings, clock), settings, clock)
+
+
