@@ -1,5 +1,6 @@
 """The web application: `create_app(settings)` is the only place that wires it together."""
 
+import os
 from collections.abc import Callable
 from datetime import datetime
 
@@ -9,9 +10,11 @@ from consent_service.api import audit, consents, disclosures, organisations, pro
 from consent_service.api.endpoint import LARGEST_BODY, Endpoint, Runtime, register
 from consent_service.api.response_headers import install_headers
 from consent_service.api.service_pages import register_service_pages
+from consent_service.background import watch_over_the_worker
 from consent_service.config import Settings
 from consent_service.identity.bearer import TokenVerifier, load_token_keys
-from consent_service.persistence.database import db, engine_options, prepare
+from consent_service.logs import configure_logging
+from consent_service.persistence.database import check_durability, db, engine_options, prepare
 from consent_service.wiring import Parts, assemble, utc_now
 
 ENDPOINTS: list[Endpoint] = [
@@ -43,6 +46,16 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     register(app, runtime, ENDPOINTS)
     audit.register_public(app, runtime, parts.keys.published, settings.log_origin)
     register_service_pages(app, engine, ENDPOINTS, settings.base_url)
+    return app
+
+
+def create_app_from_environment() -> Flask:
+    """What gunicorn serves: settings from the environment, a sound database, a watching thread."""
+    configure_logging()
+    app = create_app(Settings.from_environment(os.environ))
+    parts: Parts = app.extensions["consent_service"]
+    check_durability(parts.units.engine)
+    watch_over_the_worker(parts)
     return app
 
 

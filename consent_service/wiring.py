@@ -36,9 +36,7 @@ class Parts:
     context: Context
 
 
-def assemble(
-    settings: Settings, engine: Engine, clock: Callable[[], datetime] = utc_now
-) -> Parts:
+def assemble(settings: Settings, engine: Engine, clock: Callable[[], datetime] = utc_now) -> Parts:
     """Read the keys and put the parts together. Raises Misconfigured."""
     keys = load(settings.keys_file)
     index = Index(keys.index)

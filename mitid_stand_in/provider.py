@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote_plus, urlencode, urlsplit
 
 from flask import Flask, Response, abort, redirect, render_template, request
@@ -24,7 +24,7 @@ ACR = "urn:grn:authn:dk:mitid:substantial"
 CODE_SECONDS = 60
 TOKEN_SECONDS = 300
 PAGE_SECONDS = 600
-MOST_OPEN_PAGES = 1000
+MOST_OPEN = 1000
 
 Claims = dict[str, Any]
 
@@ -55,22 +55,26 @@ class Config:
 
 
 @dataclass(frozen=True)
-class Login:
-    """An authorization request that was in order; with a person, what a code stands for."""
+class Asked:
+    """An authorization request that was in order, while its page is open."""
 
     nonce: str
     challenge: str
     state: str
     since: float
-    person: Person | None = None
 
 
-@dataclass
-class Memory:
-    """Open pages and unused codes, by the random name each was given."""
+@dataclass(frozen=True)
+class Chosen:
+    """Who logged in, and when: what a code stands for."""
 
-    pages: dict[str, Login] = field(default_factory=dict)
-    codes: dict[str, Login] = field(default_factory=dict)
+    nonce: str
+    challenge: str
+    person: Person
+    since: float
+
+
+Kept = TypeVar("Kept", Asked, Chosen)
 
 
 class Refused(Exception):
@@ -79,6 +83,95 @@ class Refused(Exception):
     def __init__(self, error: str) -> None:
         super().__init__(error)
         self.error = error
+
+
+class Provider:
+    """The endpoints, the key they sign with, and the open pages and unused codes."""
+
+    def __init__(
+        self,
+        config: Config,
+        tamper: Callable[[Claims], Claims],
+        forge: Callable[[str], str],
+        clock: Callable[[], float],
+    ) -> None:
+        self._config = config
+        self._tamper = tamper
+        self._forge = forge
+        self._clock = clock
+        self._key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
+        self._pages: dict[str, Asked] = {}
+        self._codes: dict[str, Chosen] = {}
+
+    def discovery(self) -> Claims:
+        return _discovery(self._config.issuer)
+
+    def jwks(self) -> Claims:
+        return {"keys": [self._key.as_dict(private=False)]}
+
+    def page(self) -> AnyResponse | str:
+        """The login page, or an error the client gets. An unknown client gets nothing."""
+        sent = (request.args.get("client_id"), request.args.get("redirect_uri"))
+        if sent != (self._config.client_id, self._config.redirect_uri):
+            abort(400, "Unknown client_id or redirect_uri.")
+        state = request.args.get("state", "")
+        try:
+            asked = _read_request(request.args, state, self._clock())
+        except Refused as refused:
+            return self._answer(state, error=refused.error)
+        page = _remember(self._pages, asked, PAGE_SECONDS)
+        return render_template("login.html", page=page, people=self._config.people)
+
+    def choose(self) -> AnyResponse:
+        """The button pressed: back to the client with a code, or with `access_denied`."""
+        asked = self._pages.pop(request.form.get("page", ""), None)
+        if asked is None or self._clock() - asked.since > PAGE_SECONDS:
+            abort(400, "This page was used already, or is too old. Start again.")
+        if "cancel" in request.form:
+            return self._answer(asked.state, error="access_denied")
+        person = dict(enumerate(self._config.people)).get(request.form.get("person", -1, int))
+        if person is None:
+            abort(400, "There is no such person.")
+        chosen = Chosen(asked.nonce, asked.challenge, person, self._clock())
+        return self._answer(asked.state, code=_remember(self._codes, chosen, CODE_SECONDS))
+
+    def token(self) -> tuple[Claims, int, dict[str, str]]:
+        """The ID token for a code; or an error (RFC 6749 § 5.2)."""
+        try:
+            chosen = _redeem(self._config, self._codes, self._clock())
+        except Refused as refused:
+            if refused.error == "invalid_client":
+                return {"error": refused.error}, 401, {"WWW-Authenticate": 'Basic realm="token"'}
+            return {"error": refused.error}, 400, {}
+        claims = self._tamper(_claims(self._config, chosen, self._clock()))
+        signed = jwt.encode({"alg": "RS256", "kid": self._key.kid}, claims, self._key)
+        answer = {
+            "access_token": secrets.token_urlsafe(32),
+            "token_type": "Bearer",
+            "expires_in": TOKEN_SECONDS,
+            "id_token": self._forge(signed),
+        }
+        return answer, 200, {}
+
+    def harden(self, response: Response) -> Response:
+        """Headers of every answer. Browsers hold `form-action` against the redirect as well."""
+        client = urlsplit(self._config.redirect_uri)
+        response.headers["Content-Security-Policy"] = (
+            "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+            f"form-action 'self' {client.scheme}://{client.netloc}"
+        )
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    def _answer(self, state: str, **parameters: str) -> AnyResponse:
+        """Back to the client (RFC 6749 § 4.1.2), saying who answers (RFC 9207)."""
+        if state:
+            parameters["state"] = state
+        joint = "&" if urlsplit(self._config.redirect_uri).query else "?"
+        query = urlencode({**parameters, "iss": self._config.issuer})
+        return redirect(f"{self._config.redirect_uri}{joint}{query}", 303)
 
 
 def create_app(
@@ -92,80 +185,15 @@ def create_app(
     For tests that attack a client: `tamper` changes the claims before they are signed, `forge`
     the finished ID token. Neither can be reached from the command line.
     """
+    provider = Provider(config, tamper, forge, clock)
     app = Flask(__name__, static_url_path="")
     app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost", "[::1]"]
-    key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
-    memory = Memory()
-
-    @app.get("/.well-known/openid-configuration")
-    def discovery() -> Claims:
-        return _discovery(config.issuer)
-
-    @app.get("/jwks")
-    def jwks() -> Claims:
-        return {"keys": [key.as_dict(private=False)]}
-
-    @app.get("/authorize")
-    def authorize() -> AnyResponse | str:
-        if (request.args.get("client_id"), request.args.get("redirect_uri")) != (
-            config.client_id,
-            config.redirect_uri,
-        ):
-            abort(400, "Unknown client_id or redirect_uri.")
-        state = request.args.get("state", "")
-        try:
-            login = _read_request(request.args, state, clock())
-        except Refused as refused:
-            return _answer(config, state, error=refused.error)
-        page = _remember(memory.pages, login, PAGE_SECONDS)
-        return render_template("login.html", page=page, people=config.people)
-
-    @app.post("/authorize")
-    def choose() -> AnyResponse:
-        login = memory.pages.pop(request.form.get("page", ""), None)
-        if login is None or clock() - login.since > PAGE_SECONDS:
-            abort(400, "This page was used already, or is too old. Start again.")
-        if "cancel" in request.form:
-            return _answer(config, login.state, error="access_denied")
-        try:
-            person = config.people[int(request.form["person"])]
-        except (ValueError, IndexError):
-            abort(400, "There is no such person.")
-        chosen = Login(login.nonce, login.challenge, login.state, clock(), person)
-        return _answer(config, login.state, code=_remember(memory.codes, chosen, CODE_SECONDS))
-
-    @app.post("/token")
-    def token() -> tuple[Claims, int, dict[str, str]]:
-        try:
-            login = _redeem(config, memory.codes, clock())
-        except Refused as refused:
-            unknown = refused.error == "invalid_client"
-            headers = {"WWW-Authenticate": 'Basic realm="token"'} if unknown else {}
-            return {"error": refused.error}, 401 if unknown else 400, headers
-        claims = tamper(_claims(config, login, clock()))
-        # No default `typ`, and a plain dict: a test may make the claims whatever it likes.
-        signed = jwt.encode({"alg": "RS256", "kid": key.kid}, claims, key)
-        answer = {
-            "access_token": secrets.token_urlsafe(32),
-            "token_type": "Bearer",
-            "expires_in": TOKEN_SECONDS,
-            "id_token": forge(signed),
-        }
-        return answer, 200, {}
-
-    @app.after_request
-    def harden(response: Response) -> Response:
-        # The form's answer redirects to the client, and browsers hold form-action against that.
-        client = urlsplit(config.redirect_uri)
-        response.headers["Content-Security-Policy"] = (
-            "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-            f"form-action 'self' {client.scheme}://{client.netloc}"
-        )
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
-
+    app.get("/.well-known/openid-configuration")(provider.discovery)
+    app.get("/jwks")(provider.jwks)
+    app.get("/authorize")(provider.page)
+    app.post("/authorize")(provider.choose)
+    app.post("/token")(provider.token)
+    app.after_request(provider.harden)
     return app
 
 
@@ -192,7 +220,7 @@ def _discovery(issuer: str) -> Claims:
     }
 
 
-def _read_request(args: Mapping[str, str], state: str, now: float) -> Login:
+def _read_request(args: Mapping[str, str], state: str, now: float) -> Asked:
     """The request of a known client. Whatever `prompt` and `max_age` say, the page will ask."""
     if args.get("response_type") != "code":
         raise Refused("unsupported_response_type")
@@ -205,46 +233,37 @@ def _read_request(args: Mapping[str, str], state: str, now: float) -> Login:
     nonce, challenge = args.get("nonce", ""), args.get("code_challenge", "")
     if not nonce or len(challenge) != 43 or args.get("code_challenge_method") != "S256":
         raise Refused("invalid_request")
-    return Login(nonce, challenge, state, now)
+    return Asked(nonce, challenge, state, now)
 
 
-def _remember(open_logins: dict[str, Login], login: Login, seconds: int) -> str:
-    """Keep a login under a random name, and forget the old ones."""
-    for name, other in list(open_logins.items()):
-        if login.since - other.since > seconds or len(open_logins) >= MOST_OPEN_PAGES:
-            open_logins.pop(name, None)
+def _remember(kept: dict[str, Kept], new: Kept, seconds: int) -> str:
+    """Keep something under a random name, and forget what is too old or too much."""
+    for name, other in list(kept.items()):
+        if new.since - other.since > seconds or len(kept) >= MOST_OPEN:
+            kept.pop(name, None)
     name = secrets.token_urlsafe(32)
-    open_logins[name] = login
+    kept[name] = new
     return name
 
 
-def _answer(config: Config, state: str, **parameters: str) -> AnyResponse:
-    """Back to the client (RFC 6749 §§ 4.1.2 and 4.1.2.1), saying who answers (RFC 9207)."""
-    if state:
-        parameters["state"] = state
-    joint = "&" if urlsplit(config.redirect_uri).query else "?"
-    query = urlencode({**parameters, "iss": config.issuer})
-    return redirect(f"{config.redirect_uri}{joint}{query}", 303)
-
-
-def _redeem(config: Config, codes: dict[str, Login], now: float) -> Login:
+def _redeem(config: Config, codes: dict[str, Chosen], now: float) -> Chosen:
     """What a code stands for: told once, within a minute, to the client that asked for it."""
     if not _is_our_client(config):
         raise Refused("invalid_client")
     if request.form.get("grant_type") != "authorization_code":
         raise Refused("unsupported_grant_type")
-    login = codes.pop(request.form.get("code", ""), None)
+    chosen = codes.pop(request.form.get("code", ""), None)
     verifier = request.form.get("code_verifier", "")
     digest = hashlib.sha256(verifier.encode()).digest()
-    challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    challenge = base64.urlsafe_b64encode(digest).rstrip(b"=")
     if (
-        login is None
-        or now - login.since > CODE_SECONDS
+        chosen is None
+        or now - chosen.since > CODE_SECONDS
         or request.form.get("redirect_uri") != config.redirect_uri
-        or not hmac.compare_digest(challenge, login.challenge.encode("utf-8", "replace").decode())
+        or not hmac.compare_digest(challenge, chosen.challenge.encode())
     ):
         raise Refused("invalid_grant")
-    return login
+    return chosen
 
 
 def _is_our_client(config: Config) -> bool:
@@ -259,17 +278,16 @@ def _is_our_client(config: Config) -> bool:
     )
 
 
-def _claims(config: Config, login: Login, now: float) -> Claims:
-    assert login.person is not None, "a code is made for a person"  # noqa: S101 - for mypy
+def _claims(config: Config, chosen: Chosen, now: float) -> Claims:
     return {
         "iss": config.issuer,
-        "sub": login.person.subject,
+        "sub": chosen.person.subject,
         "aud": config.client_id,
         "iat": int(now),
         "exp": int(now) + TOKEN_SECONDS,
-        "auth_time": int(login.since),
-        "nonce": login.nonce,
+        "auth_time": int(chosen.since),
+        "nonce": chosen.nonce,
         "acr": ACR,
-        "name": login.person.name,
-        "dk.cpr": login.person.cpr,
+        "name": chosen.person.name,
+        "dk.cpr": chosen.person.cpr,
     }

@@ -1,6 +1,5 @@
 """A whole service over a real database, with a few organisations, a template and made-up families."""
 
-
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from consent_service.app import create_app
 from consent_service.config import Settings, SignerProviderSettings
+from consent_service.domain.facts import Scope
 from consent_service.identity.bearer import issue_token
 from consent_service.persistence import keystore
 from consent_service.persistence.database import db
@@ -26,7 +26,6 @@ from consent_service.services.sign import (
     kept_scope,
     refuse,
 )
-from consent_service.domain.facts import Scope
 from consent_service.wiring import Parts
 
 ALL_SCOPES = frozenset(
@@ -293,5 +292,3 @@ def deploy(
         signer_provider=provider,
     )
     return Deployment(create_app(settings, clock), settings, clock)
-
-

@@ -104,9 +104,7 @@ COVERED = _object(
     },
     {"terms": {"type": "object"}},
 )
-PROOF = _object(
-    {"index": {"type": "integer"}, "path": _list(TEXT), "checkpoint": _or_null(TEXT)}
-)
+PROOF = _object({"index": {"type": "integer"}, "path": _list(TEXT), "checkpoint": _or_null(TEXT)})
 DISCLOSED = _object(
     {
         "id": TEXT,
@@ -131,10 +129,7 @@ _PROBLEM: Json = {
 
 ANSWERS: dict[str, Json] = {
     "Problem": _open(_PROBLEM)
-    | {
-        "properties": _PROBLEM
-        | {"errors": _list(_object({"pointer": TEXT, "detail": TEXT}))}
-    },
+    | {"properties": _PROBLEM | {"errors": _list(_object({"pointer": TEXT, "detail": TEXT}))}},
     "Consent": {"anyOf": [CONTROLLED, COVERED]},
     "ConsentPage": _page("Consent"),
     "Exemption": _object({"id": TEXT, "consent": _ref("Consent")}),
@@ -209,9 +204,7 @@ ANSWERS: dict[str, Json] = {
             "as_of": INSTANT,
         }
     ),
-    "Entry": _object(
-        {"id": TEXT, "time": INSTANT, "controller": TEXT, "body": {"type": "object"}}
-    ),
+    "Entry": _object({"id": TEXT, "time": INSTANT, "controller": TEXT, "body": {"type": "object"}}),
     "EntryPage": _page("Entry"),
     "EntryProof": _object(
         {

@@ -49,9 +49,7 @@ def _page(call: Call, members: dict[str, Any], view: str) -> Reply:
     return Reply(200, {"items": items, "next": encode_cursor(last)})
 
 
-def _find(
-    call: Call, members: dict[str, Any], view: str
-) -> tuple[list[LoggedEntry], str | None]:
+def _find(call: Call, members: dict[str, Any], view: str) -> tuple[list[LoggedEntry], str | None]:
     after, limit = decode_cursor(members.pop("cursor", None)), members.pop("limit")
     search = EntryFilter(viewer=call.caller.organisation, **members)
     return find_entries(

@@ -46,16 +46,12 @@ def _with_links(call: Call, consent: str, urls: dict[str, str], status: int) -> 
 
 def _as_it_stands(call: Call, status: int = 200) -> Reply:
     consent = call.path["consent_id"]
-    return Reply(
-        status, consent_as_it_stands(call.uow, call.context, call.caller, consent)
-    )
+    return Reply(status, consent_as_it_stands(call.uow, call.context, call.caller, consent))
 
 
 def get_consent(call: Call) -> Reply:
     """GET /v1/consents/{id}."""
-    return Reply(
-        200, view_consent(call.uow, call.context, call.caller, call.path["consent_id"])
-    )
+    return Reply(200, view_consent(call.uow, call.context, call.caller, call.path["consent_id"]))
 
 
 def get_consents(call: Call) -> Reply:

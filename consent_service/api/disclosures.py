@@ -11,8 +11,8 @@ from consent_service.api.commands import (
     legal_basis,
     question,
 )
-from consent_service.api.fields import PageQuery
 from consent_service.api.endpoint import Call, Endpoint, Reply
+from consent_service.api.fields import PageQuery
 from consent_service.api.idempotency import Repeat
 from consent_service.api.problems import MEDIA_TYPE, problem
 from consent_service.domain.decision import Denied, Permitted
@@ -132,9 +132,7 @@ def get_disclosures(call: Call) -> Reply:
 
 def get_disclosure(call: Call) -> Reply:
     """GET /v1/disclosures/{id}."""
-    entry = visible_disclosure(
-        call.uow, call.context, call.caller, call.path["disclosure_id"]
-    )
+    entry = visible_disclosure(call.uow, call.context, call.caller, call.path["disclosure_id"])
     return Reply(200, _shown(call, entry))
 
 

@@ -101,7 +101,11 @@ def register(app: Flask, runtime: Runtime, endpoints: list[Endpoint]) -> None:
         # What the route walk in the tests looks for: nothing is served without it.
         view.declared_auth = f"scope {endpoint.scope}"  # type: ignore[attr-defined]  # own mark
         app.add_url_rule(
-            endpoint.path, endpoint.name, view, methods=[endpoint.method], provide_automatic_options=False
+            endpoint.path,
+            endpoint.name,
+            view,
+            methods=[endpoint.method],
+            provide_automatic_options=False,
         )
 
 

@@ -112,9 +112,7 @@ class PageQuery(Schema):
     """Where a page begins, and how long it is."""
 
     cursor = fields.String(validate=validate.Length(max=200))
-    limit = fields.Integer(
-        load_default=50, validate=validate.Range(1, 200, error="From 1 to 200.")
-    )
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200, error="From 1 to 200."))
 
 
 class PageBody(Schema):

@@ -94,9 +94,7 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
-    responses: dict[str, Any] = {
-        str(status): _problem(words) for status, words in _ALWAYS.items()
-    }
+    responses: dict[str, Any] = {str(status): _problem(words) for status, words in _ALWAYS.items()}
     if endpoint.method == "POST":
         responses["400"] = _problem("The body is not JSON this service reads.")
         responses["413"] = _problem("The body is too large.")

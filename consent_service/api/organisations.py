@@ -4,8 +4,8 @@ from typing import Any
 
 from consent_service.api import schemas
 from consent_service.api.commands import decode_cursor, encode_cursor
-from consent_service.api.fields import PageQuery
 from consent_service.api.endpoint import OPERATOR_SCOPE, Call, Endpoint, Reply
+from consent_service.api.fields import PageQuery
 from consent_service.errors import NotFound
 from consent_service.services.catalogue import publish_template, register_organisation
 from consent_service.services.model import Organisation, TemplateVersion
@@ -41,9 +41,7 @@ def get_organisation(call: Call) -> Reply:
 
 def create_template(call: Call) -> Reply:
     """POST /v1/templates."""
-    return Reply(
-        201, _template(publish_template(call.uow, call.context, call.caller, call.body))
-    )
+    return Reply(201, _template(publish_template(call.uow, call.context, call.caller, call.body)))
 
 
 def get_templates(call: Call) -> Reply:

@@ -119,9 +119,7 @@ def install(app: Flask) -> None:
     def _http(error: HTTPException) -> Response:
         status = error.code or 500
         headers = {
-            name: value
-            for name, value in error.get_headers()
-            if name in ("Allow", "Retry-After")
+            name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")
         }
         return respond(problem(status, CODES.get(status, "error"), TITLES.get(status, "")), headers)
 

@@ -71,9 +71,7 @@ class Custody(Schema):
 
     source = Text(most=64, required=True)
     as_of = fields.Date(required=True)
-    holders = fields.List(
-        fields.Nested(Holder), required=True, validate=validate.Length(max=10)
-    )
+    holders = fields.List(fields.Nested(Holder), required=True, validate=validate.Length(max=10))
 
 
 class ConsentRequestBody(Schema):
@@ -134,9 +132,7 @@ class ExemptionBody(Schema):
     """Why a holder need not sign."""
 
     signatory = Text(most=64, required=True)
-    reason = one_of(
-        "deceased", "unknown_whereabouts", "court_decision", "other", required=True
-    )
+    reason = one_of("deceased", "unknown_whereabouts", "court_decision", "other", required=True)
     provision = Text(required=True)
     evidence_reference = Reference(required=True)
     valid_until = fields.Date(allow_none=True, load_default=None)

@@ -53,7 +53,9 @@ def register_service_pages(
     def readyz() -> Response:
         # The keys were read at the start: without them there is no process to ask.
         if not is_current(engine):
-            raise Unavailable("schema_outdated", "The database waits for `consent-service migrate`.")
+            raise Unavailable(
+                "schema_outdated", "The database waits for `consent-service migrate`."
+            )
         return Response('{"status": "ready"}', mimetype="application/json")
 
     def openapi_json() -> Response:

@@ -177,15 +177,17 @@ def _step(
             covered=before.covered | scope.parties,
         )
     lapsed_at = now if now >= request.lapses_at else None
-    if reasons := signatures.refusals:
+    missing = tuple(
+        Reason(ReasonCode.MISSING_SIGNATURE, role, person)
+        for person, role in signatures.missing.items()
+    )
+    if refusals := signatures.refusals:
+        reasons = refusals + missing
         return replace(state, status=Status.DECLINED, reasons=reasons, final_at=lapsed_at)
     if before.complete_at is not None:
         reasons = _why_incomplete(history, request, signatures, before.complete_at)
         return replace(state, status=Status.INCOMPLETE, reasons=reasons)
-    missing = tuple(
-        Reason(ReasonCode.MISSING_SIGNATURE, role, person)
-        for person, role in signatures.missing.items()
-    ) or (Reason(ReasonCode.MISSING_SIGNATURE, Role.CUSTODY_HOLDER),)
+    missing = missing or (Reason(ReasonCode.MISSING_SIGNATURE, Role.CUSTODY_HOLDER),)
     if lapsed_at is not None:
         reasons = (Reason(ReasonCode.LAPSED), *missing)
         return replace(state, status=Status.LAPSED, reasons=reasons, final_at=lapsed_at)

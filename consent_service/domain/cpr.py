@@ -81,8 +81,8 @@ def _birth_date(value: str) -> date | None:
 
 
 def _century(seventh: int, year: int) -> int:
-    if seventh <= 3:  # noqa: PLR2004 - the register's own table
+    if seventh <= 3:
         return 1900
     if seventh in (4, 9):
-        return 2000 if year <= 36 else 1900  # noqa: PLR2004
-    return 2000 if year <= 57 else 1800  # noqa: PLR2004
+        return 2000 if year <= 36 else 1900
+    return 2000 if year <= 57 else 1800

@@ -41,6 +41,8 @@ def decide_transfer(
     Only consents that the caller may know of are looked at: those it controls, and those that
     covered it once. Any one of them in force permits, unless somebody's denial stands.
     """
+    if not transfer.is_between_two:
+        return Denied((Reason(ReasonCode.NO_CONSENT),))
     known = history.recorded_by(instant)
     visible = _visible_to(caller, known, instant)
     if not visible:
@@ -55,9 +57,7 @@ def decide_transfer(
             valid_until = instant + TIME_TO_START
             if state.expires_at is not None:
                 valid_until = min(valid_until, state.expires_at)
-            return Permitted(
-                request.consent, request.controller, request.terms_sha256, valid_until
-            )
+            return Permitted(request.consent, request.controller, request.terms_sha256, valid_until)
     request, state = candidates[0]
     reasons = (
         *_shortcomings(request, state, transfer),

@@ -57,7 +57,7 @@ class Scope:
     @property
     def is_empty(self) -> bool:
         """Whether nothing can be exchanged: under two parties, or no category."""
-        return len(self.parties) < 2 or not self.categories  # noqa: PLR2004
+        return len(self.parties) < 2 or not self.categories
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Request:
     granular: bool
     lapses_at: datetime
     renews: str | None
-    terms_sha256: str = ""
+    terms_sha256: str
 
 
 @dataclass(frozen=True)

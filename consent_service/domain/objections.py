@@ -24,6 +24,11 @@ class Transfer:
     purpose: str
     categories: frozenset[str]
 
+    @property
+    def is_between_two(self) -> bool:
+        """Whether anything would pass at all: something, from one party to another."""
+        return self.sender != self.recipient and bool(self.categories)
+
 
 def standing_objections(
     history: History, transfer: Transfer, instant: datetime, deciding: Request | None = None
@@ -36,7 +41,7 @@ def standing_objections(
     """
     known = history.recorded_by(instant)
     requests = {r.consent: r for r in known.requests if r.purpose == transfer.purpose}
-    found: dict[tuple[str, str], Reason] = {}
+    found: dict[Reason, None] = {}
     for category in sorted(transfer.categories):
         for act in _latest_acts(known, requests, transfer, category).values():
             request = requests[act.consent]
@@ -46,14 +51,17 @@ def standing_objections(
                 continue
             if _counts(known, act, request, deciding, instant):
                 reason = _reason(known, act, request, transfer, category)
-                found.setdefault((act.person, f"{reason.code}{reason.category}"), reason)
-    return tuple(found.values())
+                found.setdefault(reason)
+    return tuple(found)
 
 
 def requests_stopped_by_declining(
     history: History, request: Request, instant: datetime
 ) -> tuple[Request, ...]:
-    """Older requests for the same purpose that overlap: declining this one stops them too (R5)."""
+    """Other requests that overlap, for the same purpose: refusing this one stops them too (R5).
+
+    Whatever their age or state, and whoever asked: a refusal stands against all of them.
+    """
     return tuple(
         other
         for other in history.recorded_by(instant).requests

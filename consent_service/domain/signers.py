@@ -89,18 +89,14 @@ def child_has_a_say(request: Request, instant: datetime) -> bool:
     return instant >= child_reaches(request.birth_date, YOUNG_PERSON_AGE)
 
 
-def present_holders(
-    history: History, request: Request, instant: datetime
-) -> Mapping[str, Role]:
+def present_holders(history: History, request: Request, instant: datetime) -> Mapping[str, Role]:
     """Whose custody counts: nobody's from the 18th birthday on, excused ones included before."""
     if instant >= parents_released(request.birth_date, ADULT_AGE):
         return {}
     return {h.person: h.role for h in holders_at(history, request.controller, instant)}
 
 
-def signers_with_a_say(
-    history: History, request: Request, instant: datetime
-) -> Mapping[str, Role]:
+def signers_with_a_say(history: History, request: Request, instant: datetime) -> Mapping[str, Role]:
     """Who may act on a consent: those required, and holders who are merely excused.
 
     Under `child_15_alone` the holders drop out at 15 (Sundhedsloven § 17(3)).
@@ -114,9 +110,7 @@ def signers_with_a_say(
     return say
 
 
-def required_signers(
-    history: History, request: Request, instant: datetime
-) -> Mapping[str, Role]:
+def required_signers(history: History, request: Request, instant: datetime) -> Mapping[str, Role]:
     """Whose grant a consent needs at an instant, as its municipality knew custody (R1).
 
     The set can be empty (a child below 15 whose every holder is excused): then no consent is
@@ -125,7 +119,5 @@ def required_signers(
     say = signers_with_a_say(history, request, instant)
     excused = {e.person for e in exemptions(history, request.consent) if e.counts_at(instant)}
     return {
-        person: role
-        for person, role in say.items()
-        if role is Role.CHILD or person not in excused
+        person: role for person, role in say.items() if role is Role.CHILD or person not in excused
     }

@@ -112,9 +112,7 @@ class CatalogueStore:
 
 
 def _organisation(row: Row[Any]) -> Organisation:
-    return Organisation(
-        row.id, row.name, row.kind, row.descriptions, row.contact, row.identifiers
-    )
+    return Organisation(row.id, row.name, row.kind, row.descriptions, row.contact, row.identifiers)
 
 
 def _template(row: Row[Any]) -> TemplateVersion:

@@ -27,7 +27,9 @@ class DataKeys:
         self._clock = clock
         self._by_owner: dict[tuple[str, str | None], DataKey] = {}
 
-    def remember(self, organisation: str, child: str | None, key_id: str, wrapped: bytes) -> DataKey:
+    def remember(
+        self, organisation: str, child: str | None, key_id: str, wrapped: bytes
+    ) -> DataKey:
         """Keep a key that another query brought along. Raises Unreadable."""
         key = self._ring.unwrap(key_id, wrapped)
         self._by_owner[organisation, child] = key

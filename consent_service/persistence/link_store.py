@@ -100,9 +100,7 @@ class LinkStore:
 
     def end_session(self, secret: str) -> None:
         self._connection.execute(
-            sa.delete(signing_session).where(
-                signing_session.c.id_hash == self._index.token(secret)
-            )
+            sa.delete(signing_session).where(signing_session.c.id_hash == self._index.token(secret))
         )
 
 

@@ -93,9 +93,7 @@ _STATEMENTS = {
 class LogStore:
     """The log's storage (`services.ports.Log`). `appended` counts the entries of this unit."""
 
-    def __init__(
-        self, connection: Connection, keys: DataKeys, index: Index
-    ) -> None:
+    def __init__(self, connection: Connection, keys: DataKeys, index: Index) -> None:
         self._connection = connection
         self._keys = keys
         self._index = index
@@ -199,14 +197,9 @@ class LogStore:
         row = self._connection.execute(query).one_or_none()
         return None if row is None else self._open(row)
 
-    def find(
-        self, search: EntryFilter, *, after: str | None, limit: int
-    ) -> Sequence[LoggedEntry]:
+    def find(self, search: EntryFilter, *, after: str | None, limit: int) -> Sequence[LoggedEntry]:
         query = (
-            _entries()
-            .where(*self._conditions(search))
-            .order_by(log_body.c.entry_id)
-            .limit(limit)
+            _entries().where(*self._conditions(search)).order_by(log_body.c.entry_id).limit(limit)
         )
         if after is not None:
             query = query.where(log_body.c.entry_id > after)

@@ -171,9 +171,7 @@ def _take_turn(connection: Connection) -> bool:
 
 
 def _take_pending(connection: Connection) -> list[_Pending]:
-    chosen = sa.select(log_pending.c.entry_id).order_by(
-        log_pending.c.time, log_pending.c.entry_id
-    )
+    chosen = sa.select(log_pending.c.entry_id).order_by(log_pending.c.time, log_pending.c.entry_id)
     taken = connection.scalars(
         sa.delete(log_pending)
         .where(log_pending.c.entry_id.in_(chosen.limit(MOST_AT_ONCE)))
@@ -212,6 +210,4 @@ def _grow(connection: Connection, entries: Sequence[_Pending], now: datetime) ->
             [{"level": c.level, "index": c.index, "hash": h} for c, h in nodes],
         )
     moment = max(now, head.time) if head else now
-    connection.execute(
-        sa.insert(log_head).values(size=after.size, root=after.root(), time=moment)
-    )
+    connection.execute(sa.insert(log_head).values(size=after.size, root=after.root(), time=moment))

@@ -37,9 +37,7 @@ organisation = sa.Table(
     sa.Column("contact", sa.JSON, nullable=False),
     sa.Column("identifiers", sa.JSON, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
-    _one_of(
-        "kind", "municipality", "child_psychiatry", "paediatrics", "general_practice", "other"
-    ),
+    _one_of("kind", "municipality", "child_psychiatry", "paediatrics", "general_practice", "other"),
 )
 
 template_version = sa.Table(

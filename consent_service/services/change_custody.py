@@ -86,5 +86,3 @@ def _ask_newcomers(
 
 def _no_consent() -> InvalidInput:
     return InvalidInput.field("/child/cpr", "Your organisation has no consent about this child.")
-
-

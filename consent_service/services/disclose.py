@@ -262,7 +262,9 @@ def ask_decision(
     if caller.organisation not in (question.sender, question.recipient):
         raise NotAllowed("The caller is the sender or the recipient.")
     if not legal_basis.is_consent:
-        raise InvalidInput.field("/legal_basis/type", "Only consent is decided; others are recorded.")
+        raise InvalidInput.field(
+            "/legal_basis/type", "Only consent is decided; others are recorded."
+        )
     cpr = check_cpr(question.cpr, "/child/cpr")
     if question.sender == question.recipient:
         raise InvalidInput.field("/recipient", "Sender and recipient are two organisations.")
@@ -295,7 +297,3 @@ def ask_decision(
     prepared = context.journal.prepare(event, now)
     uow.log.append(prepared.entry, prepared.promise, event.search(), snapshot.child)
     return decision, instant
-
-
-
-

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from consent_service.audit.entry import Entry
 from consent_service.audit.receipt_document import InclusionProof
 from consent_service.domain.cpr import CprNumber
-from consent_service.domain.facts import History, Role
+from consent_service.domain.facts import History
 from consent_service.domain.records import FactRecord
 from consent_service.errors import Unreadable
 from consent_service.services.model import (

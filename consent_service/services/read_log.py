@@ -1,7 +1,6 @@
 """Read the log as a data-protection officer, a controller or a family may: opened and logged."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -35,9 +34,7 @@ def find_entries(
     return page, page[-1].id if len(found) > limit else None
 
 
-def get_entry(
-    uow: UnitOfWork, context: Context, caller: Caller, entry: str
-) -> LoggedEntry:
+def get_entry(uow: UnitOfWork, context: Context, caller: Caller, entry: str) -> LoggedEntry:
     """One entry. Raises NotFound."""
     found = uow.log.get(entry, EntryFilter(viewer=caller.organisation))
     if found is None:
@@ -116,9 +113,7 @@ def _timeline_item(entry: LoggedEntry, roles: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def family_disclosures(
-    uow: UnitOfWork, child: str, now: datetime
-) -> list[dict[str, Any]]:
+def family_disclosures(uow: UnitOfWork, child: str, now: datetime) -> list[dict[str, Any]]:
     """Every disclosure about a child that its family may see now, oldest first.
 
     Denied ones are shown as such; those whose showing was postponed are left out until their
@@ -206,5 +201,3 @@ def record_outcome(
     )
     context.journal.write(uow, event, context.clock())
     return found
-
-

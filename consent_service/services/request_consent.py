@@ -237,17 +237,14 @@ def _terms(
     family: CheckedFamily,
 ) -> terms_module.Terms:
     named = tuple(
-        terms_module.NamedParty(party.id, party.name, dict(party.descriptions))
-        for party in parties
+        terms_module.NamedParty(party.id, party.name, dict(party.descriptions)) for party in parties
     )
     controller = next(party for party in named if party.id == template.organisation)
     return terms_module.Terms(
         consent=consent,
         controller=terms_module.NamedController(controller.id, controller.name),
         parties=named,
-        child=terms_module.NamedChild(
-            family.child.cpr.value, family.child.name, family.birth_date
-        ),
+        child=terms_module.NamedChild(family.child.cpr.value, family.child.name, family.birth_date),
         purpose=template.content["purpose"],
         categories=tuple(sorted(asked.categories)),
         signer_rule=template.content["signer_rule"],
@@ -266,9 +263,7 @@ def _details(asked: ConsentRequest, request: Request, file: ConsentFile) -> dict
     }
 
 
-def _add_signatories(
-    uow: UnitOfWork, context: Context, request: Request
-) -> list[Signatory]:
+def _add_signatories(uow: UnitOfWork, context: Context, request: Request) -> list[Signatory]:
     people = [(holder.person, holder.role) for holder in request.holders]
     people.append((request.child, Role.CHILD))
     signatories = [

@@ -18,9 +18,7 @@ from consent_service.services.ports import UnitOfWork
 from consent_service.signing.canonical import instant_text
 
 
-def view_consent(
-    uow: UnitOfWork, context: Context, caller: Caller, consent: str
-) -> dict[str, Any]:
+def view_consent(uow: UnitOfWork, context: Context, caller: Caller, consent: str) -> dict[str, Any]:
     """The consent as this caller may see it; looking is logged. Raises NotFound."""
     file, history, state = known_consent(uow, context, caller, consent)
     child = child_of(uow, file)
@@ -147,9 +145,7 @@ def list_consents(
             if item is not None:
                 items.append(item)
     page = items[:limit]
-    event = Event.by(
-        caller, "consents_listed", caller.organisation, details={"count": len(page)}
-    )
+    event = Event.by(caller, "consents_listed", caller.organisation, details={"count": len(page)})
     context.journal.write(uow, event, context.clock())
     return page, page[-1]["id"] if len(items) > limit else None
 
@@ -232,8 +228,10 @@ def signatory_state(history: History, signatory: Signatory, now: datetime, opene
             exemption.person == signatory.person and exemption.counts_at(now)
             for exemption in exemptions(history, signatory.consent)
         )
-        return "excused" if excused and is_holder and signatory.role is not Role.CHILD else (
-            "not_required"
+        return (
+            "excused"
+            if excused and is_holder and signatory.role is not Role.CHILD
+            else ("not_required")
         )
     return "opened" if opened else "invited"
 

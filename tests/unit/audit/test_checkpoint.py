@@ -255,3 +255,16 @@ def test_it_is_judged_by_its_least_trusted_key():
     assert verify(note, KeySet([published(LOG_KEY), compromised])).key == compromised
     note = sign_checkpoint(ORIGIN, 21, ROOT, TIME, OTHER, LOG_KEY)
     assert verify(note, KeySet([published(LOG_KEY), compromised])).key == compromised
+
+
+def test_respelled_base64_and_control_signs_are_refused():
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    last = SIGNED[-3]
+    assert SIGNED.endswith("=\n")
+    respelled = SIGNED[:-3] + alphabet[alphabet.index(last) | 1] + "=\n"
+    assert respelled != SIGNED
+    with pytest.raises(InvalidCheckpoint):
+        verify(BODY + respelled + DATED)
+    assert parse_checkpoint(NOTE.replace("\n\n", "\nextra line\n\n"))
+    with pytest.raises(InvalidCheckpoint):
+        parse_checkpoint(NOTE.replace("\n\n", "\nextra\tline\n\n"))

@@ -280,12 +280,13 @@ def test_leaves_and_nodes_are_told_apart():
 def test_paths_of_another_length_are_refused_even_where_the_hashes_fit():
     one, two, three = hashes(3)
     pair = node_hash(one, two)
-    for attempt in ((one, 0, 2, [], one), (one, 0, 1, [two], pair)):
+    for attempt in ((one, 0, 2, [], one), (one, 0, 1, [two], node_hash(two, one))):
         with pytest.raises(InvalidProof):
             verify_inclusion(*attempt)
     for attempt in (
         (1, one, 4, pair, [two]),
-        (1, one, 2, node_hash(pair, three), [two, three]),
-    ):
+        (3, node_hash(one, node_hash(pair, three)), 4,
+         node_hash(one, node_hash(pair, node_hash(three, two))), [three, two, pair, one]),
+    ):  # fmt: skip
         with pytest.raises(InvalidProof):
             verify_consistency(*attempt)

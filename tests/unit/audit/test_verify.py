@@ -385,3 +385,22 @@ def test_an_entry_of_another_log_does_not_belong():
     assert [(one.kind, one.place) for one in report.findings] == [
         ("header_invalid", "header 21 (entry entry-000021)")
     ]
+
+
+def test_checkpoints_must_not_go_back_in_time():
+    log = built()
+    head = log.head_rows[2]
+    log.change(log.checkpoint_rows, 2, note=mark(8, head.root, START + timedelta(seconds=9)))
+    assert [(one.kind, one.place) for one in verified(log).findings] == [
+        ("checkpoint_invalid", "checkpoint 8")
+    ]
+
+
+def test_a_list_with_a_false_place_is_found_without_bodies():
+    log = erased_log()
+    log.holds_bodies = False
+    assert verified(log).findings == ()
+    log.erased_rows[1] = log.erased_rows[1]._replace(position=5)
+    assert [(one.kind, one.place) for one in verified(log).findings] == [
+        ("erasure_mismatch", "erasure entry-000021")
+    ]

@@ -349,7 +349,11 @@ class Chronicle:
 
 EXPECTED_REASON = {
     Status.AWAITING_SIGNATURES: {ReasonCode.MISSING_SIGNATURE},
-    Status.DECLINED: {ReasonCode.DECLINED, ReasonCode.SCOPE_EMPTY},
+    Status.DECLINED: {
+        ReasonCode.DECLINED,
+        ReasonCode.SCOPE_EMPTY,
+        ReasonCode.MISSING_SIGNATURE,
+    },
     Status.LAPSED: {ReasonCode.LAPSED},
     Status.WITHDRAWN: {ReasonCode.WITHDRAWN},
     Status.EXPIRED: {ReasonCode.EXPIRED},

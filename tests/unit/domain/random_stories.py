@@ -166,6 +166,7 @@ class Life:
                 granular=True,
                 lapses_at=midnight(day + timedelta(days=22)),
                 renews=own[-1] if own and which % 2 else None,
+                terms_sha256="0" * 64,
             )
         )
 

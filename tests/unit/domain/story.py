@@ -140,6 +140,7 @@ class Story:
             granular=True,
             lapses_at=danish(after.isoformat() if lapses is None else lapses),
             renews=renews,
+            terms_sha256="0" * 64,
         )
         return self._tell(request)
 

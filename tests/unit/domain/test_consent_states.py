@@ -670,7 +670,12 @@ def test_why(story: Story, reasons: set[tuple[ReasonCode, str | None]]) -> None:
 
 def test_r5_a_reason_names_the_role() -> None:
     story = Story("2009-01-10").asks(holders=(MOTHER, GUARDIAN)).declines(GUARDIAN)
-    assert [reason.role for reason in story.state().reasons] == [Role.GUARDIAN]
+    declined, *missing = story.state().reasons
+    assert (declined.code, declined.role) == (ReasonCode.DECLINED, Role.GUARDIAN)
+    assert {(reason.code, reason.role) for reason in missing} == {
+        (ReasonCode.MISSING_SIGNATURE, Role.CUSTODY_HOLDER),
+        (ReasonCode.MISSING_SIGNATURE, Role.CHILD),
+    }
     story.grants(GUARDIAN, MOTHER)
     assert [reason.role for reason in story.state().reasons] == [Role.CHILD]
     story.grants(CHILD).withdraws(MOTHER)

@@ -344,3 +344,17 @@ def test_r10_a_decision_about_the_past_uses_what_was_recorded_by_then() -> None:
     story = in_force().at(LATE).withdraws(MOTHER)
     assert isinstance(story.decide(when="2024-05-01"), Permitted)
     assert codes(story.decide(when="2024-02-01").reasons) == {(R.NO_CONSENT, None)}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipient", "categories"),
+    [
+        pytest.param(BUA, MUNI, frozenset(), id="nothing would pass"),
+        pytest.param(BUA, BUA, frozenset({HEALTH}), id="it would stay where it is"),
+    ],
+)
+def test_r5_what_is_no_transfer_is_denied(
+    sender: str, recipient: str, categories: frozenset[str]
+) -> None:
+    transfer = passing(sender, recipient, categories=tuple(categories))
+    assert isinstance(in_force().decide(transfer, caller=sender), Denied)

@@ -1,0 +1,66 @@
+"""What runs beside the requests: the sequencer, and forgetting what has had its time."""
+
+import logging
+import threading
+from datetime import timedelta
+
+from consent_service.persistence.answer_store import forget_old_answers
+from consent_service.persistence.link_store import forget_old_sessions
+from consent_service.persistence.sequencer import TAKE_OVER_AFTER
+from consent_service.wiring import Parts
+
+SEQUENCE_EVERY_SECONDS = 0.25
+CLEAN_EVERY = timedelta(minutes=10)
+SESSION_KEPT_FOR = timedelta(hours=2)
+LAG_ALARM = timedelta(seconds=60)
+
+log = logging.getLogger(__name__)
+
+
+def run_worker(parts: Parts, stop: threading.Event) -> None:
+    """The worker's loop: integrate a few times a second until told to stop."""
+    cleaned = parts.context.clock() - CLEAN_EVERY
+    while not stop.is_set():
+        now = parts.context.clock()
+        _sequence(parts)
+        if now - cleaned >= CLEAN_EVERY:
+            _clean(parts)
+            cleaned = now
+        stop.wait(SEQUENCE_EVERY_SECONDS)
+
+
+def watch_over_the_worker(parts: Parts) -> threading.Thread:
+    """In a web process: integrate when the oldest pending entry is over five seconds old."""
+
+    def watch() -> None:
+        while True:
+            stop.wait(TAKE_OVER_AFTER.total_seconds())
+            try:
+                if parts.sequencer.lag() > TAKE_OVER_AFTER:
+                    _sequence(parts)
+            except Exception as error:  # noqa: BLE001 - the thread must outlive a lost database
+                log.error("sequencer: %s", type(error).__name__)
+
+    stop = threading.Event()
+    thread = threading.Thread(target=watch, name="sequencer", daemon=True)
+    thread.start()
+    return thread
+
+
+def _sequence(parts: Parts) -> None:
+    try:
+        while parts.sequencer.run_once():
+            pass
+        lag = parts.sequencer.lag()
+        if lag > LAG_ALARM:
+            log.critical("log_lag_seconds %d", lag.total_seconds())
+    except Exception as error:  # noqa: BLE001 - whatever happened, the next turn starts afresh
+        log.error("sequencer: %s", type(error).__name__)
+
+
+def _clean(parts: Parts) -> None:
+    now = parts.context.clock()
+    with parts.units.engine.connect().execution_options(writes=True) as connection:
+        forget_old_answers(connection, now)
+        forget_old_sessions(connection, now - SESSION_KEPT_FOR)
+        connection.commit()

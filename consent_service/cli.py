@@ -1,0 +1,247 @@
+"""`consent-service …`: serve, migrate, work, make keys and tokens, verify."""
+
+import json
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from consent_service.errors import ConsentServiceError
+
+if TYPE_CHECKING:
+    from consent_service.wiring import Parts
+
+KEY_USES = ("seal", "promise", "log", "token")
+
+
+@click.group()
+@click.version_option(package_name="consent-service")
+def cli() -> None:
+    """Consent and data sharing about a child in distress."""
+
+
+def main() -> None:
+    """Run a command; what goes wrong is one sentence, never a trace."""
+    try:
+        cli()
+    except ConsentServiceError as error:
+        click.echo(f"consent-service: {error.detail or error.code}", err=True)
+        sys.exit(1)
+
+
+@cli.command()
+@click.option("--bind", default="127.0.0.1:8000", show_default=True)
+@click.option("--workers", default=2, show_default=True)
+@click.option("--threads", default=4, show_default=True)
+def serve(bind: str, workers: int, threads: int) -> None:
+    """Serve the HTTP interface and the signing pages with gunicorn."""
+    # The settings are checked here, so that a missing one is a sentence and no loop of workers.
+    from consent_service.config import Settings
+
+    Settings.from_environment(os.environ)
+    os.execv(  # noqa: S606 - our own interpreter and fixed arguments, no shell
+        sys.executable,
+        [
+            sys.executable,
+            *("-m", "gunicorn", "consent_service.app:create_app_from_environment()"),
+            *("--bind", bind, "--workers", str(workers), "--threads", str(threads)),
+            *("--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else "."),  # noqa: S108
+            *("--graceful-timeout", "20", "--timeout", "60"),
+        ],
+    )
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    from consent_service.persistence.migrate import upgrade
+
+    upgrade(os.environ.get("CONSENT_DATABASE_URL", "sqlite:///consent.db"))
+
+
+@cli.command()
+def worker() -> None:
+    """Integrate log entries and forget what has had its time, until told to stop."""
+    from consent_service.background import run_worker
+    from consent_service.logs import configure_logging
+
+    configure_logging()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    run_worker(_parts(), stop)
+
+
+@cli.group()
+def keys() -> None:
+    """Make and rotate the deployment's keys."""
+
+
+@keys.command("init")
+@click.argument("file", type=click.Path(path_type=Path))
+def keys_init(file: Path) -> None:
+    """Make a key file with a fresh key of every kind."""
+    from consent_service.persistence import keystore
+
+    keystore.create(file, datetime.now(UTC))
+    click.echo(f"Made {file}. Keep a copy apart from the database's backups: without it nothing")
+    click.echo("in the database can be read again.")
+
+
+@keys.command("rotate")
+@click.argument("use", type=click.Choice(KEY_USES))
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
+def keys_rotate(use: Any, file: Path) -> None:
+    """Retire the active key of one kind and make a new one; restart the service afterwards."""
+    from consent_service.persistence import keystore
+
+    keystore.rotate(file, use, datetime.now(UTC))
+
+
+@cli.group()
+def tokens() -> None:
+    """Access tokens, for an installation without an authorization server of its own."""
+
+
+@tokens.command("issue")
+@click.option("--org", required=True, help="The organisation's id.")
+@click.option("--client", required=True, help="The name of the calling system.")
+@click.option("--scope", "scopes", required=True, multiple=True, help="May be repeated.")
+@click.option("--hours", default=12, show_default=True, type=click.IntRange(1, 24 * 31))
+def tokens_issue(org: str, client: str, scopes: tuple[str, ...], hours: int) -> None:
+    """Print an access token."""
+    from consent_service.config import Settings
+    from consent_service.identity.bearer import issue_token
+    from consent_service.persistence import keystore
+    from consent_service.persistence.units import new_id
+    from consent_service.services.model import Caller
+
+    settings = Settings.from_environment(os.environ)
+    now = datetime.now(UTC)
+    token = issue_token(
+        keystore.load(settings.keys_file).signing["token"],
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
+        caller=Caller(org, client, frozenset(scopes)),
+        issued_at=now,
+        expires_at=now + timedelta(hours=hours),
+        token_id=new_id(),
+    )
+    click.echo(token)
+
+
+@cli.group()
+def organisations() -> None:
+    """The organisations of this deployment."""
+
+
+@organisations.command("add")
+@click.argument("id_", metavar="ID")
+@click.argument("name")
+@click.option(
+    "--kind",
+    required=True,
+    type=click.Choice(
+        ["municipality", "child_psychiatry", "paediatrics", "general_practice", "other"]
+    ),
+)
+@click.option("--phone")
+@click.option("--email")
+def organisations_add(id_: str, name: str, kind: str, phone: str, email: str) -> None:
+    """Register an organisation, as the operator does over HTTP."""
+    from consent_service.api.schemas import OrganisationBody
+    from consent_service.services.catalogue import register_organisation
+    from consent_service.services.model import Caller, Organisation
+
+    contact = {"phone": phone, "email": email}
+    body = OrganisationBody().load({"id": id_, "name": name, "kind": kind, "contact": contact})
+    parts = _parts()
+    with parts.units.writing() as uow:
+        operator = Caller("operator", "command-line")
+        register_organisation(uow, parts.context, operator, Organisation(**body))
+        uow.commit()
+
+
+@cli.group()
+def audit() -> None:
+    """The log."""
+
+
+@audit.command("verify")
+@click.option("--checkpoint", "checkpoints", multiple=True, type=click.Path(path_type=Path))
+@click.option("--workers", default=1, show_default=True)
+def audit_verify(checkpoints: tuple[Path, ...], workers: int) -> None:
+    """Verify the whole log of the configured database; exits 1 at the first lie."""
+    from consent_service.persistence.log_reader import verify_database
+
+    parts = _parts()
+    report = verify_database(
+        parts.units.engine,
+        parts.units.ring,
+        parts.index,
+        parts.keys.published,
+        parts.settings.log_origin,
+        parts.context.clock(),
+        outside=[path.read_text() for path in checkpoints],
+        workers=workers,
+    )
+    for checked in report.checked:
+        click.echo(checked)
+    for finding in (*report.notices, *report.findings):
+        click.echo(f"{finding.kind}: {finding.place}: {finding.detail}")
+    click.echo("The log verifies." if not report.findings else "THE LOG DOES NOT VERIFY.")
+    sys.exit(report.exit_code)
+
+
+@cli.command()
+@click.argument("receipt", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--jwks",
+    required=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="The service's published keys, from /.well-known/jwks.json.",
+)
+@click.option(
+    "--log",
+    "log_description",
+    required=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="The log's description, from /.well-known/consent-log.json.",
+)
+def verify(receipt: Path, jwks: Path, log_description: Path) -> None:
+    """Verify a receipt with published keys alone: no database, no service, years later.
+
+    Exits 0 when every statement is verified, 1 when one fails, 3 when one is not proven yet.
+    """
+    from consent_service.audit.receipt import verify_receipt
+    from consent_service.signing.keys import KeySet
+
+    published = KeySet.from_jwks(json.loads(jwks.read_text()))
+    origin = json.loads(log_description.read_text())["origin"]
+    report = verify_receipt(receipt.read_bytes(), published, origin, datetime.now(UTC))
+    for one in report.statements:
+        said = one.statement
+        what = f"{said.decision} by {said.role}, {said.time:%Y-%m-%d %H:%M} UTC" if said else "?"
+        click.echo(f"{one.verdict:13} statement {one.number} ({what}): {one.detail}")
+    sys.exit(report.exit_code)
+
+
+def _parts() -> "Parts":
+    import sqlalchemy as sa
+
+    from consent_service.config import Settings
+    from consent_service.persistence.database import engine_options, prepare
+    from consent_service.wiring import assemble
+
+    settings = Settings.from_environment(os.environ)
+    url = settings.database_url
+    return assemble(settings, prepare(sa.create_engine(url, **engine_options(url))))
+
+
+if __name__ == "__main__":
+    main()

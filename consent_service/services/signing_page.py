@@ -1,0 +1,276 @@
+"""What a family's page needs: follow a link, know who is signing, show, sign, withdraw.
+
+A link that is wrong, replaced or of somebody who lost their standing raises the same
+`LinkUnknown`: nobody learns which it was.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from consent_service.domain.consent import ConsentState, Status, state_at
+from consent_service.domain.facts import ActKind, History, Request, Role, Scope
+from consent_service.domain.objections import requests_stopped_by_declining
+from consent_service.domain.signers import required_signers, signers_with_a_say
+from consent_service.errors import NotFound
+from consent_service.services.acts import ActInProgress, begin_act, moment_after
+from consent_service.services.consent_text import ConsentText, consent_text
+from consent_service.services.context import Context
+from consent_service.services.find_consent import child_of
+from consent_service.services.journal import Event
+from consent_service.services.model import (
+    ConsentFile,
+    Link,
+    Organisation,
+    PersonDetails,
+    Signatory,
+    TemplateVersion,
+)
+from consent_service.services.ports import UnitOfWork
+from consent_service.services.read_log import family_disclosures
+from consent_service.services.sign import (
+    Identity,
+    ShownText,
+    check_login,
+    check_standing,
+    evidence_of_login,
+    grant,
+    kept_scope,
+    latest_act,
+    refusal_kind,
+    refuse,
+)
+from consent_service.signing.terms import Terms
+
+
+class LinkUnknown(NotFound):
+    """The link leads nowhere: wrong, replaced, or its holder has no part any more."""
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Who followed a link, and to what."""
+
+    file: ConsentFile
+    signatory: Signatory
+    details: PersonDetails
+    controller: Organisation
+    template: TemplateVersion
+    history: History
+    request: Request
+    now: datetime
+
+    @property
+    def terms(self) -> Terms:
+        """What is asked."""
+        return Terms.from_bytes(self.file.terms)
+
+    def text(self, language: str) -> ConsentText:
+        """The full text in one of the template's languages."""
+        return consent_text(self.terms, self.template.content, language)
+
+
+def follow_token(uow: UnitOfWork, context: Context, token: str, secret: str) -> None:
+    """Begin a session (named by a fresh secret) for the holder of a link. Raises LinkUnknown.
+
+    Opening a link proves nothing and changes nothing else: mail scanners open links too.
+    """
+    link = uow.links.find(token)
+    signer = _signer(uow, context, link)
+    if link is None:
+        raise LinkUnknown
+    uow.links.begin_session(
+        secret, link, signer.file.controller, signer.file.child, context.clock()
+    )
+
+
+def signer_of(uow: UnitOfWork, context: Context, link: Link) -> Signer:
+    """The signer behind a session's link, as of now. Raises LinkUnknown."""
+    return _signer(uow, context, link)
+
+
+def _signer(uow: UnitOfWork, context: Context, link: Link | None) -> Signer:
+    if link is None or link.replaced_at is not None:
+        raise LinkUnknown
+    signatory = uow.consents.signatory(link.signatory)
+    file = uow.consents.get(signatory.consent) if signatory else None
+    if signatory is None or file is None:
+        raise LinkUnknown
+    history = uow.children.snapshot(file.child).history
+    request = history.request(file.id)
+    now = moment_after(history, context.clock())
+    if signatory.person not in signers_with_a_say(history, request, now):
+        raise LinkUnknown
+    details = uow.children.details(file.controller, [signatory.person])
+    controller = uow.catalogue.organisation(file.controller)
+    template = uow.catalogue.template(file.controller, file.template, file.template_version)
+    if controller is None or template is None:
+        raise LinkUnknown
+    return Signer(
+        file, signatory, details[signatory.person], controller, template, history, request, now
+    )
+
+
+def note_login_begun(uow: UnitOfWork, context: Context, signer: Signer, link: Link) -> None:
+    """The holder pressed on: the link counts as opened."""
+    uow.links.mark_opened(link, signer.now)
+    _write(uow, context, signer, "link_opened", {"signatory": signer.signatory.id})
+
+
+def note_login(uow: UnitOfWork, context: Context, signer: Signer, identity: Identity) -> None:
+    """Log who logged in, by level of assurance. Raises Conflict for anybody but the invited."""
+    check_login(identity, signer.details.cpr, context.clock())
+    details = {"signatory": signer.signatory.id, "loa": identity.loa, "issuer": identity.issuer}
+    _write(uow, context, signer, "signer_identified", details)
+
+
+def note_login_refused(uow: UnitOfWork, context: Context, signer: Signer, code: str) -> None:
+    """Log that a login was refused, and why by its code."""
+    _write(
+        uow, context, signer, "login_refused", {"signatory": signer.signatory.id, "reason": code}
+    )
+
+
+def _write(
+    uow: UnitOfWork, context: Context, signer: Signer, type_: str, details: Mapping[str, Any]
+) -> None:
+    event = Event(
+        type_,
+        signer.file.controller,
+        signer.file.controller,
+        child=child_of(uow, signer.file),
+        consent=signer.file.id,
+        details=details,
+    )
+    context.journal.write(uow, event, context.clock())
+
+
+@dataclass(frozen=True)
+class OtherSigner:
+    """Somebody else who must sign: in what role, and by name unless that is protected (R11)."""
+
+    role: Role
+    name: str | None
+
+
+@dataclass(frozen=True)
+class ConsentPage:
+    """What one signer sees: their own act, whether it is complete, and what was shared (R11).
+
+    `own` is the signer's latest act. `refusal` is what saying no would be. `stops_older` tells
+    that declining also stops an older consent (R5). `received` is every disclosure so far.
+    """
+
+    status: Status
+    is_complete: bool
+    is_live: bool
+    own: ActKind | None
+    is_required: bool
+    can_grant: bool
+    can_refuse: bool
+    refusal: ActKind
+    stops_older: bool
+    effective_scope: Scope | None
+    expires_at: datetime | None
+    lapses_at: datetime
+    others: Sequence[OtherSigner]
+    disclosures: Sequence[Mapping[str, Any]]
+
+
+def consent_page(uow: UnitOfWork, context: Context, signer: Signer) -> ConsentPage:
+    """The page of an identified signer; looking is logged."""
+    state = state_at(signer.history, signer.file.id, signer.now)
+    acts = [
+        act for act in signer.history.acts(signer.file.id) if act.person == signer.signatory.person
+    ]
+    latest = acts[-1] if acts else None
+    own = latest.kind if latest else None
+    required = required_signers(signer.history, signer.request, signer.now)
+    _write(uow, context, signer, "personal_data_viewed", {"view": "family"})
+    return ConsentPage(
+        status=_as_shown(state, own),
+        is_complete=state.status is Status.IN_FORCE,
+        is_live=state.is_live,
+        own=own,
+        is_required=signer.signatory.person in required,
+        can_grant=state.is_live and own is not ActKind.GRANT,
+        can_refuse=own is ActKind.GRANT or (own is None and state.is_live),
+        refusal=refusal_kind(state, latest),
+        stops_older=_stops_older(signer),
+        effective_scope=state.effective_scope,
+        expires_at=state.expires_at,
+        lapses_at=signer.request.lapses_at,
+        others=_others(uow, signer, required),
+        disclosures=family_disclosures(uow, signer.file.child, signer.now),
+    )
+
+
+def _as_shown(state: ConsentState, own: ActKind | None) -> Status:
+    """While incomplete, nobody learns whether another refused or is silent (R11)."""
+    if state.status is Status.DECLINED and own is not ActKind.DECLINE:
+        return Status.AWAITING_SIGNATURES if state.is_live else Status.LAPSED
+    return state.status
+
+
+def _stops_older(signer: Signer) -> bool:
+    return any(
+        state_at(signer.history, older.consent, signer.now).status is Status.IN_FORCE
+        for older in requests_stopped_by_declining(signer.history, signer.request, signer.now)
+    )
+
+
+def _others(uow: UnitOfWork, signer: Signer, required: Mapping[str, Role]) -> list[OtherSigner]:
+    others = {p: role for p, role in required.items() if p != signer.signatory.person}
+    details = uow.children.details(signer.file.controller, others)
+    return [
+        OtherSigner(role, None if details[p].name_protected else details[p].name)
+        for p, role in others.items()
+    ]
+
+
+def sign_grant(
+    uow: UnitOfWork,
+    context: Context,
+    link: Link,
+    identity: Identity,
+    language: str,
+    left_out: Scope,
+) -> ActKind:
+    """Grant, with what is left out. What it came to: leaving out too much is a decline (R5).
+
+    Raises LinkUnknown, and Conflict for a stale login, another person or an ended consent.
+    """
+    signer, act = _begin(uow, context, link, identity)
+    evidence = evidence_of_login(identity, _shown(signer, language))
+    kept = kept_scope(act.history.request(signer.file.id), left_out)
+    if kept is None:
+        latest = latest_act(act, signer.file.id, signer.signatory.person)
+        kind = refusal_kind(state_at(act.history, signer.file.id, act.now), latest)
+        refuse(uow, context, act, signer.file, signer.signatory, evidence)
+        return kind
+    grant(uow, context, act, signer.file, signer.signatory, kept, evidence)
+    return ActKind.GRANT
+
+
+def sign_refusal(
+    uow: UnitOfWork, context: Context, link: Link, identity: Identity, language: str
+) -> None:
+    """Decline or withdraw, whichever it is by now. Raises LinkUnknown and Conflict."""
+    signer, act = _begin(uow, context, link, identity)
+    evidence = evidence_of_login(identity, _shown(signer, language))
+    refuse(uow, context, act, signer.file, signer.signatory, evidence)
+
+
+def _begin(
+    uow: UnitOfWork, context: Context, link: Link, identity: Identity
+) -> tuple[Signer, ActInProgress]:
+    signer = _signer(uow, context, link)
+    act = begin_act(uow, context, child_of(uow, signer.file))
+    check_standing(act, act.history.request(signer.file.id), signer.signatory)
+    check_login(identity, signer.details.cpr, act.now)
+    return signer, act
+
+
+def _shown(signer: Signer, language: str) -> ShownText:
+    return ShownText(language, signer.text(language).as_text())
