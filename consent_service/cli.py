@@ -67,7 +67,7 @@ def migrate() -> None:
 @cli.command()
 def worker() -> None:
     """Integrate log entries and forget what has had its time, until told to stop."""
-    from consent_service.background import run_worker
+    from consent_service.worker import run_worker
     from consent_service.logs import configure_logging
 
     configure_logging()
@@ -229,6 +229,23 @@ def verify(receipt: Path, jwks: Path, log_description: Path) -> None:
         what = f"{said.decision} by {said.role}, {said.time:%Y-%m-%d %H:%M} UTC" if said else "?"
         click.echo(f"{one.verdict:13} statement {one.number} ({what}): {one.detail}")
     sys.exit(report.exit_code)
+
+
+@cli.command()
+@click.option("--play", is_flag=True, help="Walk the whole story without a browser, then stop.")
+@click.option("--database-url", help="Run on this database instead of an SQLite file.")
+@click.option("--folder", default=".demo", show_default=True, type=click.Path(path_type=Path))
+@click.option("--port", default=8000, show_default=True)
+def demo(play: bool, database_url: str | None, folder: Path, port: int) -> None:
+    """Try everything with made-up families and a stand-in for MitID. Never for real people."""
+    if play:
+        from consent_service.demo.play import play as play_story
+
+        play_story(folder, database_url, click.echo)
+    else:
+        from consent_service.demo.serve import serve_demo
+
+        serve_demo(folder, database_url, port, click.echo)
 
 
 def _parts() -> "Parts":

@@ -4,6 +4,7 @@ A suite whose programs are not on this machine is skipped and named at the end o
 CONSENT_REQUIRE_ALL_SUITES=1, as in CI, what is missing is a failure.
 """
 
+import logging
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from tests.postgres_cluster import Cluster, find_binaries, running_cluster
+from tests.privacy import WATCH
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -38,6 +40,8 @@ _missing = pytest.StashKey[dict[str, str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_missing] = {}
+    # Whatever the service can say is collected, for the test that greps it.
+    logging.getLogger("consent_service").setLevel(logging.DEBUG)
     # A polite kill (a timeout, a CI that gives up) ends like Ctrl-C: servers are stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
@@ -55,6 +59,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for fixture in getattr(item, "fixturenames", ()):
             if mark := SUITE_FIXTURES.get(fixture):
                 item.add_marker(mark)
+    # Last, because it looks at what all the others logged and printed.
+    items.sort(key=lambda item: item.path.name == "test_privacy.py")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    WATCH.sections += [(f"{report.nodeid}: {title}", text) for title, text in report.sections]
 
 
 def pytest_terminal_summary(

@@ -27,6 +27,7 @@ from consent_service.services.sign import (
     refuse,
 )
 from consent_service.wiring import Parts
+from tests.privacy import WATCH
 
 ALL_SCOPES = frozenset(
     {
@@ -161,7 +162,9 @@ class Deployment:
             "Idempotency-Key": key or str(uuid4()),
             **kwargs.pop("headers", {}),
         }
-        return self.app.test_client().post(path, json=body, headers=headers, **kwargs)
+        answer = self.app.test_client().post(path, json=body, headers=headers, **kwargs)
+        WATCH.remember(body, answer.get_json(silent=True))
+        return answer
 
     # -- the usual things -----------------------------------------------------------------
 

@@ -50,11 +50,15 @@ def _page(call: Call, members: dict[str, Any], view: str) -> Reply:
 
 
 def _find(call: Call, members: dict[str, Any], view: str) -> tuple[list[LoggedEntry], str | None]:
-    after, limit = decode_cursor(members.pop("cursor", None)), members.pop("limit")
-    search = EntryFilter(viewer=call.caller.organisation, **members)
-    return find_entries(
-        call.uow, call.context, call.caller, search, after=after, limit=limit, view=view
+    # Every page is itself logged: pages end where the log ended when the first was asked for.
+    cursor, limit = decode_cursor(members.pop("cursor", None)), members.pop("limit")
+    after, _, end = (cursor or "").partition(".")
+    end = end or call.context.new_id()
+    search = EntryFilter(viewer=call.caller.organisation, before=end, **members)
+    found, last = find_entries(
+        call.uow, call.context, call.caller, search, after=after or None, limit=limit, view=view
     )
+    return found, f"{last}.{end}" if last else None
 
 
 def get_audit_entry(call: Call) -> Reply:
@@ -160,18 +164,16 @@ def register_public(app: Flask, runtime: Runtime, keys: KeySet, origin: str) -> 
     """The routes anybody may ask: checkpoints, proofs and the published keys."""
 
     def checkpoint() -> Response:
-        with runtime.units.writing() as uow:
+        with runtime.units.reading() as uow:
             note = uow.tree.checkpoint()
-            uow.commit()
         if note is None:
             raise NotFound("The log is empty.")
         return Response(note, mimetype="text/plain")
 
     def proof() -> Response:
         leaf = _leaf(request.args.get("leaf", ""))
-        with runtime.units.writing() as uow:
+        with runtime.units.reading() as uow:
             found = uow.tree.inclusion_of_leaf(leaf)
-            uow.commit()
         if found is None:
             raise NotFound("No such leaf is in the tree.")
         return _json(proof_json(found))

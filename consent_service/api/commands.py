@@ -95,6 +95,6 @@ def decode_cursor(cursor: str | None) -> str | None:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except ValueError:
         raise InvalidInput.field("/cursor", "Not a cursor from an earlier page.") from None
-    if not raw.isprintable() or len(raw) > 64:
+    if not raw.isprintable() or len(raw) > 128:
         raise InvalidInput.field("/cursor", "Not a cursor from an earlier page.")
     return raw

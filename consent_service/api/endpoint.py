@@ -5,6 +5,7 @@ routing, authentication, parsing, idempotency, the commit and the OpenAPI docume
 it. An endpoint that declares no scope and no reason to be public cannot be registered.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from consent_service.errors import (
     InsufficientScope,
     InvalidInput,
     NotAllowed,
+    NotFound,
     Unauthenticated,
 )
 from consent_service.identity.bearer import TokenVerifier
@@ -32,6 +34,7 @@ from consent_service.services.ports import UnitOfWork, Units
 
 LARGEST_BODY = 256 * 1024
 OPERATOR_SCOPE = "organisations:write"
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ def _view(runtime: Runtime, endpoint: Endpoint) -> Callable[..., Response]:
 
     def view(**path: Any) -> Response:
         caller = authenticate(runtime.tokens, endpoint.scope)
+        _check_path(path)
         raw = _read_body() if endpoint.method == "POST" else b""
         repeat = key_of(runtime.index, endpoint.idempotency, caller, raw)
         try:
@@ -181,6 +185,13 @@ def _check_organisation(uow: UnitOfWork, caller: Caller, scope: str) -> None:
     # The operator's organisation need not be a party of anything.
     if scope != OPERATOR_SCOPE and not uow.catalogue.has_organisation(caller.organisation):
         raise NotAllowed("The token's organisation is not registered here.")
+
+
+def _check_path(path: Mapping[str, Any]) -> None:
+    """What cannot be an id is the id of nothing."""
+    for value in path.values():
+        if isinstance(value, str) and _ID.fullmatch(value) is None:
+            raise NotFound("There is no such thing.")
 
 
 def _read_body() -> bytes:

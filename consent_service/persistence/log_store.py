@@ -258,6 +258,8 @@ class LogStore:
             log_body.c.about_id: search.about,
         }
         conditions += [column == value for column, value in equal.items() if value is not None]
+        if search.before is not None:
+            conditions.append(log_body.c.entry_id < search.before)
         if search.since is not None:
             conditions.append(log_body.c.time >= sa.literal(search.since, Instant))
         if search.until is not None:

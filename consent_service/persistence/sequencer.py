@@ -70,7 +70,7 @@ class Sequencer:
             integrated = self.integrate(connection)
             connection.commit()
         with self._engine.connect().execution_options(writes=True) as connection:
-            self.sign_newest_head(connection)
+            self.keep_newest_checkpoint(connection)
             connection.commit()
         return integrated
 
@@ -111,8 +111,8 @@ class Sequencer:
                 )
         return sound
 
-    def sign_newest_head(self, connection: Connection) -> str | None:
-        """The checkpoint of the newest committed head; signing again gives the same bytes."""
+    def newest_checkpoint(self, connection: Connection) -> str | None:
+        """The checkpoint of the newest committed head, kept or signed now: the same bytes."""
         head = newest_head(connection)
         if head is None:
             return None
@@ -120,13 +120,17 @@ class Sequencer:
         kept = connection.scalar(query)
         if kept is not None:
             return str(kept)
-        note = sign_checkpoint(
+        return sign_checkpoint(
             self._identity.origin, head.size, head.root, head.time, self._identity.key
         )
-        connection.execute(
-            insert_or_ignore(connection, log_checkpoint).values(size=head.size, note=note)
-        )
-        return note
+
+    def keep_newest_checkpoint(self, connection: Connection) -> None:
+        """Keep the checkpoint of the newest committed head."""
+        head, note = newest_head(connection), self.newest_checkpoint(connection)
+        if head is not None:
+            connection.execute(
+                insert_or_ignore(connection, log_checkpoint).values(size=head.size, note=note)
+            )
 
 
 def newest_head(connection: Connection) -> Head | None:

@@ -20,7 +20,7 @@ class TreeStore:
         self._sequencer = sequencer
 
     def checkpoint(self) -> str | None:
-        return self._sequencer.sign_newest_head(self._connection)
+        return self._sequencer.newest_checkpoint(self._connection)
 
     def inclusion(self, entry: str) -> InclusionProof | None:
         index = self._connection.scalar(

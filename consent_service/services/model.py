@@ -171,11 +171,12 @@ class EntryFilter:
     """Which entries a reader asks for; None means any.
 
     `viewer` is the reader's organisation: it sees what it controls and what it did itself, with
-    `as_party` also what it received.
+    `as_party` also what it received. `before` is an entry id that all found ones precede.
     """
 
     viewer: str
     as_party: bool = False
+    before: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     type: str | None = None

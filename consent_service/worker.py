@@ -30,18 +30,22 @@ def run_worker(parts: Parts, stop: threading.Event) -> None:
 
 
 def watch_over_the_worker(parts: Parts) -> threading.Thread:
-    """In a web process: integrate when the oldest pending entry is over five seconds old."""
+    """In a web process: integrate when the oldest pending entry is over five seconds old.
+
+    On SQLite nothing is ever pending; there it keeps the newest checkpoint.
+    """
 
     def watch() -> None:
         while True:
             stop.wait(TAKE_OVER_AFTER.total_seconds())
             try:
-                if parts.sequencer.lag() > TAKE_OVER_AFTER:
+                if embedded or parts.sequencer.lag() > TAKE_OVER_AFTER:
                     _sequence(parts)
             except Exception as error:  # noqa: BLE001 - the thread must outlive a lost database
                 log.error("sequencer: %s", type(error).__name__)
 
     stop = threading.Event()
+    embedded = parts.units.engine.dialect.name == "sqlite"
     thread = threading.Thread(target=watch, name="sequencer", daemon=True)
     thread.start()
     return thread

@@ -1,0 +1,83 @@
+"""What an attacker with the database could try, done to a copy of it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from consent_service.audit.finding import VerifyReport
+from consent_service.config import Settings
+from consent_service.demo.running import Running
+from consent_service.persistence.database import engine_options, prepare
+from consent_service.persistence.keystore import load
+from consent_service.persistence.log_reader import verify_database
+from consent_service.persistence.migrate import upgrade
+from consent_service.persistence.sealing import Index, KeyRing
+from consent_service.persistence.tables import fact, log_sequencer, metadata, statement
+
+
+def verify_own_log(running: Running) -> VerifyReport:
+    """Verify the log of the running demo, bodies and facts included."""
+    engine = _engine(Settings.from_environment(running.environment).database_url)
+    try:
+        return _verify(running, engine)
+    finally:
+        engine.dispose()
+
+
+def tampered_copy_is_detected(running: Running) -> str:
+    """Delete a withdrawal from a copy of the database; where verification found it, or ''."""
+    path = running.folder / "tampered-copy.db"
+    url = f"sqlite:///{path}"
+    _copy(Settings.from_environment(running.environment).database_url, path, url)
+    engine = _engine(url)
+    try:
+        with engine.connect().execution_options(writes=True) as connection:
+            # Whoever owns the database can take its triggers away.
+            connection.exec_driver_sql("DROP TRIGGER fact_refuses_delete")
+            withdrawn = sa.select(fact.c.entry_id).where(fact.c.kind == "withdraw")
+            connection.execute(sa.delete(statement).where(statement.c.entry_id.in_(withdrawn)))
+            connection.execute(sa.delete(fact).where(fact.c.kind == "withdraw"))
+            connection.commit()
+        report = _verify(running, engine)
+    finally:
+        engine.dispose()
+    return report.findings[0].place if report.findings else ""
+
+
+def _copy(source_url: str, path: Path, url: str) -> None:
+    """Every row of every table into a new SQLite file."""
+    path.unlink(missing_ok=True)
+    upgrade(url)
+    source, target = _engine(source_url), _engine(url)
+    try:
+        with (
+            source.connect() as reading,
+            target.connect().execution_options(writes=True) as writing,
+        ):
+            for table in metadata.sorted_tables:
+                rows = [dict(row._mapping) for row in reading.execute(sa.select(table))]
+                if rows and table is not log_sequencer:
+                    writing.execute(sa.insert(table), rows)
+            writing.commit()
+    finally:
+        source.dispose()
+        target.dispose()
+
+
+def _engine(url: str) -> Engine:
+    return prepare(sa.create_engine(url, **engine_options(url)))
+
+
+def _verify(running: Running, engine: Engine) -> VerifyReport:
+    settings = Settings.from_environment(running.environment)
+    keys = load(settings.keys_file)
+    return verify_database(
+        engine,
+        KeyRing(keys.key_encryption),
+        Index(keys.index),
+        keys.published,
+        settings.log_origin,
+        datetime.now(UTC),
+    )

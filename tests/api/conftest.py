@@ -1,0 +1,98 @@
+"""A furnished service on each database: one made and filled per run, copied for each test."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.deployment import NOW, Deployment, SettableClock, deploy
+from tests.postgres_cluster import Cluster
+
+BOTH_DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """A service that was filled and closed: its keys, and what its database is copied from."""
+
+    keys_file: Path
+    database: str
+
+
+@pytest.fixture(scope="session")
+def furnished_sqlite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Furnished:
+    folder = tmp_path_factory.mktemp("furnished-sqlite")
+    database = folder / "consent.db"
+    shutil.copyfile(sqlite_template, database)
+    # The last connection to close brings the write-ahead log home.
+    deploy(f"sqlite:///{database}", folder).furnish().close()
+    return Furnished(folder / "keys.json", str(database))
+
+
+@pytest.fixture(scope="session")
+def furnished_postgres(
+    postgres_cluster: Cluster, postgres_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Furnished:
+    folder = tmp_path_factory.mktemp("furnished-postgres")
+    name = postgres_cluster.create_database(template=postgres_template)
+    deploy(postgres_cluster.url(name), folder).furnish().close()
+    postgres_cluster.freeze(name)
+    return Furnished(folder / "keys.json", name)
+
+
+def _copy(
+    request: pytest.FixtureRequest, folder: Path
+) -> tuple[Deployment, Callable[[], None]]:
+    """A service of one's own, and what takes it away again."""
+    if request.param == "sqlite":
+        furnished: Furnished = request.getfixturevalue("furnished_sqlite")
+        shutil.copyfile(furnished.database, folder / "consent.db")
+        url, drop = f"sqlite:///{folder / 'consent.db'}", lambda: None
+    else:
+        furnished = request.getfixturevalue("furnished_postgres")
+        cluster: Cluster = request.getfixturevalue("postgres_cluster")
+        name = cluster.create_database(template=furnished.database)
+        url, drop = cluster.url(name), lambda: cluster.drop_database(name)
+    shutil.copy(furnished.keys_file, folder / "keys.json")
+    clock = SettableClock(NOW + timedelta(minutes=1))
+    service = deploy(url, folder, clock=clock)
+
+    def remove() -> None:
+        service.close()
+        drop()
+
+    return service, remove
+
+
+@pytest.fixture(params=BOTH_DATABASES)
+def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deployment]:
+    """A furnished service of the test's own, once on SQLite and once on PostgreSQL."""
+    deployed, remove = _copy(request, tmp_path)
+    yield deployed
+    remove()
+
+
+@pytest.fixture(scope="module", params=BOTH_DATABASES)
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    """A furnished service for all the tests of a module: those that must not write anything."""
+    deployed, remove = _copy(request, tmp_path_factory.mktemp("shared"))
+    yield deployed
+    remove()
+
+
+@pytest.fixture
+def on_sqlite(
+    furnished_sqlite: Furnished, tmp_path: Path
+) -> Iterator[Deployment]:
+    """A furnished service of the test's own, on SQLite alone."""
+    shutil.copyfile(furnished_sqlite.database, tmp_path / "consent.db")
+    shutil.copy(furnished_sqlite.keys_file, tmp_path / "keys.json")
+    clock = SettableClock(NOW + timedelta(minutes=1))
+    deployed = deploy(f"sqlite:///{tmp_path / 'consent.db'}", tmp_path, clock=clock)
+    yield deployed
+    deployed.close()
