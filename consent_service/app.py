@@ -10,12 +10,12 @@ from consent_service.api import audit, consents, disclosures, organisations, pro
 from consent_service.api.endpoint import LARGEST_BODY, Endpoint, Runtime, register
 from consent_service.api.response_headers import install_headers
 from consent_service.api.service_pages import register_service_pages
-from consent_service.worker import watch_over_the_worker
 from consent_service.config import Settings
 from consent_service.identity.bearer import TokenVerifier, load_token_keys
 from consent_service.logs import configure_logging
 from consent_service.persistence.database import check_durability, db, engine_options, prepare
 from consent_service.wiring import Parts, assemble, utc_now
+from consent_service.worker import watch_over_the_worker
 
 ENDPOINTS: list[Endpoint] = [
     *organisations.ENDPOINTS,

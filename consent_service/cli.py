@@ -67,8 +67,8 @@ def migrate() -> None:
 @cli.command()
 def worker() -> None:
     """Integrate log entries and forget what has had its time, until told to stop."""
-    from consent_service.worker import run_worker
     from consent_service.logs import configure_logging
+    from consent_service.worker import run_worker
 
     configure_logging()
     stop = threading.Event()

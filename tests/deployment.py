@@ -1,4 +1,4 @@
-"""A whole service over a real database, with a few organisations, a template and made-up families."""
+"""A whole service over a real database, with organisations, a template and made-up families."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

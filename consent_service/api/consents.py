@@ -24,6 +24,7 @@ from consent_service.services.read_log import timeline
 from consent_service.services.receipts import party_receipt
 from consent_service.services.request_consent import request_consent
 from consent_service.services.view_consent import (
+    ConsentFilter,
     consent_as_it_stands,
     list_consents,
     view_consent,
@@ -57,13 +58,9 @@ def get_consent(call: Call) -> Reply:
 def get_consents(call: Call) -> Reply:
     """GET /v1/consents."""
     query = dict(call.query)
+    after, limit = decode_cursor(query.pop("cursor", None)), query.pop("limit")
     items, last = list_consents(
-        call.uow,
-        call.context,
-        call.caller,
-        after=decode_cursor(query.pop("cursor", None)),
-        limit=query.pop("limit"),
-        **query,
+        call.uow, call.context, call.caller, ConsentFilter(**query), after=after, limit=limit
     )
     return Reply(200, {"items": items, "next": encode_cursor(last)})
 
@@ -77,9 +74,9 @@ def search_consents(call: Call) -> Reply:
         call.uow,
         call.context,
         call.caller,
+        ConsentFilter(child=child.id),
         after=decode_cursor(call.body.get("cursor")),
         limit=call.body["limit"],
-        child=child.id,
     )
     return Reply(200, {"items": items, "next": encode_cursor(last)})
 

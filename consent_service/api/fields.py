@@ -57,7 +57,7 @@ class Reference(Text):
 class TrueFalse(fields.Boolean):
     """A JSON boolean, and nothing that merely looks like one."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> bool:
         if not isinstance(value, bool):
             raise ValidationError("This is true or false.")
         return value
@@ -83,7 +83,9 @@ class InstantField(fields.String):
 class EmailField(fields.Email):
     """An e-mail address; the message does not repeat it."""
 
-    default_error_messages = {"invalid": "This is not an e-mail address."}
+    def __init__(self, **kwargs: Any) -> None:
+        words = {"invalid": "This is not an e-mail address."}
+        super().__init__(error_messages=words, **kwargs)
 
 
 def slug(**kwargs: Any) -> Pattern:

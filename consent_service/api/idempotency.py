@@ -85,7 +85,7 @@ def key_of(
     caller: Caller,
     body: bytes,
 ) -> Repeat | None:
-    """The Idempotency-Key of this request. Raises InvalidInput where one is missing or malformed."""
+    """The Idempotency-Key of this request. Raises InvalidInput when missing or malformed."""
     if rule == "ignored":
         return None
     secret = request.headers.get(HEADER, "")

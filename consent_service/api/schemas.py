@@ -220,6 +220,13 @@ class TemplateBody(Schema):
     texts = fields.Dict(keys=language(), values=fields.Nested(TemplateText), required=True)
 
 
+class FamilyVisibility(Schema):
+    """From when the family sees it, and why not sooner."""
+
+    visible_from = fields.Date(required=True, data_key="from")
+    reason = Text(most=1000, required=True)
+
+
 class LegalBasisBody(Schema):
     """By what right something is passed on (R5, R6)."""
 
@@ -235,15 +242,8 @@ class LegalBasisBody(Schema):
     provision = Text(most=300)
     justification = Text(most=4000)
     family_visibility = fields.Nested(
-        lambda: FamilyVisibility(), metadata={"description": "Postpone showing it to the family."}
+        FamilyVisibility, metadata={"description": "Postpone showing it to the family."}
     )
-
-
-class FamilyVisibility(Schema):
-    """From when the family sees it, and why not sooner."""
-
-    visible_from = fields.Date(required=True, data_key="from")
-    reason = Text(most=1000, required=True)
 
 
 class Document(Schema):

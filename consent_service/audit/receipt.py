@@ -50,11 +50,12 @@ Verdict = Literal["verified", "unproven", "unverifiable", "failed"]
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
-_EVENT_TYPES: Mapping[Decision, str] = {
+SEAL_TYPES: Mapping[Decision, str] = {
     "grant": "consent_granted",
     "decline": "consent_declined",
     "withdraw": "consent_withdrawn",
 }
+"""The type of the log entry of each sealed act."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class _Against:
 def seal_body(statement: Statement) -> dict[str, str]:
     """The body of a seal's log entry: all that the log says of it, and nothing of a person."""
     return {
-        "type": _EVENT_TYPES[statement.decision],
+        "type": SEAL_TYPES[statement.decision],
         "consent": statement.consent,
         "signatory": statement.signatory,
         "statement_sha256": statement.sha256_hex,

@@ -40,8 +40,8 @@ def demo_running(
 ) -> Iterator[Running]:
     """Start everything in a fresh folder, and stop it all again."""
     try:
-        from mitid_stand_in import running as stand_in  # noqa: PLC0415 - not in the wheel
         from mitid_stand_in import Person as Listed  # noqa: PLC0415
+        from mitid_stand_in import running as stand_in  # noqa: PLC0415 - not in the wheel
     except ImportError:
         raise Misconfigured(
             "the demo needs the repository: its stand-in for MitID is not part of the product"

@@ -33,7 +33,7 @@ from consent_service.services.sign import Identity
 
 __all__ = ["LoginRefused", "LoginUnderWay", "SignerLogin", "SignerProvider"]
 
-_TOKEN_ERRORS = frozenset({"invalid_client", "invalid_grant", "unauthorized_client"})
+_TOKEN_ERRORS = ("invalid_client", "invalid_grant", "unauthorized_client")
 
 
 class SignerLogin:

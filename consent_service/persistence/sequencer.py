@@ -66,12 +66,14 @@ class Sequencer:
 
     def run_once(self) -> int:
         """Integrate what is pending and sign the newest head; how many were integrated."""
-        with self._engine.connect().execution_options(writes=True) as connection:
-            integrated = self.integrate(connection)
-            connection.commit()
-        with self._engine.connect().execution_options(writes=True) as connection:
-            self.keep_newest_checkpoint(connection)
-            connection.commit()
+        with self._engine.connect() as connection:
+            waiting = connection.scalar(sa.select(log_pending.c.entry_id).limit(1)) is not None
+        integrated = 0
+        if waiting:
+            with self._engine.connect().execution_options(writes=True) as connection:
+                integrated = self.integrate(connection)
+                connection.commit()
+        self._keep_newest_checkpoint()
         return integrated
 
     def lag(self) -> timedelta:
@@ -116,21 +118,29 @@ class Sequencer:
         head = newest_head(connection)
         if head is None:
             return None
-        query = sa.select(log_checkpoint.c.note).where(log_checkpoint.c.size == head.size)
-        kept = connection.scalar(query)
-        if kept is not None:
-            return str(kept)
-        return sign_checkpoint(
-            self._identity.origin, head.size, head.root, head.time, self._identity.key
-        )
+        return _kept_checkpoint(connection, head) or self._sign(head)
 
-    def keep_newest_checkpoint(self, connection: Connection) -> None:
-        """Keep the checkpoint of the newest committed head."""
-        head, note = newest_head(connection), self.newest_checkpoint(connection)
-        if head is not None:
+    def _keep_newest_checkpoint(self) -> None:
+        with self._engine.connect() as connection:
+            head = newest_head(connection)
+            if head is None or _kept_checkpoint(connection, head) is not None:
+                return
+        with self._engine.connect().execution_options(writes=True) as connection:
             connection.execute(
-                insert_or_ignore(connection, log_checkpoint).values(size=head.size, note=note)
+                insert_or_ignore(connection, log_checkpoint).values(
+                    size=head.size, note=self._sign(head)
+                )
             )
+            connection.commit()
+
+    def _sign(self, head: Head) -> str:
+        identity = self._identity
+        return sign_checkpoint(identity.origin, head.size, head.root, head.time, identity.key)
+
+
+def _kept_checkpoint(connection: Connection, head: Head) -> str | None:
+    query = sa.select(log_checkpoint.c.note).where(log_checkpoint.c.size == head.size)
+    return connection.scalar(query)
 
 
 def newest_head(connection: Connection) -> Head | None:

@@ -4,11 +4,12 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.facts import Fact, History
 from consent_service.domain.records import write_fact
 from consent_service.errors import Unavailable
 from consent_service.services.context import Context
-from consent_service.services.journal import SEAL_TYPES, Event, Prepared
+from consent_service.services.journal import Event, Prepared
 from consent_service.services.model import ChildRef
 from consent_service.services.ports import UnitOfWork
 from consent_service.signing.canonical import canonical_json

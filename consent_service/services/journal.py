@@ -8,16 +8,10 @@ from typing import Any
 
 from consent_service.audit.entry import SALT_BYTES, Entry, compose_entry
 from consent_service.audit.promise import make_promise
+from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.services.model import Caller, ChildRef, Employee, Search
 from consent_service.services.ports import UnitOfWork
 from consent_service.signing.keys import SigningKey
-
-SEAL_TYPES = {
-    "grant": "consent_granted",
-    "decline": "consent_declined",
-    "withdraw": "consent_withdrawn",
-}
-"""The entry type of each sealed act. Its body is only type, consent, signatory and hash."""
 
 
 @dataclass(frozen=True)

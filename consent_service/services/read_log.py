@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
+from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.calendar import local_instant
 from consent_service.errors import NotFound
 from consent_service.services.context import Context
 from consent_service.services.find_consent import child_of, controlled_consent
-from consent_service.services.journal import SEAL_TYPES, Event
+from consent_service.services.journal import Event
 from consent_service.services.model import Caller, ChildRef, Employee, EntryFilter, LoggedEntry
 from consent_service.services.ports import UnitOfWork
 from consent_service.signing.canonical import instant_text

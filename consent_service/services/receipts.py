@@ -1,4 +1,4 @@
-"""Receipts: the terms, the sealed statements and their log evidence, to verify offline for years."""
+"""Receipts: terms, sealed statements and their log evidence, to verify offline for years."""
 
 from collections.abc import Iterable
 from typing import Any

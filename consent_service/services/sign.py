@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.consent import ConsentState, Status, role_of, state_at
 from consent_service.domain.cpr import CprNumber
 from consent_service.domain.facts import Act, ActKind, Request, Scope
@@ -14,7 +15,7 @@ from consent_service.domain.signers import signers_with_a_say
 from consent_service.errors import Conflict, InvalidInput, NotFound
 from consent_service.services.acts import ActInProgress, record
 from consent_service.services.context import Context
-from consent_service.services.journal import SEAL_TYPES, Event
+from consent_service.services.journal import Event
 from consent_service.services.model import ConsentFile, FiledStatement, Signatory
 from consent_service.services.ports import UnitOfWork
 from consent_service.signing.seal import seal_statement
@@ -183,7 +184,7 @@ def _record_act(
     content = statement.to_bytes()
     digest = hashlib.sha256(content).hexdigest()
     event = Event(
-        SEAL_TYPES[kind.value],
+        SEAL_TYPES[decision],
         file.controller,
         file.controller,
         child=act.child,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -110,18 +111,33 @@ def scope_json(scope: Scope | None) -> dict[str, list[str]] | None:
     return {"parties": sorted(scope.parties), "categories": sorted(scope.categories)}
 
 
+@dataclass(frozen=True)
+class ConsentFilter:
+    """Which consents to list; None means any. Its controller alone filters by its own members."""
+
+    child: str | None = None
+    case_reference: str | None = None
+    deadline_before: date | None = None
+    status: str | None = None
+    expires_before: datetime | None = None
+
+    def fits(self, state: ConsentState) -> bool:
+        """Whether a derived state is asked for."""
+        if self.status is not None and state.status.value != self.status:
+            return False
+        if self.expires_before is None:
+            return True
+        return state.expires_at is not None and state.expires_at < self.expires_before
+
+
 def list_consents(
     uow: UnitOfWork,
     context: Context,
     caller: Caller,
+    wanted: ConsentFilter,
     *,
     after: str | None,
     limit: int,
-    child: str | None = None,
-    case_reference: str | None = None,
-    status: str | None = None,
-    deadline_before: date | None = None,
-    expires_before: datetime | None = None,
 ) -> tuple[list[dict[str, Any]], str | None]:
     """A page of the consents the caller may know of, oldest first, without names; logged once.
 
@@ -134,14 +150,14 @@ def list_consents(
             caller.organisation,
             after=cursor,
             limit=limit + 1,
-            child=child,
-            case_reference=case_reference,
-            deadline_before=deadline_before,
+            child=wanted.child,
+            case_reference=wanted.case_reference,
+            deadline_before=wanted.deadline_before,
         )
         more = len(files) > limit
         for file in files:
             cursor = file.id
-            item = _listed(uow, context, caller, file, status, expires_before)
+            item = _listed(uow, context, caller, file, wanted)
             if item is not None:
                 items.append(item)
     page = items[:limit]
@@ -151,19 +167,12 @@ def list_consents(
 
 
 def _listed(
-    uow: UnitOfWork,
-    context: Context,
-    caller: Caller,
-    file: ConsentFile,
-    status: str | None,
-    expires_before: datetime | None,
+    uow: UnitOfWork, context: Context, caller: Caller, file: ConsentFile, wanted: ConsentFilter
 ) -> dict[str, Any] | None:
     history = uow.children.snapshot(file.child).history
     now = moment_after(history, context.clock())
     state = state_at(history, file.id, now)
-    if status is not None and state.status.value != status:
-        return None
-    if expires_before is not None and not (state.expires_at and state.expires_at < expires_before):
+    if not wanted.fits(state):
         return None
     if caller.organisation == file.controller:
         return controller_view(uow, file, history, state, now, names=False)

@@ -43,9 +43,7 @@ def furnished_postgres(
     return Furnished(folder / "keys.json", name)
 
 
-def _copy(
-    request: pytest.FixtureRequest, folder: Path
-) -> tuple[Deployment, Callable[[], None]]:
+def _copy(request: pytest.FixtureRequest, folder: Path) -> tuple[Deployment, Callable[[], None]]:
     """A service of one's own, and what takes it away again."""
     if request.param == "sqlite":
         furnished: Furnished = request.getfixturevalue("furnished_sqlite")
@@ -86,9 +84,7 @@ def shared(
 
 
 @pytest.fixture
-def on_sqlite(
-    furnished_sqlite: Furnished, tmp_path: Path
-) -> Iterator[Deployment]:
+def on_sqlite(furnished_sqlite: Furnished, tmp_path: Path) -> Iterator[Deployment]:
     """A furnished service of the test's own, on SQLite alone."""
     shutil.copyfile(furnished_sqlite.database, tmp_path / "consent.db")
     shutil.copy(furnished_sqlite.keys_file, tmp_path / "keys.json")

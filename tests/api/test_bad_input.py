@@ -290,9 +290,7 @@ RAW = {
 
 
 @pytest.mark.parametrize(("raw", "status", "code"), RAW.values(), ids=RAW)
-def test_a_body_that_is_hardly_json(
-    shared: Deployment, raw: bytes, status: int, code: str
-) -> None:
+def test_a_body_that_is_hardly_json(shared: Deployment, raw: bytes, status: int, code: str) -> None:
     before = counts(shared)
     for path in POSTS:
         answer = post_raw(shared, path, raw)
@@ -345,8 +343,8 @@ def test_a_body_without_an_announced_length_is_bounded_too(shared: Deployment) -
 
 
 def disclosure(**changes: Any) -> Callable[[Deployment], Body]:
-    return lambda service: service.disclosure_body(sender="municipality-x", recipient="gp-y") | (
-        changes
+    return lambda service: (
+        service.disclosure_body(sender="municipality-x", recipient="gp-y") | (changes)
     )
 
 
@@ -360,12 +358,15 @@ def decision(**changes: Any) -> Callable[[Deployment], Body]:
 
 
 def custody_change(**changes: Any) -> Callable[[Deployment], Body]:
-    return lambda _service: {
-        "child": {"cpr": CHILD.cpr},
-        "custody": MOTHER_ALONE,
-        "effective_from": "2026-11-23",
-        "performed_by": EMPLOYEE,
-    } | changes
+    return lambda _service: (
+        {
+            "child": {"cpr": CHILD.cpr},
+            "custody": MOTHER_ALONE,
+            "effective_from": "2026-11-23",
+            "performed_by": EMPLOYEE,
+        }
+        | changes
+    )
 
 
 def document(**changes: Any) -> dict[str, Any]:

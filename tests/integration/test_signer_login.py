@@ -40,6 +40,12 @@ class Attack:
         self.tamper = dict
         self.forge = str
 
+    def on_claims(self, claims):
+        return self.tamper(claims)
+
+    def on_token(self, token):
+        return self.forge(token)
+
 
 @pytest.fixture(scope="module")
 def attacked():
@@ -50,8 +56,8 @@ def attacked():
         CLIENT_ID,
         CLIENT_SECRET,
         RETURN,
-        tamper=lambda claims: attack.tamper(claims),
-        forge=lambda token: attack.forge(token),
+        tamper=attack.on_claims,
+        forge=attack.on_token,
     ) as issuer:
         yield issuer, attack
 
@@ -479,7 +485,7 @@ def test_a_provider_that_calls_itself_something_else(issuer):
 
 @contextmanager
 def canned(answers):
-    """A server that gives fixed answers, path → (status, headers, body); body may ask the issuer."""
+    """A server of fixed answers: path → (status, headers, body), the body maybe from the issuer."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -503,9 +509,11 @@ def canned(answers):
         issuer = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        yield issuer
-        server.shutdown()
-        thread.join()
+        try:
+            yield issuer
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 DISCOVERY = "/.well-known/openid-configuration"

@@ -1,0 +1,115 @@
+"""What an entry is found by, computed again from its header and body and compared."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from consent_service.audit.entry import Header, InvalidEntry, parse_header
+from consent_service.domain.cpr import CprNumber
+from consent_service.errors import Unreadable
+from consent_service.persistence.sealing import Index, KeyRing, Place
+from consent_service.persistence.tables import child, data_key, log_body, log_header, person_details
+from consent_service.services.journal import SEAL_TYPES
+
+SEALED_ACTS = frozenset(SEAL_TYPES.values())
+
+
+def bodies_query() -> sa.Select[Any]:
+    """Bodies with all that `open_body` and `wrong_column` need."""
+    return (
+        sa.select(
+            log_body,
+            log_header.c.header,
+            log_header.c.time.label("header_time"),
+            data_key.c.organisation_id.label("key_owner"),
+            data_key.c.child_id.label("key_child"),
+            data_key.c.wrapped,
+            child.c.cpr_hash,
+            person_details.c.sealed.label("child_details"),
+        )
+        .select_from(log_body)
+        .join(log_header, log_header.c.entry_id == log_body.c.entry_id)
+        .outerjoin(data_key, data_key.c.id == log_body.c.data_key_id)
+        .outerjoin(child, child.c.id == data_key.c.child_id)
+        .outerjoin(
+            person_details,
+            sa.and_(
+                person_details.c.organisation_id == data_key.c.organisation_id,
+                person_details.c.person_id == data_key.c.child_id,
+            ),
+        )
+    )
+
+
+def open_value(ring: KeyRing, key_id: str | None, row: Row[Any], sealed: Any, place: Place) -> bytes:
+    """A sealed value under the key whose wrapped form the row holds. Raises Unreadable."""
+    if key_id is None or row.wrapped is None or sealed is None:
+        raise Unreadable(f"{place.table}.{place.column} or its key is gone")
+    try:
+        return ring.unwrap(key_id, row.wrapped).open(sealed, place)
+    except ValueError:
+        # Not even the form of a key id, a nonce or a wrapped key.
+        raise Unreadable(f"{place.table}.{place.column} has no readable form") from None
+
+
+def open_body(ring: KeyRing, row: Row[Any]) -> bytes:
+    """An entry's salt and body. Raises Unreadable."""
+    place = Place("log_body", "sealed", row.entry_id)
+    return open_value(ring, row.data_key_id, row, row.sealed, place)
+
+
+def wrong_column(row: Row[Any], body: bytes, ring: KeyRing, index: Index) -> str | None:
+    """Which column does not say what header and body say; None when all do."""
+    try:
+        header, content = parse_header(row.header), json.loads(body)
+        expected = dict(_expected(row, header, content, ring, index))
+    except InvalidEntry:
+        return None  # said of the header already
+    except (Unreadable, ValueError, KeyError, TypeError, AttributeError):
+        return "its search columns cannot be computed again"
+    found = row._mapping
+    for name, value in expected.items():
+        if found[name] != value:
+            return f"the column {name} is not what header and body say"
+    return None
+
+
+def _expected(
+    row: Row[Any], header: Header, body: dict[str, Any], ring: KeyRing, index: Index
+) -> Iterator[tuple[str, Any]]:
+    is_sealed_act = body["type"] in SEALED_ACTS
+    organisation = header.controller if is_sealed_act else body["organisation"]
+    employee = body.get("performed_by")
+    yield from {
+        "time": header.time,
+        "header_time": header.time,
+        "controller_id": header.controller,
+        "key_owner": header.controller,
+        "type": body["type"],
+        "organisation_id": organisation,
+        "recipient_id": body.get("recipient"),
+        "outcome": body.get("outcome"),
+        "consent_id": body.get("consent"),
+        "about_id": body.get("about"),
+        "employee_hash": index.employee(organisation, employee["id"]) if employee else None,
+    }.items()
+    cpr = _filed_number(row, ring) if is_sealed_act else body.get("child", {}).get("cpr")
+    if cpr is None:
+        yield from {"child_hash": None, "key_child": None}.items()
+        return
+    yield "child_hash", index.tenant_child(header.controller, cpr)
+    if row.cpr_hash is not None:
+        yield "cpr_hash", index.child(CprNumber(cpr))
+    if row.key_child is None:
+        raise Unreadable("the body names a child, its key does not")
+
+
+def _filed_number(row: Row[Any], ring: KeyRing) -> str:
+    """The number of the child whose key it is: a sealed act's body does not name it."""
+    place = Place("person_details", "sealed", f"{row.key_owner}/{row.key_child}")
+    details = open_value(ring, row.data_key_id, row, row.child_details, place)
+    number: str = json.loads(details)["cpr"]
+    return number

@@ -1,0 +1,61 @@
+"""Reading a database that somebody may have damaged: one moment of it, streamed, never trusted.
+
+A value of the wrong form is a finding with a place, not a stack trace: whoever damages a row must
+not thereby stop the verification from saying so.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.exc import SQLAlchemyError
+
+from consent_service.audit.finding import Finding, Kind
+from consent_service.errors import Unreadable
+
+_ROWS_AT_ONCE = 1_000
+
+
+class Damaged(Unreadable):
+    """A row holds what no row can hold; nothing after it can be read."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.detail)
+        self.finding = finding
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A read-only transaction that sees the database as it stood at its first read."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            yield connection.execution_options(yield_per=_ROWS_AT_ONCE)
+            return
+        driver: Any = connection.connection.dbapi_connection
+        before = driver.text_factory
+        # Text that is no UTF-8 any more is read as text that is not the same any more.
+        driver.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        try:
+            yield connection.execution_options(yield_per=_ROWS_AT_ONCE)
+        finally:
+            driver.text_factory = before
+
+
+def stream(
+    connection: Connection, query: sa.Executable, kind: Kind, place: str
+) -> Iterator[Row[Any]]:
+    """The rows of a query, one by one. Raises Damaged where a row cannot be read."""
+    read = 0
+    try:
+        for row in connection.execute(query):
+            read += 1
+            yield row
+    except (SQLAlchemyError, TypeError, ValueError) as error:
+        # Only the class: a database's own words may repeat what is in the row.
+        detail = f"cannot be read ({type(error).__name__})"
+        raise Damaged(Finding(kind, f"{place} after row {read}", detail)) from None
