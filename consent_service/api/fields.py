@@ -84,7 +84,7 @@ class EmailField(fields.Email):
     """An e-mail address; the message does not repeat it."""
 
     def __init__(self, **kwargs: Any) -> None:
-        words = {"invalid": "This is not an e-mail address."}
+        words: dict[str, Any] = {"invalid": "This is not an e-mail address."}
         super().__init__(error_messages=words, **kwargs)
 
 

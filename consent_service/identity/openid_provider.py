@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 from joserfc.errors import JoseError
-from joserfc.jwk import JWKRegistry, Key, KeySet, OctKey
+from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from consent_service.config import LOOPBACK
 from consent_service.errors import ConsentServiceError, Misconfigured
@@ -33,6 +33,8 @@ Refusal = Literal[
     "assurance_too_low",
     "no_cpr",
 ]
+
+_RSA_2048_CHARACTERS = 342  # 256 bytes in base64url
 
 T = TypeVar("T")
 
@@ -232,15 +234,18 @@ def _address(document: dict[str, Any], name: str) -> str:
 def _signing_key(member: Any) -> Key | None:
     """A key that can verify, or None: a key we cannot read says nothing about the others.
 
-    A symmetric key has no business in a published set (RFC 7518 § 6.4).
+    A symmetric key has no business in a published set, and RSA needs 2048 bits (RFC 7518 § 3.3).
     """
     if not isinstance(member, dict) or member.get("use", "sig") != "sig":
         return None
+    if member.get("kty") not in ("RSA", "EC", "OKP"):
+        return None
+    if member["kty"] == "RSA" and len(str(member.get("n", ""))) < _RSA_2048_CHARACTERS:
+        return None
     try:
-        key = JWKRegistry.import_key(member)
+        return JWKRegistry.import_key(member)
     except (JoseError, ValueError, TypeError, KeyError):
         return None
-    return None if isinstance(key, OctKey) else key
 
 
 def _unusable(why: str) -> LoginRefused:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from consent_service.domain.consent import ConsentState, Status, state_at
-from consent_service.domain.facts import ActKind, History, Request, Role, Scope
+from consent_service.domain.facts import Act, ActKind, History, Request, Role, Scope
 from consent_service.domain.objections import requests_stopped_by_declining
 from consent_service.domain.signers import required_signers, signers_with_a_say
 from consent_service.errors import NotFound
@@ -29,6 +29,7 @@ from consent_service.services.model import (
 )
 from consent_service.services.ports import UnitOfWork
 from consent_service.services.read_log import family_disclosures
+from consent_service.services.receipts import signer_receipt
 from consent_service.services.sign import (
     Identity,
     ShownText,
@@ -158,14 +159,17 @@ class OtherSigner:
 class ConsentPage:
     """What one signer sees: their own act, whether it is complete, and what was shared (R11).
 
-    `own` is the signer's latest act. `refusal` is what saying no would be. `stops_older` tells
-    that declining also stops an older consent (R5). `received` is every disclosure so far.
+    `own` is the signer's latest act, `own_at` when it was made, `own_kept` what a grant keeps.
+    `refusal` is what saying no would be. `stops_older` tells that declining also stops an older
+    consent (R5). `disclosures` is every one so far.
     """
 
     status: Status
     is_complete: bool
     is_live: bool
     own: ActKind | None
+    own_at: datetime | None
+    own_kept: Scope | None
     is_required: bool
     can_grant: bool
     can_refuse: bool
@@ -181,10 +185,7 @@ class ConsentPage:
 def consent_page(uow: UnitOfWork, context: Context, signer: Signer) -> ConsentPage:
     """The page of an identified signer; looking is logged."""
     state = state_at(signer.history, signer.file.id, signer.now)
-    acts = [
-        act for act in signer.history.acts(signer.file.id) if act.person == signer.signatory.person
-    ]
-    latest = acts[-1] if acts else None
+    latest = _latest_of(signer)
     own = latest.kind if latest else None
     required = required_signers(signer.history, signer.request, signer.now)
     _write(uow, context, signer, "personal_data_viewed", {"view": "family"})
@@ -193,11 +194,13 @@ def consent_page(uow: UnitOfWork, context: Context, signer: Signer) -> ConsentPa
         is_complete=state.status is Status.IN_FORCE,
         is_live=state.is_live,
         own=own,
+        own_at=latest.at if latest else None,
+        own_kept=latest.kept if latest else None,
         is_required=signer.signatory.person in required,
         can_grant=state.is_live and own is not ActKind.GRANT,
         can_refuse=own is ActKind.GRANT or (own is None and state.is_live),
         refusal=refusal_kind(state, latest),
-        stops_older=_stops_older(signer),
+        stops_older=stops_older(signer),
         effective_scope=state.effective_scope,
         expires_at=state.expires_at,
         lapses_at=signer.request.lapses_at,
@@ -206,14 +209,28 @@ def consent_page(uow: UnitOfWork, context: Context, signer: Signer) -> ConsentPa
     )
 
 
+def _latest_of(signer: Signer) -> Act | None:
+    acts = signer.history.acts(signer.file.id)
+    return next((a for a in reversed(acts) if a.person == signer.signatory.person), None)
+
+
 def _as_shown(state: ConsentState, own: ActKind | None) -> Status:
     """While incomplete, nobody learns whether another refused or is silent (R11)."""
     if state.status is Status.DECLINED and own is not ActKind.DECLINE:
+        if state.complete_at is not None:
+            return Status.INCOMPLETE
         return Status.AWAITING_SIGNATURES if state.is_live else Status.LAPSED
     return state.status
 
 
-def _stops_older(signer: Signer) -> bool:
+def refusal_of(signer: Signer) -> ActKind:
+    """What saying no would be by now: a decline or a withdrawal (R4)."""
+    state = state_at(signer.history, signer.file.id, signer.now)
+    return refusal_kind(state, _latest_of(signer))
+
+
+def stops_older(signer: Signer) -> bool:
+    """Whether declining also stops another consent that is in force (R5)."""
     return any(
         state_at(signer.history, older.consent, signer.now).status is Status.IN_FORCE
         for older in requests_stopped_by_declining(signer.history, signer.request, signer.now)
@@ -227,6 +244,14 @@ def _others(uow: UnitOfWork, signer: Signer, required: Mapping[str, Role]) -> li
         OtherSigner(role, None if details[p].name_protected else details[p].name)
         for p, role in others.items()
     ]
+
+
+def own_receipt(uow: UnitOfWork, context: Context, signer: Signer) -> dict[str, Any] | None:
+    """The receipt of an identified signer, None before their first act; taking it is logged."""
+    receipt = signer_receipt(uow, signer.file, signer.signatory.id)
+    if receipt is not None:
+        _write(uow, context, signer, "personal_data_viewed", {"view": "own_receipt"})
+    return receipt
 
 
 def sign_grant(

@@ -460,7 +460,7 @@ FINAL = {
 REASONS = {
     "awaiting_signatures": {"missing_signature"},
     "in_force": set(),
-    "declined": {"declined"},
+    "declined": {"declined", "missing_signature"},
     "incomplete": {"young_person_must_sign"},
     "lapsed": {"lapsed", "missing_signature"},
     "withdrawn": {"withdrawn"},

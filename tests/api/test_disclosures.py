@@ -1,6 +1,6 @@
 """Disclosures and decisions over HTTP: permitted, denied with reasons, recorded, reported."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -116,7 +116,8 @@ def test_before_it_covered_the_caller_it_is_not_looked_at(service: Deployment) -
     service.act(asked["id"], "custody_holder", "decline")
     assert_denied(service.disclose(), {"code": "no_consent"})
     own = service.disclose("municipality-x", sender="municipality-x", recipient="gp-y")
-    assert_denied(own, {"code": "declined", "role": "custody_holder"})
+    assert_denied(own)
+    assert {"code": "declined", "role": "custody_holder"} in own.json["reasons"]
 
 
 def test_the_controller_learns_whose_signature_is_missing(service: Deployment) -> None:
@@ -173,7 +174,7 @@ def test_after_the_end_the_reason_says_why(service: Deployment, end: str, code: 
         body = {"reason": "case_closed", "performed_by": EMPLOYEE}
         service.post(f"/v1/consents/{asked['id']}/cancellation", body)
     else:
-        service.clock.set(datetime.fromisoformat("2026-12-01T00:00:00+01:00"))
+        service.clock.set(datetime(2026, 11, 30, 23, tzinfo=UTC))
     answer = service.disclose(child={"cpr": child["cpr"]})
     assert_denied(answer)
     assert code in {reason["code"] for reason in answer.json["reasons"]}

@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
@@ -621,6 +624,9 @@ STRANGE_KEYS = [
     {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "not on the curve"},
     {"kty": "RSA", "n": "", "e": "", "kid": "no number"},
     {"kty": "RSA", "n": 1, "e": 2, "kid": "no text"},
+    {"kty": "RSA", "n": ["A"] * 400, "e": "AQAB", "kid": "a list"},
+    {"kty": "RSA", "n": "A" * 86, "e": "AQAB", "kid": "512 bits"},
+    {"kty": "RSA", "n": "_" * 342, "e": "AA", "kid": "bad exponent"},
     {"kty": "OKP", "crv": "X9", "x": "AA", "kid": "no such curve"},
     {"kty": "oct", "k": "AAAA", "kid": "symmetric"},
     {"kty": "RSA", "use": ["sig"], "kid": "use is a list"},
@@ -640,6 +646,24 @@ def test_keys_we_cannot_read_do_not_hide_the_one_we_need():
         login = client(issuer)
         under_way = login.start(RETURN, "da", now())
         with refused("id_token_invalid", TIMES):
+            login.finish(under_way, RETURN, {"state": under_way.state, "code": "x"}, now())
+
+
+def test_a_short_key_does_not_sign():
+    private = rsa.generate_private_key(65537, 1024)
+    numbers = private.public_key().public_numbers()
+    member = {"kty": "RSA", "kid": "1024", "e": "AQAB", "n": encoded(numbers.n.to_bytes(128))}
+    text = f"{encoded({'alg': 'RS256', 'kid': '1024'})}.{encoded({})}"
+    signature = private.sign(text.encode(), PKCS1v15(), SHA256())
+    answers = {
+        DISCOVERY: (200, {}, document()),
+        "/token": (200, {}, {"id_token": f"{text}.{encoded(signature)}"}),
+        "/jwks": (200, {}, {"keys": [member]}),
+    }
+    with canned(answers) as issuer:
+        login = client(issuer)
+        under_way = login.start(RETURN, "da", now())
+        with refused("id_token_invalid", "does not publish"):
             login.finish(under_way, RETURN, {"state": under_way.state, "code": "x"}, now())
 
 

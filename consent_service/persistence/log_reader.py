@@ -1,0 +1,165 @@
+"""The log in a database, read for the verifier: one snapshot, streamed, whatever its size."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import chain
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, Row
+
+from consent_service.audit.entry import SALT_BYTES
+from consent_service.audit.finding import VerifyReport
+from consent_service.audit.log_reader import (
+    CheckpointRow,
+    ErasedRow,
+    HeadRow,
+    LeafRow,
+    NodeRow,
+    PendingRow,
+    StoredBody,
+)
+from consent_service.audit.verify import verify_log
+from consent_service.errors import Unreadable
+from consent_service.persistence.column_checks import bodies_query, open_body, wrong_column
+from consent_service.persistence.fact_checks import FactChecks
+from consent_service.persistence.sealing import Index, KeyRing
+from consent_service.persistence.snapshot import Damaged, snapshot, stream
+from consent_service.persistence.stray_checks import StrayChecks
+from consent_service.persistence.tables import (
+    log_checkpoint,
+    log_head,
+    log_header,
+    log_leaf,
+    log_node,
+    log_pending,
+)
+from consent_service.signing.keys import KeySet
+
+
+def verify_database(
+    engine: Engine,
+    ring: KeyRing | None,
+    index: Index | None,
+    keys: KeySet,
+    origin: str,
+    now: datetime,
+    outside: Sequence[str] = (),
+    workers: int = 1,
+) -> VerifyReport:
+    """Verify a database's log, and its facts, terms and statements against it; `now` is UTC.
+
+    Without the key ring or the index key nothing is opened, and the report says so. `outside`
+    are checkpoints that others kept; `workers` spreads the signatures over processes.
+    """
+    with snapshot(engine) as connection:
+        opened = None if ring is None or index is None else (ring, index)
+        log = DatabaseLog(connection, opened)
+        facts = FactChecks(connection, opened, keys)
+        strays = StrayChecks(connection, opened, keys, origin)
+        try:
+            report = verify_log(
+                log,
+                keys,
+                origin,
+                now,
+                outside=outside,
+                check_columns=None if opened is None else log.check_columns,
+                extra_checks=chain(strays.findings(), facts.findings()),
+                workers=workers,
+            )
+        except Damaged as damaged:
+            return VerifyReport(0, 0, 0, 0, (damaged.finding,), (), (), is_complete=False)
+        if not report.is_complete:
+            return report
+        return replace(report, checked=(*report.checked, *strays.checked(), *facts.checked()))
+
+
+class DatabaseLog:
+    """The log of one snapshot (`audit.log_reader.LogReader`); with the keys bodies are opened."""
+
+    is_whole = True
+
+    def __init__(self, connection: Connection, opened: tuple[KeyRing, Index] | None) -> None:
+        self._connection = connection
+        self._opened = opened
+        self._rows: dict[str, Row[Any]] = {}
+
+    def leaves(self) -> Iterator[LeafRow]:
+        query = (
+            sa.select(
+                log_leaf.c.index,
+                log_leaf.c.entry_id,
+                log_leaf.c.leaf,
+                log_header.c.header,
+                log_header.c.promise,
+            )
+            .select_from(log_leaf)
+            .outerjoin(log_header, log_header.c.entry_id == log_leaf.c.entry_id)
+            .order_by(log_leaf.c.index)
+        )
+        for row in stream(self._connection, query, "leaf_mismatch", "leaf"):
+            yield LeafRow(*row)
+
+    def nodes(self) -> Iterator[NodeRow]:
+        # A node completes with the last leaf below it, and with that leaf the lower level first.
+        last_leaf = log_node.c.index.op("<<")(log_node.c.level).op("|")(
+            sa.func.coalesce(sa.literal_column("~(CAST(-1 AS BIGINT) << level)"))
+        )
+        query = sa.select(log_node).order_by(last_leaf, log_node.c.level)
+        for row in stream(self._connection, query, "node_mismatch", "node"):
+            yield NodeRow(row.level, row.index, row.hash)
+
+    def heads(self) -> Iterator[HeadRow]:
+        query = sa.select(log_head).order_by(log_head.c.size)
+        for row in stream(self._connection, query, "head_invalid", "head"):
+            yield HeadRow(row.size, row.root, row.time)
+
+    def checkpoints(self) -> Iterator[CheckpointRow]:
+        query = sa.select(log_checkpoint).order_by(log_checkpoint.c.size)
+        for row in stream(self._connection, query, "checkpoint_invalid", "checkpoint"):
+            yield CheckpointRow(row.size, row.note)
+
+    def pending(self) -> Iterator[PendingRow]:
+        query = sa.select(
+            log_header.c.entry_id, log_header.c.header, log_header.c.promise
+        ).join_from(log_pending, log_header, log_header.c.entry_id == log_pending.c.entry_id)
+        for row in stream(self._connection, query, "header_invalid", "pending"):
+            yield PendingRow(*row)
+
+    def erased(self) -> Iterable[ErasedRow]:
+        """Nothing: nothing can be erased yet, so that whatever is missing is a lie."""
+        return ()
+
+    def erased_by(self, erasure_id: str) -> Iterable[tuple[str, bytes]]:  # noqa: ARG002 - the port
+        """Nothing, as above."""
+        return ()
+
+    def bodies(self, rows: Sequence[LeafRow]) -> Mapping[str, StoredBody] | None:
+        """Opened, and kept until the next chunk for `check_columns`."""
+        if self._opened is None:
+            return None
+        query = (
+            bodies_query()
+            .join(log_leaf, log_leaf.c.entry_id == sa.text("log_body.entry_id"))
+            .where(log_leaf.c.index.between(rows[0].position, rows[-1].position))
+        )
+        found = stream(self._connection, query, "body_unreadable", f"body {rows[0].position}")
+        self._rows = {row.entry_id: row for row in found}
+        return {entry_id: self._open(row) for entry_id, row in self._rows.items()}
+
+    def check_columns(self, row: LeafRow, body: bytes) -> str | None:
+        """What of an entry's search columns is wrong (`audit.verify.CheckColumns`)."""
+        if self._opened is None:
+            return None
+        return wrong_column(self._rows[row.entry_id], body, *self._opened)
+
+    def _open(self, row: Row[Any]) -> StoredBody:
+        if self._opened is None:
+            return StoredBody()
+        try:
+            opened = open_body(self._opened[0], row)
+        except Unreadable:
+            return StoredBody(is_damaged=True)
+        return StoredBody(body=opened[SALT_BYTES:], salt=opened[:SALT_BYTES])

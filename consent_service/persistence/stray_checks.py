@@ -1,0 +1,175 @@
+"""Rows of the log that the tree does not reach: strays, and what waits outside it.
+
+Every header is in the tree, or waits, or was rejected, and is only one of these. What waits is
+sound already: its body is the one committed to, its leaf hash that of its header.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from consent_service.audit.checkpoint import InvalidCheckpoint, verify_checkpoint
+from consent_service.audit.entry import SALT_BYTES, InvalidEntry, check_body, parse_header
+from consent_service.audit.finding import Finding, Kind
+from consent_service.audit.merkle import leaf_hash
+from consent_service.audit.promise import check_promise_for, verify_promise
+from consent_service.errors import Unreadable
+from consent_service.persistence.column_checks import bodies_query, open_body, wrong_column
+from consent_service.persistence.sealing import Index, KeyRing
+from consent_service.persistence.snapshot import stream
+from consent_service.persistence.tables import (
+    log_body,
+    log_checkpoint,
+    log_head,
+    log_header,
+    log_leaf,
+    log_pending,
+    log_rejected,
+)
+from consent_service.signing.keys import InvalidSignature, KeySet
+
+
+class StrayChecks:
+    """The checks over one snapshot; `opened` are the keys, None where nobody has them."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        opened: tuple[KeyRing, Index] | None,
+        keys: KeySet,
+        origin: str,
+    ) -> None:
+        self._connection = connection
+        self._opened = opened
+        self._keys = keys
+        self._origin = origin
+        self._rejected = 0
+
+    def findings(self) -> Iterator[Finding]:
+        """Everything that is wrong, streamed."""
+        yield from self._places_of_headers()
+        yield from self._orphans()
+        yield from self._stored_leaves()
+        yield from self._pending_bodies()
+        yield from self._rejections()
+        yield from self._times_of_heads()
+
+    def checked(self) -> Iterator[str]:
+        """What was checked, in words, after `findings` was read."""
+        yield "every header in one place: the tree, waiting, or rejected"
+        yield f"{self._rejected} rejected entries"
+
+    def _places_of_headers(self) -> Iterator[Finding]:
+        leaf, pending, rejected = log_leaf.c.entry_id, log_pending.c.entry_id, log_rejected.c.entry_id
+        places = sum(
+            (sa.case((column.is_not(None), 1), else_=0) for column in (leaf, pending, rejected)),
+            start=sa.literal(0),
+        )
+        query = (
+            sa.select(log_header.c.entry_id, places.label("places"))
+            .select_from(log_header)
+            .outerjoin(log_leaf, leaf == log_header.c.entry_id)
+            .outerjoin(log_pending, pending == log_header.c.entry_id)
+            .outerjoin(log_rejected, rejected == log_header.c.entry_id)
+            .where(places != 1)
+        )
+        for row in self._stream(query, "leaf_missing", "header"):
+            none = "neither in the tree, nor waiting, nor rejected"
+            detail = "in more than one of tree, waiting and rejected" if row.places else none
+            yield Finding("leaf_missing", f"header (entry {row.entry_id})", detail)
+
+    def _orphans(self) -> Iterator[Finding]:
+        for table, place in ((log_body, "body"), (log_pending, "pending")):
+            query = (
+                sa.select(table.c.entry_id)
+                .outerjoin(log_header, log_header.c.entry_id == table.c.entry_id)
+                .where(log_header.c.entry_id.is_(None))
+            )
+            for row in self._stream(query, "header_missing", place):
+                yield Finding("header_missing", f"{place} (entry {row.entry_id})", "has no header")
+
+    def _stored_leaves(self) -> Iterator[Finding]:
+        """The leaf hash kept beside a header, from which the tree is grown."""
+        query = (
+            sa.select(log_leaf.c.index, log_leaf.c.entry_id)
+            .join(log_header, log_header.c.entry_id == log_leaf.c.entry_id)
+            .where(log_header.c.leaf != log_leaf.c.leaf)
+        )
+        for row in self._stream(query, "leaf_mismatch", "header"):
+            place = f"header {row.index} (entry {row.entry_id})"
+            yield Finding("leaf_mismatch", place, "kept with another leaf hash than the tree's")
+        waiting = sa.select(log_header).join(
+            log_pending, log_pending.c.entry_id == log_header.c.entry_id
+        )
+        for row in self._stream(waiting, "leaf_mismatch", "pending"):
+            if leaf_hash(row.header) != row.leaf:
+                place = f"pending (entry {row.entry_id})"
+                yield Finding("leaf_mismatch", place, "kept with another header's leaf hash")
+
+    def _pending_bodies(self) -> Iterator[Finding]:
+        if self._opened is None:
+            return
+        missing = (
+            sa.select(log_pending.c.entry_id)
+            .outerjoin(log_body, log_body.c.entry_id == log_pending.c.entry_id)
+            .where(log_body.c.entry_id.is_(None))
+        )
+        for row in self._stream(missing, "body_missing", "pending"):
+            place = f"body pending (entry {row.entry_id})"
+            yield Finding("body_missing", place, "missing, and no erasure lists it")
+        waiting = bodies_query().join(log_pending, log_pending.c.entry_id == log_body.c.entry_id)
+        for row in self._stream(waiting, "body_unreadable", "pending"):
+            yield from self._pending_body(row, *self._opened)
+
+    def _pending_body(self, row: Row[Any], ring: KeyRing, index: Index) -> Iterator[Finding]:
+        place = f"body pending (entry {row.entry_id})"
+        try:
+            opened = open_body(ring, row)
+            body = opened[SALT_BYTES:]
+            check_body(parse_header(row.header), opened[:SALT_BYTES], body)
+        except Unreadable:
+            yield Finding("body_unreadable", place, "it cannot be decrypted")
+        except InvalidEntry as wrong:
+            yield Finding("body_mismatch", place, wrong.detail)
+        else:
+            wrong_one = wrong_column(row, body, ring, index)
+            if wrong_one is not None:
+                yield Finding("columns_mismatch", place, wrong_one)
+
+    def _rejections(self) -> Iterator[Finding]:
+        """A rejection means that somebody forged an entry, or hides one that is sound."""
+        query = sa.select(log_header.c.entry_id, log_header.c.header, log_header.c.promise).join(
+            log_rejected, log_rejected.c.entry_id == log_header.c.entry_id
+        )
+        for row in self._stream(query, "promise_invalid", "rejected"):
+            self._rejected += 1
+            place = f"rejected (entry {row.entry_id})"
+            try:
+                check_promise_for(verify_promise(row.promise, self._keys), row.header)
+            except InvalidSignature as wrong:
+                yield Finding("promise_invalid", place, wrong.detail)
+            else:
+                detail = "kept out of the tree, though its promise holds"
+                yield Finding("promise_broken", place, detail)
+
+    def _times_of_heads(self) -> Iterator[Finding]:
+        """A checkpoint dates its head, to the second."""
+        query = (
+            sa.select(log_checkpoint.c.size, log_checkpoint.c.note, log_head.c.time)
+            .select_from(log_checkpoint)
+            .outerjoin(log_head, log_head.c.size == log_checkpoint.c.size)
+            .order_by(log_checkpoint.c.size)
+        )
+        for row in self._stream(query, "head_invalid", "head"):
+            try:
+                dated = verify_checkpoint(row.note, self._origin, self._keys).time
+            except InvalidCheckpoint:
+                continue  # said of the checkpoint already
+            if row.time is None or row.time.replace(microsecond=0) != dated:
+                detail = "its checkpoint dates it otherwise"
+                yield Finding("head_invalid", f"head {row.size}", detail)
+
+    def _stream(self, query: sa.Executable, kind: Kind, place: str) -> Iterator[Row[Any]]:
+        return stream(self._connection, query, kind, place)
