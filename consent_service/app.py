@@ -6,6 +6,7 @@ from datetime import datetime
 
 from flask import Flask
 
+from consent_service import web
 from consent_service.api import audit, consents, disclosures, organisations, problems
 from consent_service.api.endpoint import LARGEST_BODY, Endpoint, Runtime, register
 from consent_service.api.response_headers import install_headers
@@ -45,6 +46,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     install_headers(app, settings)
     register(app, runtime, ENDPOINTS)
     audit.register_public(app, runtime, parts.keys.published, settings.log_origin)
+    web.register(app, parts, settings)
     register_service_pages(app, engine, ENDPOINTS, settings.base_url)
     return app
 

@@ -51,7 +51,7 @@ def serve(bind: str, workers: int, threads: int) -> None:
             *("-m", "gunicorn", "consent_service.app:create_app_from_environment()"),
             *("--bind", bind, "--workers", str(workers), "--threads", str(threads)),
             *("--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else "."),  # noqa: S108
-            *("--graceful-timeout", "20", "--timeout", "60"),
+            *("--graceful-timeout", "20", "--timeout", "60", "--no-control-socket"),
         ],
     )
 

@@ -14,7 +14,6 @@ from consent_service.config import Settings, SignerProviderSettings
 from consent_service.domain.facts import Scope
 from consent_service.identity.bearer import issue_token
 from consent_service.persistence import keystore
-from consent_service.persistence.database import db
 from consent_service.services.acts import begin_act
 from consent_service.services.find_consent import child_of
 from consent_service.services.model import Caller
@@ -267,8 +266,7 @@ class Deployment:
         return self.post("/v1/disclosures", self.disclosure_body(**changes), org=org)
 
     def close(self) -> None:
-        with self.app.app_context():
-            db.engine.dispose()
+        self.parts.units.dispose()
 
 
 def deploy(

@@ -108,10 +108,9 @@ def _login_time(value: Any, started_at: datetime, now: datetime) -> datetime:
 
     Clocks may differ by a minute, so a time just ahead of ours counts as now.
     """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     earliest = started_at.timestamp() - CLOCKS_DIFFER_SECONDS
     latest = now.timestamp() + CLOCKS_DIFFER_SECONDS
-    if not is_number or not earliest <= value <= latest:
+    if not isinstance(value, int | float) or not earliest <= value <= latest:
         raise LoginRefused("not_fresh", "The provider does not vouch for a login made just now.")
     return min(datetime.fromtimestamp(value, UTC), now)
 

@@ -236,9 +236,7 @@ def _signing_key(member: Any) -> Key | None:
 
     A symmetric key has no business in a published set, and RSA needs 2048 bits (RFC 7518 § 3.3).
     """
-    if not isinstance(member, dict) or member.get("use", "sig") != "sig":
-        return None
-    if member.get("kty") not in ("RSA", "EC", "OKP"):
+    if not isinstance(member, dict) or member.get("kty") not in ("RSA", "EC", "OKP"):
         return None
     if member["kty"] == "RSA" and len(str(member.get("n", ""))) < _RSA_2048_CHARACTERS:
         return None

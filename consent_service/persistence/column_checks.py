@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from consent_service.audit.entry import Header, InvalidEntry, parse_header
+from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Unreadable
 from consent_service.persistence.sealing import Index, KeyRing, Place
 from consent_service.persistence.tables import child, data_key, log_body, log_header, person_details
-from consent_service.services.journal import SEAL_TYPES
 
 SEALED_ACTS = frozenset(SEAL_TYPES.values())
 
@@ -44,7 +44,9 @@ def bodies_query() -> sa.Select[Any]:
     )
 
 
-def open_value(ring: KeyRing, key_id: str | None, row: Row[Any], sealed: Any, place: Place) -> bytes:
+def open_value(
+    ring: KeyRing, key_id: str | None, row: Row[Any], sealed: Any, place: Place
+) -> bytes:
     """A sealed value under the key whose wrapped form the row holds. Raises Unreadable."""
     if key_id is None or row.wrapped is None or sealed is None:
         raise Unreadable(f"{place.table}.{place.column} or its key is gone")

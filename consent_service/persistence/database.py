@@ -31,6 +31,20 @@ def prepare(engine: Engine) -> Engine:
     return engine
 
 
+def stepwise(engine: Engine) -> Engine:
+    """An engine whose statements each stand alone, where the database makes that worth while.
+
+    PostgreSQL: a pool of its own with autocommit on, so that nothing is switched to and fro and a
+    request costs one round trip for each statement. SQLite: the transactions of the first.
+    """
+    if engine.dialect.name != "postgresql":
+        return engine.execution_options(writes=True)
+    options = engine_options(engine.url.render_as_string(hide_password=False))
+    options |= {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+    options |= {"skip_autocommit_rollback": True}
+    return sa.create_engine(engine.url, **options)
+
+
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own BEGIN would come too late: we say BEGIN ourselves.
     connection.isolation_level = None

@@ -28,6 +28,7 @@ from consent_service.persistence.sealing import Index, KeyRing
 from consent_service.persistence.snapshot import Damaged, snapshot, stream
 from consent_service.persistence.stray_checks import StrayChecks
 from consent_service.persistence.tables import (
+    log_body,
     log_checkpoint,
     log_head,
     log_header,
@@ -89,7 +90,7 @@ class DatabaseLog:
     def leaves(self) -> Iterator[LeafRow]:
         query = (
             sa.select(
-                log_leaf.c.index,
+                log_leaf.c.index.label("position"),
                 log_leaf.c.entry_id,
                 log_leaf.c.leaf,
                 log_header.c.header,
@@ -100,16 +101,17 @@ class DatabaseLog:
             .order_by(log_leaf.c.index)
         )
         for row in stream(self._connection, query, "leaf_mismatch", "leaf"):
-            yield LeafRow(*row)
+            yield LeafRow(row.position, row.entry_id, row.leaf, row.header, row.promise)
 
     def nodes(self) -> Iterator[NodeRow]:
-        # A node completes with the last leaf below it, and with that leaf the lower level first.
-        last_leaf = log_node.c.index.op("<<")(log_node.c.level).op("|")(
-            sa.func.coalesce(sa.literal_column("~(CAST(-1 AS BIGINT) << level)"))
-        )
-        query = sa.select(log_node).order_by(last_leaf, log_node.c.level)
+        # A node completes with the last leaf below it, the lower level first.
+        level = log_node.c.level
+        below = sa.literal(-1, sa.BigInteger).bitwise_lshift(level).bitwise_not()
+        last_leaf = log_node.c.index.bitwise_lshift(level).bitwise_or(below)
+        columns = log_node.c.level, log_node.c.index.label("position"), log_node.c.hash
+        query = sa.select(*columns).order_by(last_leaf, level)
         for row in stream(self._connection, query, "node_mismatch", "node"):
-            yield NodeRow(row.level, row.index, row.hash)
+            yield NodeRow(row.level, row.position, row.hash)
 
     def heads(self) -> Iterator[HeadRow]:
         query = sa.select(log_head).order_by(log_head.c.size)
@@ -126,7 +128,7 @@ class DatabaseLog:
             log_header.c.entry_id, log_header.c.header, log_header.c.promise
         ).join_from(log_pending, log_header, log_header.c.entry_id == log_pending.c.entry_id)
         for row in stream(self._connection, query, "header_invalid", "pending"):
-            yield PendingRow(*row)
+            yield PendingRow(row.entry_id, row.header, row.promise)
 
     def erased(self) -> Iterable[ErasedRow]:
         """Nothing: nothing can be erased yet, so that whatever is missing is a lie."""
@@ -142,7 +144,7 @@ class DatabaseLog:
             return None
         query = (
             bodies_query()
-            .join(log_leaf, log_leaf.c.entry_id == sa.text("log_body.entry_id"))
+            .join(log_leaf, log_leaf.c.entry_id == log_body.c.entry_id)
             .where(log_leaf.c.index.between(rows[0].position, rows[-1].position))
         )
         found = stream(self._connection, query, "body_unreadable", f"body {rows[0].position}")

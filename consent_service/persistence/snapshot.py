@@ -47,15 +47,23 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 
 
 def stream(
-    connection: Connection, query: sa.Executable, kind: Kind, place: str
+    connection: Connection, query: sa.Select[Any], kind: Kind, place: str
 ) -> Iterator[Row[Any]]:
     """The rows of a query, one by one. Raises Damaged where a row cannot be read."""
+    # SQLite holds text in a column of bytes, if told to.
+    types = _types(query) if connection.dialect.name == "sqlite" else []
     read = 0
     try:
         for row in connection.execute(query):
+            if not all(v is None or isinstance(v, t) for v, t in zip(row, types, strict=False)):
+                raise TypeError
             read += 1
             yield row
     except (SQLAlchemyError, TypeError, ValueError) as error:
         # Only the class: a database's own words may repeat what is in the row.
         detail = f"cannot be read ({type(error).__name__})"
         raise Damaged(Finding(kind, f"{place} after row {read}", detail)) from None
+
+
+def _types(query: sa.Select[Any]) -> list[type]:
+    return [column.type.python_type for column in query.selected_columns]

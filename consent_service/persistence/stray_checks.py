@@ -62,7 +62,11 @@ class StrayChecks:
         yield f"{self._rejected} rejected entries"
 
     def _places_of_headers(self) -> Iterator[Finding]:
-        leaf, pending, rejected = log_leaf.c.entry_id, log_pending.c.entry_id, log_rejected.c.entry_id
+        leaf, pending, rejected = (
+            log_leaf.c.entry_id,
+            log_pending.c.entry_id,
+            log_rejected.c.entry_id,
+        )
         places = sum(
             (sa.case((column.is_not(None), 1), else_=0) for column in (leaf, pending, rejected)),
             start=sa.literal(0),
@@ -93,12 +97,12 @@ class StrayChecks:
     def _stored_leaves(self) -> Iterator[Finding]:
         """The leaf hash kept beside a header, from which the tree is grown."""
         query = (
-            sa.select(log_leaf.c.index, log_leaf.c.entry_id)
+            sa.select(log_leaf.c.index.label("position"), log_leaf.c.entry_id)
             .join(log_header, log_header.c.entry_id == log_leaf.c.entry_id)
             .where(log_header.c.leaf != log_leaf.c.leaf)
         )
         for row in self._stream(query, "leaf_mismatch", "header"):
-            place = f"header {row.index} (entry {row.entry_id})"
+            place = f"header {row.position} (entry {row.entry_id})"
             yield Finding("leaf_mismatch", place, "kept with another leaf hash than the tree's")
         waiting = sa.select(log_header).join(
             log_pending, log_pending.c.entry_id == log_header.c.entry_id
@@ -171,5 +175,5 @@ class StrayChecks:
                 detail = "its checkpoint dates it otherwise"
                 yield Finding("head_invalid", f"head {row.size}", detail)
 
-    def _stream(self, query: sa.Executable, kind: Kind, place: str) -> Iterator[Row[Any]]:
+    def _stream(self, query: sa.Select[Any], kind: Kind, place: str) -> Iterator[Row[Any]]:
         return stream(self._connection, query, kind, place)

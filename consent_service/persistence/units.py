@@ -12,6 +12,7 @@ from consent_service.persistence.catalogue_store import CatalogueStore
 from consent_service.persistence.children_store import ChildrenStore
 from consent_service.persistence.consent_store import ConsentStore
 from consent_service.persistence.data_keys import DataKeys
+from consent_service.persistence.database import stepwise
 from consent_service.persistence.link_store import LinkStore
 from consent_service.persistence.log_store import LogStore
 from consent_service.persistence.sealing import Index, KeyRing
@@ -72,9 +73,12 @@ class SqlUnits:
         self.claims: set[bytes] = set()
         self.known_organisations: set[str] = set()
         self._writing = engine.execution_options(writes=True)
-        self._stepwise = self._writing
-        if engine.dialect.name == "postgresql":
-            self._stepwise = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._stepwise = stepwise(engine)
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self._stepwise.dispose()
+        self.engine.dispose()
 
     def writing(self) -> AbstractContextManager[UnitOfWork]:
         return self._unit(self._writing)

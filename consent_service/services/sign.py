@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -40,7 +40,7 @@ class Identity:
     loa: str
     authenticated_at: datetime
     cpr: CprNumber
-    id_token: str
+    id_token: str = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.api.conformity import Conformity
 from tests.deployment import NOW, Deployment, SettableClock, deploy
 from tests.postgres_cluster import Cluster
 
@@ -43,9 +44,9 @@ def furnished_postgres(
     return Furnished(folder / "keys.json", name)
 
 
-def _copy(request: pytest.FixtureRequest, folder: Path) -> tuple[Deployment, Callable[[], None]]:
+def _copy(request: pytest.FixtureRequest, folder: Path, kind: str) -> tuple[Deployment, Callable[[], None]]:
     """A service of one's own, and what takes it away again."""
-    if request.param == "sqlite":
+    if kind == "sqlite":
         furnished: Furnished = request.getfixturevalue("furnished_sqlite")
         shutil.copyfile(furnished.database, folder / "consent.db")
         url, drop = f"sqlite:///{folder / 'consent.db'}", lambda: None
@@ -58,9 +59,12 @@ def _copy(request: pytest.FixtureRequest, folder: Path) -> tuple[Deployment, Cal
     clock = SettableClock(NOW + timedelta(minutes=1))
     service = deploy(url, folder, clock=clock)
 
+    conformity = Conformity(service.app).watch()
+
     def remove() -> None:
         service.close()
         drop()
+        assert conformity.deviations == []
 
     return service, remove
 
@@ -68,7 +72,7 @@ def _copy(request: pytest.FixtureRequest, folder: Path) -> tuple[Deployment, Cal
 @pytest.fixture(params=BOTH_DATABASES)
 def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deployment]:
     """A furnished service of the test's own, once on SQLite and once on PostgreSQL."""
-    deployed, remove = _copy(request, tmp_path)
+    deployed, remove = _copy(request, tmp_path, request.param)
     yield deployed
     remove()
 
@@ -78,17 +82,22 @@ def shared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
     """A furnished service for all the tests of a module: those that must not write anything."""
-    deployed, remove = _copy(request, tmp_path_factory.mktemp("shared"))
+    deployed, remove = _copy(request, tmp_path_factory.mktemp("shared"), request.param)
     yield deployed
     remove()
 
 
 @pytest.fixture
-def on_sqlite(furnished_sqlite: Furnished, tmp_path: Path) -> Iterator[Deployment]:
+def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deployment]:
     """A furnished service of the test's own, on SQLite alone."""
-    shutil.copyfile(furnished_sqlite.database, tmp_path / "consent.db")
-    shutil.copy(furnished_sqlite.keys_file, tmp_path / "keys.json")
-    clock = SettableClock(NOW + timedelta(minutes=1))
-    deployed = deploy(f"sqlite:///{tmp_path / 'consent.db'}", tmp_path, clock=clock)
+    deployed, remove = _copy(request, tmp_path, "sqlite")
     yield deployed
-    deployed.close()
+    remove()
+
+
+@pytest.fixture
+def on_postgres(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deployment]:
+    """A furnished service of the test's own, on PostgreSQL alone."""
+    deployed, remove = _copy(request, tmp_path, "postgresql")
+    yield deployed
+    remove()

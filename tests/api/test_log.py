@@ -296,11 +296,10 @@ def test_an_export_is_proven_line_by_line(service: Deployment) -> None:
     answer = service.get("/v1/audit/export")
     assert (answer.status_code, answer.mimetype) == (200, "application/jsonl")
     lines = [json.loads(line) for line in answer.get_data(as_text=True).splitlines()]
-    assert types(lines)[:3] == ["organisation_registered", "template_published", "consent_requested"]
+    bodies = [json.loads(base64url.decode(line["body"])) for line in lines]
+    assert [body["type"] for body in bodies] == types(entries(service))[: len(bodies)]
     for line in lines:
-        shown = line["body"]
         assert_proven(service, line)
-        assert json.loads(base64url.decode(shown)) if isinstance(shown, str) else shown
 
 
 def test_the_next_page_of_an_export_is_of_the_same_search(service: Deployment) -> None:

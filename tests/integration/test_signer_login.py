@@ -481,6 +481,18 @@ def test_a_provider_that_does_not_answer_is_not_waited_for():
         assert time.monotonic() - started < 3
 
 
+def test_a_code_is_not_waited_for_either():
+    def late(_issuer):
+        time.sleep(1)
+        return {"error": "invalid_grant"}
+
+    with canned({DISCOVERY: (200, {}, document()), "/token": (400, {}, late)}) as issuer:
+        login = SignerLogin(settings(issuer), timeout_seconds=0.2)
+        under_way = login.start(RETURN, "da", now())
+        with refused("provider_unreachable", "for the code"):
+            login.finish(under_way, RETURN, {"state": under_way.state, "code": "x"}, now())
+
+
 def test_a_provider_that_calls_itself_something_else(issuer):
     with refused("provider_unreachable", "another issuer"):
         client(issuer.replace("127.0.0.1", "localhost")).start(RETURN, "da", now())
@@ -548,7 +560,7 @@ def test_the_plainest_document_is_enough():
     [
         (500, {}, document()),
         (404, {}, b"not found"),
-        (302, {"Location": "https://mitid.example"}, document()),
+        (302, {"Location": "/elsewhere"}, document()),
         (200, {}, b"<html>"),
         (200, {}, b"\xff\xfe"),
         (200, {}, b"[" * 100_000),
@@ -565,7 +577,8 @@ def test_the_plainest_document_is_enough():
     ],
 )
 def test_documents_that_cannot_be_used(answer):
-    with canned({DISCOVERY: answer}) as issuer, refused("provider_unreachable"):
+    answers = {DISCOVERY: answer, "/elsewhere": (200, {}, document())}
+    with canned(answers) as issuer, refused("provider_unreachable"):
         client(issuer).start(RETURN, "da", now())
 
 
@@ -577,6 +590,9 @@ def test_documents_that_cannot_be_used(answer):
         ((200, {}, b"<html>"), "provider_unreachable"),
         ((200, {}, []), "provider_unreachable"),
         ((302, {"Location": "/elsewhere"}, b""), "provider_unreachable"),
+        ((307, {"Location": "/elsewhere"}, b""), "provider_unreachable"),
+        ((200, {}, b"[" * 100_000), "provider_unreachable"),
+        ((200, {}, {"id_token": "x", "expires_in": []}), "provider_unreachable"),
         ((200, {}, {"id_token": "x", "expires_in": "soon"}), "provider_unreachable"),
         ((400, {}, {"error": "invalid_grant"}), "provider_refused"),
         ((400, {}, {"error": ["010190-1234"]}), "provider_refused"),
@@ -586,7 +602,9 @@ def test_documents_that_cannot_be_used(answer):
     ],
 )
 def test_answers_to_the_code_that_cannot_be_used(answer, code):
-    with canned({DISCOVERY: (200, {}, document()), "/token": answer}) as issuer:
+    elsewhere = (400, {}, {"error": "invalid_grant"})
+    answers = {DISCOVERY: (200, {}, document()), "/token": answer, "/elsewhere": elsewhere}
+    with canned(answers) as issuer:
         login = client(issuer)
         under_way = login.start(RETURN, "da", now())
         with refused(code):

@@ -1,0 +1,130 @@
+"""Every consent is the one its request fact says, under the terms and template it names."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from consent_service.audit.finding import Finding
+from consent_service.domain.cpr import CprNumber
+from consent_service.errors import Unreadable
+from consent_service.persistence.column_checks import open_value
+from consent_service.persistence.sealing import Index, KeyRing, Place
+from consent_service.persistence.snapshot import stream
+from consent_service.persistence.tables import (
+    child,
+    consent,
+    consent_party,
+    data_key,
+    fact,
+    template_version,
+)
+from consent_service.signing.terms import InvalidTerms, Terms
+
+
+class ConsentChecks:
+    """The checks over one snapshot; `opened` are the keys, None where nobody has them."""
+
+    def __init__(self, connection: Connection, opened: tuple[KeyRing, Index] | None) -> None:
+        self._connection = connection
+        self._opened = opened
+        self._consents = 0
+
+    def findings(self) -> Iterator[Finding]:
+        """Everything that is wrong, streamed."""
+        for row in stream(self._connection, _consents_query(), "fact_mismatch", "consent"):
+            self._consents += 1
+            wrong = self._wrong(row)
+            if wrong is not None:
+                yield Finding("fact_mismatch", f"consent {row.id}", wrong)
+        query = sa.select(template_version)
+        for row in stream(self._connection, query, "fact_mismatch", "template"):
+            if hashlib.sha256(row.content).hexdigest() != row.sha256:
+                place = f"template {row.organisation_id}/{row.id}/{row.version}"
+                yield Finding("fact_mismatch", place, "its content has another hash")
+
+    def checked(self) -> Iterator[str]:
+        """What was checked, in words, after `findings` was read."""
+        said = "" if self._opened else "; the terms themselves are not opened"
+        yield f"{self._consents} consents, their terms and templates{said}"
+
+    def _wrong(self, row: Row[Any]) -> str | None:
+        """What is wrong with one consent, or None."""
+        if row.payload is None:
+            return "the fact of its request is not there"
+        try:
+            payload = json.loads(row.payload)
+            if payload["terms_sha256"] != row.terms_sha256:
+                return "asked under other terms"
+            if sorted((row.parties or "").split()) != payload["parties"]:
+                return "filed for other parties than were asked about"
+        except (ValueError, KeyError, TypeError):
+            return "the fact of its request cannot be read"
+        if row.requested_at != row.created_at:
+            return "filed at another time than it was asked"
+        return None if self._opened is None else self._wrong_terms(row, payload, *self._opened)
+
+    def _wrong_terms(
+        self, row: Row[Any], payload: dict[str, Any], ring: KeyRing, index: Index
+    ) -> str | None:
+        try:
+            place = Place("consent", "terms_sealed", row.id)
+            content = open_value(ring, row.data_key_id, row, row.terms_sealed, place)
+            terms = Terms.from_bytes(content)
+        except Unreadable:
+            return "its terms cannot be decrypted"
+        except InvalidTerms:
+            return "its terms cannot be read"
+        if hashlib.sha256(content).hexdigest() != row.terms_sha256:
+            return "its terms have another hash"
+        template = (terms.template.id, terms.template.version, terms.template.sha256)
+        expected: dict[str, tuple[Any, Any]] = {
+            "consent": (terms.consent, row.id),
+            "controller": (terms.controller.id, row.controller_id),
+            "template": (template, (row.template_id, row.template_version, row.template_sha256)),
+            "parties": ([party.id for party in terms.parties], payload["parties"]),
+            "categories": (list(terms.categories), payload["categories"]),
+            "purpose": (terms.purpose, payload["purpose"]),
+            "signer rule": (terms.signer_rule, payload["signer_rule"]),
+        }
+        if row.cpr_hash is not None:
+            expected["child"] = (index.child(CprNumber(terms.child.cpr)), row.cpr_hash)
+        for name, (stated, filed) in expected.items():
+            if stated != filed:
+                return f"its terms name another {name}"
+        return None
+
+
+def _consents_query() -> sa.Select[Any]:
+    parties = (
+        sa.select(sa.func.aggregate_strings(consent_party.c.organisation_id, " "))
+        .where(consent_party.c.consent_id == consent.c.id)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(
+            consent,
+            parties.label("parties"),
+            fact.c.payload,
+            fact.c.at.label("requested_at"),
+            data_key.c.wrapped,
+            child.c.cpr_hash,
+            template_version.c.sha256.label("template_sha256"),
+        )
+        .select_from(consent)
+        .outerjoin(fact, sa.and_(fact.c.consent_id == consent.c.id, fact.c.kind == "request"))
+        .outerjoin(data_key, data_key.c.id == consent.c.data_key_id)
+        .outerjoin(child, child.c.id == consent.c.child_id)
+        .outerjoin(
+            template_version,
+            sa.and_(
+                template_version.c.organisation_id == consent.c.controller_id,
+                template_version.c.id == consent.c.template_id,
+                template_version.c.version == consent.c.template_version,
+            ),
+        )
+        .order_by(consent.c.id)
+    )

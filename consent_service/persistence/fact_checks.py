@@ -1,0 +1,232 @@
+"""The facts that decisions read, compared with the entries that vouch for them, both ways.
+
+ 1. Every fact's entry is there, in the tree or waiting. Its opened body carries the SHA-256 of the
+    fact's record, or, for a signer's act, of the sealed statement, which says what the fact says.
+ 2. Every entry that vouches for a fact has its fact, every statement its entry.
+ 3. Every consent has its request and is under the terms that were agreed to (`consent_checks`),
+    and whoever may sign it belongs to the child (`people_checks`).
+
+So a deleted withdrawal, an inserted grant and a changed date are each found and named.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from consent_service.audit.entry import SALT_BYTES, Header, InvalidEntry, parse_header
+from consent_service.audit.finding import Finding
+from consent_service.audit.receipt import SEAL_TYPES
+from consent_service.domain.records import FactRecord
+from consent_service.errors import Unreadable
+from consent_service.persistence.act_checks import sealed_act_columns, wrong_in_act
+from consent_service.persistence.column_checks import open_body
+from consent_service.persistence.consent_checks import ConsentChecks
+from consent_service.persistence.people_checks import PeopleChecks
+from consent_service.persistence.sealing import Index, KeyRing
+from consent_service.persistence.snapshot import stream
+from consent_service.persistence.tables import (
+    child,
+    consent,
+    data_key,
+    fact,
+    log_body,
+    log_head,
+    log_header,
+    log_leaf,
+    log_pending,
+    person_details,
+    signatory,
+    statement,
+)
+from consent_service.signing.canonical import NotCanonical, canonical_json, parse_canonical
+from consent_service.signing.keys import KeySet
+
+ENTRY_TYPES: Mapping[str, str] = {
+    "request": "consent_requested",
+    "custody_change": "custody_changed",
+    **{str(decision): type_ for decision, type_ in SEAL_TYPES.items()},
+    "exemption_recorded": "exemption_recorded",
+    "exemption_confirmed": "exemption_confirmed",
+    "exemption_revoked": "exemption_revoked",
+    "cancellation": "consent_cancelled",
+}
+"""The type of the entry that vouches for each kind of fact."""
+
+
+class FactChecks:
+    """The checks over one snapshot; `opened` are the keys, None where nobody has them."""
+
+    def __init__(
+        self, connection: Connection, opened: tuple[KeyRing, Index] | None, keys: KeySet
+    ) -> None:
+        self._connection = connection
+        self._opened = opened
+        self._keys = keys
+        self._facts = 0
+        self._consents = ConsentChecks(connection, opened)
+        self._people = PeopleChecks(connection, opened)
+
+    def findings(self) -> Iterator[Finding]:
+        """Everything that is wrong, streamed."""
+        yield from self._facts_without_entry()
+        yield from self._entries_without_fact()
+        yield from self._statements_without_fact()
+        yield from self._consents.findings()
+        yield from self._people.findings()
+
+    def checked(self) -> Iterator[str]:
+        """What was checked, in words, after `findings` was read."""
+        if self._opened is None:
+            yield f"{self._facts} facts have entries; what these say is not checked"
+        else:
+            yield f"{self._facts} facts and their entries, both ways"
+        yield from self._consents.checked()
+        yield from self._people.checked()
+
+    def _facts_without_entry(self) -> Iterator[Finding]:
+        before: tuple[str, datetime] | None = None
+        for row in stream(self._connection, _facts_query(), "fact_mismatch", "fact"):
+            self._facts += 1
+            place = f"fact {row.child_id}/{row.seq} (entry {row.entry_id})"
+            wrong = self._wrong(row)
+            if wrong is None and before is not None:
+                same_child = before[0] == row.child_id
+                wrong = (
+                    "not later than the act before it"
+                    if same_child and row.at <= before[1]
+                    else None
+                )
+            if wrong is not None:
+                yield Finding("fact_mismatch", place, wrong)
+            elif self._opened is not None and row.kind in SEAL_TYPES:
+                yield from self._compromised(row, place)
+            before = (row.child_id, row.at)
+
+    def _wrong(self, row: Row[Any]) -> str | None:
+        """What is wrong with one fact, or None."""
+        try:
+            wrong = _wrong_row(row, parse_header(row.header) if row.header else None)
+            payload = parse_canonical(row.payload.encode())
+        except InvalidEntry:
+            return "the header of its entry cannot be read"
+        except NotCanonical:
+            return "its payload is not in canonical form"
+        if wrong is not None or self._opened is None:
+            return wrong
+        return self._wrong_body(row, payload, self._opened[0])
+
+    def _wrong_body(self, row: Row[Any], payload: Any, ring: KeyRing) -> str | None:
+        try:
+            body = json.loads(open_body(ring, row)[SALT_BYTES:])
+            if body["type"] != ENTRY_TYPES[row.kind]:
+                return "its entry vouches for something else"
+            if row.kind in SEAL_TYPES:
+                return wrong_in_act(row, payload, body, ring, self._keys)
+            return (
+                None if body["fact"] == _digest(row, payload) else "not what its entry vouches for"
+            )
+        except (Unreadable, KeyError, ValueError, TypeError):
+            return "the body of its entry cannot be read"
+
+    def _compromised(self, row: Row[Any], place: str) -> Iterator[Finding]:
+        """A thief of a seal key can date a statement at will, but not the tree above it."""
+        limits = [k.compromised_at for k in self._keys.of_use("seal") if k.compromised_at]
+        if not limits:
+            return
+        query = sa.select(sa.func.min(log_head.c.time)).where(log_head.c.size > row.position)
+        integrated = None if row.position is None else self._connection.scalar(query)
+        if integrated is None or integrated >= min(limits):
+            detail = "not provably older than the compromise of a seal key"
+            yield Finding("key_compromised", place, detail)
+
+    def _entries_without_fact(self) -> Iterator[Finding]:
+        query = (
+            sa.select(log_body.c.entry_id, log_leaf.c.index.label("position"))
+            .select_from(log_body)
+            .outerjoin(fact, fact.c.entry_id == log_body.c.entry_id)
+            .outerjoin(log_leaf, log_leaf.c.entry_id == log_body.c.entry_id)
+            .where(log_body.c.type.in_(ENTRY_TYPES.values()), fact.c.entry_id.is_(None))
+            .order_by(log_body.c.entry_id)
+        )
+        for row in stream(self._connection, query, "fact_mismatch", "entry"):
+            where = "pending" if row.position is None else row.position
+            place = f"body {where} (entry {row.entry_id})"
+            yield Finding("fact_mismatch", place, "the fact it vouches for is not there")
+
+    def _statements_without_fact(self) -> Iterator[Finding]:
+        query = (
+            sa.select(statement.c.sha256, statement.c.entry_id)
+            .outerjoin(
+                fact,
+                sa.and_(fact.c.entry_id == statement.c.entry_id, fact.c.kind.in_(SEAL_TYPES)),
+            )
+            .where(fact.c.entry_id.is_(None))
+        )
+        for row in stream(self._connection, query, "fact_mismatch", "statement"):
+            place = f"statement {row.sha256} (entry {row.entry_id})"
+            yield Finding("fact_mismatch", place, "the act it seals is not among the facts")
+
+
+def _wrong_row(row: Row[Any], header: Header | None) -> str | None:
+    """What is wrong with a fact's place among the others, without opening anything."""
+    if header is None:
+        return "the entry it names is not there"
+    if row.position is None and row.pending is None:
+        return "the entry it names is neither in the tree nor waiting"
+    if row.seq > (row.version or 0):
+        return "its number is beyond the child's acts"
+    if (header.controller, header.time) != (row.controller_id, row.at):
+        return "its entry is of another controller or time"
+    filed, named = (row.filed_child, row.filed_controller), (row.child_id, row.controller_id)
+    if row.consent_id is not None and filed != named:
+        return "its consent is not there, or of another child or controller"
+    return None
+
+
+def _digest(row: Row[Any], payload: Any) -> str:
+    record = FactRecord(
+        row.child_id, row.seq, row.at, row.kind, row.controller_id, row.consent_id, row.person_id,
+        payload,
+    )  # fmt: skip
+    return hashlib.sha256(canonical_json(record.as_json())).hexdigest()
+
+
+def _facts_query() -> sa.Select[Any]:
+    own_details = sa.and_(
+        person_details.c.organisation_id == fact.c.controller_id,
+        person_details.c.person_id == fact.c.person_id,
+    )
+    return (
+        sa.select(
+            fact,
+            child.c.version,
+            log_header.c.header,
+            log_leaf.c.index.label("position"),
+            log_pending.c.entry_id.label("pending"),
+            log_body.c.data_key_id,
+            log_body.c.sealed,
+            data_key.c.wrapped,
+            consent.c.child_id.label("filed_child"),
+            consent.c.controller_id.label("filed_controller"),
+            consent.c.terms_sha256,
+            person_details.c.sealed.label("person_sealed"),
+            *sealed_act_columns(),
+        )
+        .select_from(fact)
+        .outerjoin(child, child.c.id == fact.c.child_id)
+        .outerjoin(log_header, log_header.c.entry_id == fact.c.entry_id)
+        .outerjoin(log_leaf, log_leaf.c.entry_id == fact.c.entry_id)
+        .outerjoin(log_pending, log_pending.c.entry_id == fact.c.entry_id)
+        .outerjoin(log_body, log_body.c.entry_id == fact.c.entry_id)
+        .outerjoin(data_key, data_key.c.id == log_body.c.data_key_id)
+        .outerjoin(consent, consent.c.id == fact.c.consent_id)
+        .outerjoin(person_details, own_details)
+        .outerjoin(statement, statement.c.entry_id == fact.c.entry_id)
+        .outerjoin(signatory, signatory.c.id == statement.c.signatory_id)
+        .order_by(fact.c.child_id, fact.c.seq)
+    )

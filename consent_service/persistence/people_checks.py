@@ -1,0 +1,93 @@
+"""Who may sign, and what a controller knows of them, belong to the child they are filed under."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from consent_service.audit.finding import Finding
+from consent_service.domain.cpr import CprNumber
+from consent_service.errors import Unreadable
+from consent_service.persistence.column_checks import open_value
+from consent_service.persistence.sealing import Index, KeyRing, Place
+from consent_service.persistence.snapshot import stream
+from consent_service.persistence.tables import (
+    consent,
+    data_key,
+    person,
+    person_details,
+    signatory,
+)
+
+
+class PeopleChecks:
+    """The checks over one snapshot; `opened` are the keys, None where nobody has them."""
+
+    def __init__(self, connection: Connection, opened: tuple[KeyRing, Index] | None) -> None:
+        self._connection = connection
+        self._opened = opened
+        self._people = 0
+
+    def findings(self) -> Iterator[Finding]:
+        """Everything that is wrong, streamed."""
+        strangers = (
+            sa.select(signatory.c.id)
+            .outerjoin(consent, consent.c.id == signatory.c.consent_id)
+            .outerjoin(person, person.c.id == signatory.c.person_id)
+            .where(
+                sa.or_(
+                    consent.c.id.is_(None),
+                    person.c.id.is_(None),
+                    consent.c.child_id != person.c.child_id,
+                )
+            )
+        )
+        for row in stream(self._connection, strangers, "fact_mismatch", "signatory"):
+            detail = "nobody around the child of this consent"
+            yield Finding("fact_mismatch", f"signatory {row.id}", detail)
+        if self._opened is None:
+            return
+        for row in stream(self._connection, _details_query(), "fact_mismatch", "person"):
+            self._people += 1
+            wrong = _wrong_details(row, *self._opened)
+            if wrong is not None:
+                place = f"person {row.person_id} of {row.organisation_id}"
+                yield Finding("fact_mismatch", place, wrong)
+
+    def checked(self) -> Iterator[str]:
+        """What was checked, in words, after `findings` was read."""
+        if self._opened is not None:
+            yield f"what controllers know of {self._people} people"
+
+
+def _wrong_details(row: Row[Any], ring: KeyRing, index: Index) -> str | None:
+    """What is wrong with what a controller knows of a person, or None."""
+    try:
+        place = Place("person_details", "sealed", f"{row.organisation_id}/{row.person_id}")
+        details = json.loads(open_value(ring, row.data_key_id, row, row.sealed, place))
+        number = CprNumber(details["cpr"])
+    except (Unreadable, ValueError, KeyError, TypeError):
+        return "what is known of them cannot be opened"
+    if (row.key_owner, row.key_child) != (row.organisation_id, row.child_id):
+        return "kept under the key of another controller or child"
+    if row.cpr_hash is not None and index.person(row.child_id, number) != row.cpr_hash:
+        return "found by the number of somebody else"
+    return None
+
+
+def _details_query() -> sa.Select[Any]:
+    return (
+        sa.select(
+            person_details,
+            person.c.child_id,
+            person.c.cpr_hash,
+            data_key.c.organisation_id.label("key_owner"),
+            data_key.c.child_id.label("key_child"),
+            data_key.c.wrapped,
+        )
+        .select_from(person_details)
+        .outerjoin(person, person.c.id == person_details.c.person_id)
+        .outerjoin(data_key, data_key.c.id == person_details.c.data_key_id)
+    )

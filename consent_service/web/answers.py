@@ -1,0 +1,144 @@
+"""What a signer does: give consent, say no or withdraw, take the receipt, log out."""
+
+from flask import Response, json, make_response, request
+from werkzeug.exceptions import BadRequest
+
+from consent_service.domain.facts import ActKind, Scope
+from consent_service.errors import Conflict
+from consent_service.services.sign import kept_scope
+from consent_service.services.signing_page import (
+    Signer,
+    own_receipt,
+    refusal_of,
+    sign_grant,
+    sign_refusal,
+    stops_older,
+)
+from consent_service.web.rendering import go_home, render
+from consent_service.web.visit import Site, Visit, clear_cookie, visit_of
+
+EXPECTED = frozenset({"login_too_old", "consent_not_live", "another_person"})
+NOTHING_LEFT_OUT = Scope(frozenset(), frozenset())
+
+
+def grant(site: Site) -> Response:
+    """Give consent to what is ticked. With too little ticked, ask first whether it is a no."""
+    left_out = NOTHING_LEFT_OUT
+    try:
+        with site.units.writing() as uow:
+            visit = visit_of(site, uow)
+            visit.verify_form()
+            identity = visit.content.identity
+            if identity is None:
+                return go_home()
+            left_out, language = _left_out(visit.signer), _shown_language(visit.signer)
+            if kept_scope(visit.signer.request, left_out) is None:
+                return _ask_again(visit, "nothing_left", left_out)
+            sign_grant(uow, site.context, visit.link, identity, language, left_out)
+            visit.save(notice="answered", left_out=None)
+            uow.commit()
+    except Conflict as conflict:
+        return _not_done(site, conflict, left_out)
+    return go_home()
+
+
+def refuse(site: Site) -> Response:
+    """Say no, or withdraw. Where it also stops an older consent, ask once more."""
+    try:
+        with site.units.writing() as uow:
+            visit = visit_of(site, uow)
+            visit.verify_form()
+            identity = visit.content.identity
+            if identity is None:
+                return go_home()
+            if _needs_confirmation(visit):
+                return _ask_again(visit, "stops_older", _left_out(visit.signer))
+            language = _shown_language(visit.signer)
+            sign_refusal(uow, site.context, visit.link, identity, language)
+            visit.save(notice="answered", left_out=None)
+            uow.commit()
+    except Conflict as conflict:
+        return _not_done(site, conflict, None)
+    return go_home()
+
+
+def _needs_confirmation(visit: Visit) -> bool:
+    """A withdrawal takes as few steps as giving it (R4), so only a decline is asked twice."""
+    if request.form.get("confirm") == "yes":
+        return False
+    return refusal_of(visit.signer) is ActKind.DECLINE and stops_older(visit.signer)
+
+
+def _ask_again(visit: Visit, why: str, left_out: Scope) -> Response:
+    """A page that asks whether it is meant as a no; nothing is recorded, the ticks are kept."""
+    visit.save(left_out=left_out, notice=None)
+    visit.uow.commit()
+    return render(
+        "sure.html",
+        why=why,
+        stops_older=stops_older(visit.signer),
+        refusal=refusal_of(visit.signer).value,
+        form_token=visit.form_token,
+        language=_shown_language(visit.signer),
+    )
+
+
+def _left_out(signer: Signer) -> Scope:
+    """What the signer unticked. The controller has no box, and stays."""
+    request_ = signer.request
+    if not request_.granular:
+        return NOTHING_LEFT_OUT
+    ticked = Scope(
+        frozenset({request_.controller, *request.form.getlist("party")}),
+        frozenset(request.form.getlist("category")),
+    )
+    asked = request_.asked
+    return Scope(asked.parties - ticked.parties, asked.categories - ticked.categories)
+
+
+def _shown_language(signer: Signer) -> str:
+    """The language of the text that was on the page, whatever another tab switched to since."""
+    language = request.form.get("language", "")
+    if language not in signer.template.languages:
+        raise BadRequest
+    return language
+
+
+def _not_done(site: Site, conflict: Conflict, left_out: Scope | None) -> Response:
+    """Nothing was recorded: say why on the page, and keep what was ticked."""
+    if conflict.code not in EXPECTED:
+        raise conflict
+    with site.units.writing() as uow:
+        visit = visit_of(site, uow)
+        kept = visit.content.left_out if left_out is None else left_out
+        visit.save(notice=conflict.code, left_out=kept)
+        uow.commit()
+    return go_home()
+
+
+def receipt(site: Site) -> Response:
+    """The signer's own receipt as a file."""
+    with site.units.writing() as uow:
+        visit = visit_of(site, uow)
+        found = None
+        if visit.content.identity is not None:
+            found = own_receipt(uow, site.context, visit.signer)
+        if found is None:
+            return go_home()
+        uow.commit()
+    response = make_response(json.dumps(found, ensure_ascii=False, indent=1))
+    response.mimetype = "application/json"
+    response.headers["Content-Disposition"] = 'attachment; filename="samtykke-kvittering.json"'
+    return response
+
+
+def log_out(site: Site) -> Response:
+    """End the session."""
+    with site.units.writing() as uow:
+        visit = visit_of(site, uow)
+        visit.verify_form()
+        uow.links.end_session(visit.secret)
+        uow.commit()
+    response = render("goodbye.html", controller=visit.signer.controller.name)
+    clear_cookie(site, response)
+    return response

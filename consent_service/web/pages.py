@@ -1,0 +1,78 @@
+"""What a link leads to: before login almost nothing, afterwards the consent and its state."""
+
+from flask import Response, request
+from werkzeug.exceptions import MethodNotAllowed
+
+from consent_service.services.signing_page import consent_page, follow_token
+from consent_service.web.consent_view import consent_view
+from consent_service.web.language import INTERFACE
+from consent_service.web.rendering import allow_login, go_home, interface_languages, render
+from consent_service.web.visit import Site, Visit, open_session, set_cookie, visit_of
+
+_FORMS = frozenset({"login", "grant", "decline", "logout"})
+
+
+def follow(site: Site, token: str) -> Response:
+    """Trade the token in the address for a session, and leave the address."""
+    if token in _FORMS:
+        raise MethodNotAllowed(["POST"])
+    with site.units.writing() as uow:
+        link = uow.links.find(token)
+        session = open_session(site, uow)
+        if link and session and session.link.token_hash == link.token_hash:
+            return go_home()
+        secret = site.context.new_token()
+        follow_token(uow, site.context, token, secret)
+        if session is not None:
+            uow.links.end_session(request.cookies[site.cookie])
+        uow.commit()
+    response = go_home()
+    set_cookie(site, response, secret)
+    return response
+
+
+def show(site: Site) -> Response:
+    """The landing page, or after login the consent."""
+    with site.units.writing() as uow:
+        visit = visit_of(site, uow)
+        chosen = request.args.get("lang")
+        if chosen is not None:
+            if chosen in _offered(visit):
+                visit.save(language=chosen)
+                uow.commit()
+            return go_home()
+        response = _landing(visit) if visit.content.identity is None else _consent(visit)
+        uow.commit()
+    return response
+
+
+def _offered(visit: Visit) -> tuple[str, ...]:
+    if visit.content.identity is None:
+        return interface_languages()
+    return (*INTERFACE, *sorted(visit.signer.template.languages - set(INTERFACE)))
+
+
+def _landing(visit: Visit) -> Response:
+    """The controller's name and phone number, and what will happen: nothing about anybody."""
+    controller = visit.signer.controller
+    page = render(
+        "landing.html",
+        languages=_offered(visit),
+        form_token=visit.form_token,
+        notice=visit.content.notice,
+        controller=controller.name,
+        phone=controller.contact.get("phone"),
+    )
+    return allow_login(page, visit.site.settings)
+
+
+def _consent(visit: Visit) -> Response:
+    page = consent_page(visit.uow, visit.site.context, visit.signer)
+    response = render(
+        "consent.html",
+        languages=_offered(visit),
+        form_token=visit.form_token,
+        notice=visit.content.notice,
+        **consent_view(visit, page),
+    )
+    return response if visit.login_is_fresh else allow_login(response, visit.site.settings)

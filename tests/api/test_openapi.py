@@ -1,0 +1,241 @@
+"""The OpenAPI document is valid, agrees with the routes, and what is served agrees with it."""
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.core.parameters import ParameterLocation
+
+from tests.api.families import CHILD
+from tests.deployment import EMPLOYEE, FATHER, MOTHER, PARTIES, Deployment
+
+load_all_checks()
+
+CHECKED = [
+    CHECKS.get_one(name)
+    for name in (
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_headers_conformance",
+        "response_schema_conformance",
+    )
+]
+REJECTED = CHECKS.get_one("negative_data_rejection")
+EXAMPLES = 25
+NEVER_SUCCEED: set[str] = set()
+
+
+def document(service: Deployment) -> dict[str, Any]:
+    answer = service.app.test_client().get("/openapi.json")
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
+    return dict(answer.json or {})
+
+
+def operations(found: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in found["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+# -- the document -----------------------------------------------------------------------------
+
+
+def test_the_document_is_valid(on_sqlite: Deployment) -> None:
+    found = document(on_sqlite)
+    assert found["openapi"].startswith("3.1.")
+    schemathesis.openapi.from_dict(found).validate()
+    for schema in found["components"]["schemas"].values():
+        jsonschema_rs.meta.validate(schema)
+    for reference in _references(found):
+        target: Any = found
+        for step in reference.removeprefix("#/").split("/"):
+            target = target[step]
+
+
+def _references(content: Any) -> Iterator[str]:
+    if isinstance(content, dict):
+        for name, value in content.items():
+            if name == "$ref":
+                yield value
+            else:
+                yield from _references(value)
+    elif isinstance(content, list):
+        for value in content:
+            yield from _references(value)
+
+
+def test_it_names_every_route_of_the_interface_and_no_other(on_sqlite: Deployment) -> None:
+    documented = {(path, method) for path, method, _ in operations(document(on_sqlite))}
+    routed = {
+        (rule.rule.replace("<int:", "<").replace("<", "{").replace(">", "}"), method.lower())
+        for rule in on_sqlite.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD"}
+        if rule.rule.startswith("/v1/")
+    }
+    assert documented == routed
+
+
+def test_every_operation_says_who_may_call_it_and_how_it_is_refused(on_sqlite: Deployment) -> None:
+    names = set()
+    for path, method, operation in operations(document(on_sqlite)):
+        names.add(operation["operationId"])
+        ((scheme, scopes),) = operation["security"][0].items()
+        assert scheme == "bearer"
+        rules = on_sqlite.app.view_functions
+        assert rules[operation["operationId"]].declared_auth == f"scope {scopes[0]}"  # type: ignore[attr-defined]
+        refusals = {"401", "403"} | ({"400", "413", "415", "422"} if method == "post" else set())
+        assert refusals <= set(operation["responses"]), (path, method)
+    assert len(names) == len(list(operations(document(on_sqlite))))
+
+
+def test_the_browser_of_the_interface_needs_no_other_server(on_sqlite: Deployment) -> None:
+    client = on_sqlite.app.test_client()
+    page = client.get("/docs").get_data(as_text=True)
+    assert "//" not in page.replace("<!doctype", "")
+    for path in ("/docs/start.js", "/docs/files/swagger-ui.css", "/docs/files/swagger-ui-bundle.js"):
+        assert path in page
+        with client.get(path) as answer:
+            assert answer.status_code == 200
+    assert client.get("/docs/files/..%2f..%2fkeys.json").status_code == 404
+
+
+# -- what is served ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lived_in(on_sqlite: Deployment) -> Deployment:
+    """A service in which something has happened, so that some guesses find it."""
+    asked = on_sqlite.in_force()
+    on_sqlite.disclose()
+    on_sqlite.disclose(categories=["identity"])
+    body = {
+        "signatory": asked["signatories"][0]["id"],
+        "reason": "other",
+        "provision": "§ 1",
+        "evidence_reference": "d",
+        "performed_by": EMPLOYEE,
+    }
+    on_sqlite.post(f"/v1/consents/{asked['id']}/exemptions", body)
+    return on_sqlite
+
+
+def test_no_server_error_and_no_undocumented_answer(lived_in: Deployment) -> None:
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", lived_in.app)
+    plausible = _plausible(lived_in)
+    problems: dict[str, BaseException] = {}
+    statuses: dict[str, set[int]] = {}
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        seen: set[int] = set()
+        for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
+            _explore(lived_in, operation, mode, plausible, problems, seen)
+        statuses[operation.label] = seen
+    assert not problems, "\n\n".join(f"{where}\n{error}" for where, error in problems.items())
+    # The search was not in vain: each operation was refused, and nearly each succeeded.
+    unsuccessful = {label for label, seen in statuses.items() if not seen & {200, 201}}
+    print(statuses)
+    assert unsuccessful <= NEVER_SUCCEED
+
+
+def _explore(
+    service: Deployment,
+    operation: Any,
+    mode: Any,
+    plausible: Callable[[Any, random.Random], None],
+    problems: dict[str, BaseException],
+    seen: set[int],
+) -> None:
+    """Call one operation with made-up data, the plausible half of it with what is there."""
+    token = f"Bearer {service.token('municipality-x')}"
+
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode), seed=st.integers(0, 2**16))
+    def call(case: Any, seed: int) -> None:
+        chance = random.Random(seed)
+        checks = list(CHECKED)
+        if mode is schemathesis.GenerationMode.NEGATIVE and not _has_odd_headers(case):
+            checks.append(REJECTED)
+        if mode is schemathesis.GenerationMode.POSITIVE and chance.random() < 0.7:
+            plausible(case, chance)
+        answer = case.call_and_validate(headers={"Authorization": token}, checks=checks)
+        seen.add(answer.status_code)
+
+    try:
+        call()
+    except (FailureGroup, Failure) as error:
+        problems[f"{operation.label} ({mode.name.lower()})"] = error
+
+
+def _has_odd_headers(case: Any) -> bool:
+    """Whether it is the headers that are wrong: the token is always ours, so it may succeed."""
+    component = case.meta.components.get(ParameterLocation.HEADER)
+    return component is not None and component.mode is schemathesis.GenerationMode.NEGATIVE
+
+
+def _plausible(service: Deployment) -> Callable[[Any, random.Random], None]:
+    """Puts known ids and numbers in the place of made-up ones."""
+    consent = service.get("/v1/consents").json["items"][0]
+    disclosures = [item["id"] for item in service.get("/v1/disclosures").json["items"]]
+    entries = [item["id"] for item in service.get("/v1/audit/entries").json["items"]]
+    exemption = service.get("/v1/audit/entries?type=exemption_recorded").json["items"][0]
+    known: dict[str, list[Any]] = {
+        "consent_id": [consent["id"]],
+        "exemption_id": [exemption["body"]["exemption"]],
+        "disclosure_id": disclosures,
+        "entry_id": entries,
+        "organisation_id": PARTIES,
+        "template_id": ["joint-action-plan"],
+        "version": [1, 2],
+        "cpr": [CHILD.cpr, "0204194325", MOTHER, FATHER],
+        "birth_date": [None],
+        "template": ["joint-action-plan"],
+        "signatory": [signatory["id"] for signatory in consent["signatories"]],
+        "signatories": [[consent["signatories"][0]["id"]]],
+        "parties": [PARTIES, ["municipality-x", "gp-y"]],
+        "categories": [["health"], ["health", "school"]],
+        "deadline": [None, "2026-12-01"],
+        "delivery": ["caller"],
+        "language": ["da", "en"],
+        "renews": [None, consent["id"]],
+        "sender": ["municipality-x"],
+        "recipient": ["gp-y"],
+        "purpose": ["joint-action-plan"],
+        "as_of": [None, "2026-11-23T09:01:00Z"],
+        "legal_basis": [
+            {"type": "consent"},
+            {"type": "vital_interest", "provision": "§ 1", "justification": "danger"},
+        ],
+        "cursor": [None],
+    }
+
+    def replace(content: Any, chance: random.Random) -> None:
+        if isinstance(content, dict):
+            for name in content:
+                if name in known:
+                    content[name] = chance.choice(known[name])
+                else:
+                    replace(content[name], chance)
+        elif isinstance(content, list):
+            for member in content:
+                replace(member, chance)
+
+    def apply(case: Any, chance: random.Random) -> None:
+        for part in (case.path_parameters, case.body):
+            replace(part, chance)
+
+    return apply

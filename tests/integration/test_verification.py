@@ -1,0 +1,676 @@
+"""Whoever owns the database changes it, and verification says where.
+
+The damage is done in the raw database, past every trigger and foreign key.
+"""
+
+import random
+import re
+import shutil
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from consent_service.audit.checkpoint import sign_checkpoint
+from consent_service.audit.entry import Entry, compose_entry
+from consent_service.audit.finding import VerifyReport
+from consent_service.audit.merkle import Frontier, leaf_hash
+from consent_service.audit.promise import make_promise
+from consent_service.domain.facts import Scope
+from consent_service.persistence.database import engine_options, prepare
+from consent_service.persistence.log_reader import verify_database
+from consent_service.persistence.tables import (
+    child,
+    consent,
+    consent_party,
+    data_key,
+    fact,
+    log_body,
+    log_checkpoint,
+    log_head,
+    log_header,
+    log_leaf,
+    log_node,
+    log_pending,
+    log_rejected,
+    metadata,
+    person,
+    person_details,
+    signatory,
+    statement,
+    template_version,
+)
+from tests.deployment import COLLEAGUE, EMPLOYEE, FATHER, Deployment, deploy
+from tests.deployment import person as named
+
+BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the furnished database that a test may damage, and how to verify it."""
+
+    deployment: Deployment
+    url: str
+    outside: str
+
+    def verify(self, *, keys: bool = True, outside: tuple[str, ...] = ()) -> VerifyReport:
+        parts = self.deployment.parts
+        engine = prepare(sa.create_engine(self.url, **engine_options(self.url)))
+        try:
+            return verify_database(
+                engine,
+                parts.units.ring if keys else None,
+                parts.index if keys else None,
+                parts.keys.published,
+                parts.settings.log_origin,
+                self.deployment.clock.now,
+                outside,
+            )
+        finally:
+            engine.dispose()
+
+    def damage(self, do: Callable[[Connection], Any]) -> Any:
+        """Change the raw database as its owner: no trigger, no foreign key."""
+        engine = sa.create_engine(self.url, poolclass=sa.NullPool)
+        with engine.begin() as connection:
+            _drop_guards(engine, connection)
+            return do(connection)
+
+
+def _drop_guards(engine: Engine, connection: Connection) -> None:
+    if engine.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET session_replication_role = replica")
+        return
+    names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+    for name in names.scalars().all():
+        connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
+
+
+@pytest.fixture(scope="module", params=BOTH)
+def furnished(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Deployment, str, Callable[[str], str]]]:
+    """A deployment that has seen a bit of everything, its early checkpoint, and how to copy it."""
+    folder = tmp_path_factory.mktemp("furnished")
+    if request.param == "sqlite":
+        path = folder / "consent.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        url = f"sqlite:///{path}"
+
+        def copy(name: str) -> str:
+            shutil.copyfile(path, folder / f"{name}.db")
+            return f"sqlite:///{folder / name}.db"
+    else:
+        cluster = request.getfixturevalue("postgres_cluster")
+        database = cluster.create_database(template=request.getfixturevalue("postgres_template"))
+        url = cluster.url(database)
+
+        def copy(name: str) -> str:
+            return cluster.url(cluster.create_database(template=database))
+
+    deployment = deploy(url, folder)
+    early = _live_a_little(deployment)
+    deployment.close()
+    if request.param == "sqlite":
+        with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    yield deployment, early, copy
+    if request.param == "postgresql":
+        cluster.drop_database(database)
+
+
+def _live_a_little(deployment: Deployment) -> str:
+    """Every kind of fact and most kinds of entry; returns a checkpoint taken half-way."""
+    deployment.furnish()
+    sequencer = deployment.parts.sequencer
+    asked = deployment.ask()
+    deployment.act(asked["id"], "custody_holder", nth=0)
+    narrower = Scope(frozenset({"paediatrics"}), frozenset())
+    deployment.act(asked["id"], "custody_holder", nth=1, left_out=narrower)
+    sent = deployment.disclose()
+    assert sent.status_code == 201, sent.json
+    sequencer.run_once()
+    with deployment.parts.units.engine.connect() as connection:
+        early = connection.scalar(
+            sa.select(log_checkpoint.c.note).order_by(log_checkpoint.c.size.desc()).limit(1)
+        )
+    deployment.clock.forward(minutes=5)
+    other = deployment.in_force(
+        "municipality-z", parties=["gp-y", "municipality-x", "municipality-z"]
+    )
+    deployment.act(other["id"], "custody_holder", "withdraw", nth=1)
+    assert deployment.disclose(categories=["health"]).status_code == 403
+    basis = {"type": "vital_interest", "provision": "§ 1", "justification": "Akut."}
+    assert deployment.disclose(legal_basis=basis).status_code == 201
+    sibling = {"child": named("020418-4321", "Bo Test", birth_date="2018-04-02")}
+    third = deployment.ask(**sibling)
+    deployment.act(third["id"], "custody_holder", "decline", nth=0)
+    excused = deployment.post(
+        f"/v1/consents/{third['id']}/exemptions",
+        {
+            "signatory": _signatory(third, 1),
+            "reason": "unknown_whereabouts",
+            "provision": "Forældreansvarsloven § 2",
+            "evidence_reference": "sag-1",
+            "valid_until": None,
+            "note": None,
+            "performed_by": EMPLOYEE,
+        },
+    )
+    assert excused.status_code == 201, excused.json
+    path = f"/v1/consents/{third['id']}/exemptions/{excused.json['id']}"
+    body = {"performed_by": COLLEAGUE}
+    deployment.act(third["id"], "custody_holder", "grant", nth=0)
+    for step in ("confirmation", "revocation"):
+        answer = deployment.post(f"{path}/{step}", body)
+        assert answer.status_code == 200, answer.json
+    change = {
+        "child": {"cpr": "010317-4321"},
+        "custody": {
+            "source": "cpr-register",
+            "as_of": "2026-11-22",
+            "holders": [named(FATHER, "Frederik Far", role="parent")],
+        },
+        "effective_from": "2026-11-23",
+        "performed_by": EMPLOYEE,
+    }
+    assert deployment.post("/v1/custody-changes", change).status_code == 201
+    cancelled = {"reason": "case_closed", "note": None, "performed_by": EMPLOYEE}
+    answer = deployment.post(f"/v1/consents/{third['id']}/cancellation", cancelled)
+    assert answer.status_code == 200, answer.json
+    for path in (f"/v1/consents/{asked['id']}", f"/v1/consents/{asked['id']}/receipt", "/v1/audit"):
+        deployment.get(path)
+    reported = {"outcome": "sent", "performed_by": EMPLOYEE}
+    answer = deployment.post(f"/v1/disclosures/{sent.json['id']}/outcome", reported, org="gp-y")
+    assert answer.status_code == 200, answer.json
+    sequencer.run_once()
+    return str(early)
+
+
+def _signatory(asked: dict[str, Any], nth: int) -> str:
+    holders = [s for s in asked["signatories"] if s["role"] == "custody_holder"]
+    return str(holders[nth]["id"])
+
+
+@pytest.fixture
+def copy(
+    furnished: tuple[Deployment, str, Callable[[str], str]], request: pytest.FixtureRequest
+) -> Copy:
+    deployment, early, make = furnished
+    name = re.sub(r"\W", "-", request.node.name)[:80]
+    return Copy(deployment, make(name), early)
+
+
+# -- what is sound --------------------------------------------------------------------------
+
+
+def test_a_furnished_log_verifies_and_says_what_was_checked(copy: Copy) -> None:
+    report = copy.verify(outside=(copy.outside,))
+    assert (report.findings, report.notices, report.exit_code) == ((), (), 0)
+    assert report.is_complete
+    kinds = copy.damage(lambda c: set(c.scalars(sa.select(fact.c.kind))))
+    assert kinds == {
+        "request", "custody_change", "grant", "decline", "withdraw", "exemption_recorded",
+        "exemption_confirmed", "exemption_revoked", "cancellation",
+    }  # fmt: skip
+    facts = copy.damage(lambda c: c.scalar(sa.select(sa.func.count()).select_from(fact)))
+    said = " / ".join(report.checked)
+    assert report.bodies_checked == report.entries > 30
+    for words in (f"{report.entries} leaves", "nodes", f"{facts} facts", "3 consents", "outside"):
+        assert words in said
+
+
+def test_without_keys_the_bodies_are_not_checked_and_the_report_says_so(copy: Copy) -> None:
+    report = copy.verify(keys=False)
+    assert (report.findings, report.bodies_checked) == ((), 0)
+    assert "bodies not checked" in report.checked
+    copy.damage(lambda c: _flip_first(c, log_body, "sealed"))
+    assert copy.verify(keys=False).exit_code == 0
+    assert copy.verify().exit_code == 1
+
+
+# -- one changed value, anywhere ------------------------------------------------------------
+
+OTHER = {
+    ("fact", "kind"): lambda kind: "withdraw" if kind != "withdraw" else "grant",
+    # The next one is taken, and a number is part of the key.
+    ("fact", "seq"): lambda seq: seq + 1_000,
+}
+
+
+def flip(
+    connection: Connection, table: sa.Table, column: str, row: dict[str, Any], chance: random.Random
+) -> Any:
+    """Change one byte or character of one value of a row; the new value."""
+    new = _changed(table.name, column, row[column], chance)
+    where = [c == row[c.name] for c in table.primary_key]
+    assert connection.execute(sa.update(table).where(*where).values({column: new})).rowcount == 1
+    return new
+
+
+def _changed(table: str, column: str, old: Any, chance: random.Random) -> Any:
+    if (table, column) in OTHER:
+        return OTHER[table, column](old)
+    if isinstance(old, bytes):
+        place = chance.randrange(len(old))
+        return old[:place] + bytes([old[place] ^ 1 << chance.randrange(8)]) + old[place + 1 :]
+    if isinstance(old, str):
+        place = chance.randrange(len(old))
+        other = chance.choice([c for c in "0aZ" if c != old[place]])
+        return old[:place] + other + old[place + 1 :]
+    if isinstance(old, datetime):
+        return old + timedelta(microseconds=1)
+    return old + 1
+
+
+def _flip_first(connection: Connection, table: sa.Table, column: str) -> None:
+    chance = random.Random(1)
+    flip(connection, table, column, _sample(connection, table, column, chance)[0], chance)
+
+
+def _sample(
+    connection: Connection, table: sa.Table, column: str, chance: random.Random
+) -> list[dict[str, Any]]:
+    """The first and the last row that have a value there, and two between."""
+    query = sa.select(table).where(table.c[column].is_not(None)).order_by(*table.primary_key)
+    rows = [dict(row._mapping) for row in connection.execute(query)]
+    return [rows[0], rows[-1], *chance.sample(rows[1:-1], min(2, len(rows[1:-1])))]
+
+
+ENTRY = r"\(entry {entry_id}\)$"
+CASES: list[tuple[sa.Table, str, str]] = [
+    (log_header, "header leaf promise time", ENTRY),
+    (log_body, "sealed time type outcome data_key_id", ENTRY),
+    (log_body, "controller_id organisation_id recipient_id consent_id about_id", ENTRY),
+    (log_body, "child_hash employee_hash", ENTRY),
+    (log_leaf, "leaf entry_id", r"^\w+ {index} \(entry"),
+    (log_node, "hash", "^node level {level} index {index}$"),
+    (log_head, "root", "^head {size}$"),
+    (log_checkpoint, "note", "^checkpoint {size}$"),
+    (fact, "at kind controller_id consent_id person_id payload seq entry_id", "^fact {child_id}/"),
+    (consent, "terms_sha256 terms_sealed template_id created_at", "^consent {id}$"),
+    (consent, "controller_id child_id", r"^consent {id}$|^fact \S+ \(entry"),
+    (statement, "seal_sealed evidence_sealed sha256 consent_id signatory_id entry_id", ENTRY),
+    (signatory, "person_id consent_id", "^signatory {id}$"),
+    (person_details, "sealed data_key_id", "^person {person_id} of {organisation_id}$"),
+    (data_key, "wrapped organisation_id", r"^body \S+ \(entry"),
+    (child, "cpr_hash", r"^(consent|body) "),
+    (person, "child_id cpr_hash", "^person {id} of |^signatory "),
+    (template_version, "content sha256", "^template {organisation_id}/{id}/{version}$"),
+]
+COLUMNS = [
+    pytest.param(table, column, place, id=f"{table.name}.{column}")
+    for table, columns, place in CASES
+    for column in columns.split()
+]
+
+
+@pytest.mark.parametrize(("table", "column", "place"), COLUMNS)
+def test_one_changed_value_is_found_and_named(
+    copy: Copy, table: sa.Table, column: str, place: str
+) -> None:
+    chance = random.Random(f"{table.name}.{column}")
+    for row in copy.damage(lambda c: _sample(c, table, column, chance)):
+        new = copy.damage(lambda c, row=row: flip(c, table, column, row, chance))
+        report = copy.verify()
+        pattern = place.format(**{name: re.escape(str(value)) for name, value in row.items()})
+        places = [one.place for one in report.findings]
+        assert any(re.search(pattern, one) for one in places), (row, new, report.findings)
+        where = [c == (row | {column: new})[c.name] for c in table.primary_key]
+        copy.damage(
+            lambda c, row=row, where=where: c.execute(sa.update(table).where(*where).values(row))
+        )
+    assert copy.verify().exit_code == 0
+
+
+# -- rows taken out, put in, swapped --------------------------------------------------------
+
+
+def _entry_of(connection: Connection, type_: str) -> str:
+    query = sa.select(log_body.c.entry_id).where(log_body.c.type == type_)
+    return str(connection.scalars(query.order_by(log_body.c.entry_id)).first())
+
+
+def _position(connection: Connection, entry: str) -> int:
+    query = sa.select(log_leaf.c.index).where(log_leaf.c.entry_id == entry)
+    return int(connection.scalars(query).one())
+
+
+def _delete(connection: Connection, entry: str, *tables: sa.Table) -> str:
+    """Delete an entry's rows; a pattern for its place."""
+    position = _position(connection, entry)
+    for table in tables:
+        assert connection.execute(sa.delete(table).where(table.c.entry_id == entry)).rowcount == 1
+    return rf"\w+ {position}\b"
+
+
+def delete_a_withdrawal(connection: Connection) -> str:
+    return _delete(connection, _entry_of(connection, "consent_withdrawn"), fact, statement)
+
+
+def delete_a_withdrawals_statement(connection: Connection) -> str:
+    entry = _entry_of(connection, "consent_withdrawn")
+    _delete(connection, entry, statement)
+    return rf"fact \S+ \(entry {entry}\)"
+
+
+def delete_a_withdrawal_and_its_body(connection: Connection) -> str:
+    return _delete(
+        connection, _entry_of(connection, "consent_withdrawn"), fact, statement, log_body
+    )
+
+
+def delete_a_withdrawal_without_a_trace(connection: Connection) -> str:
+    entry = _entry_of(connection, "consent_withdrawn")
+    return _delete(connection, entry, fact, statement, log_body, log_leaf, log_header)
+
+
+def delete_a_body_that_no_erasure_lists(connection: Connection) -> str:
+    return _delete(connection, _entry_of(connection, "disclosure"), log_body)
+
+
+def delete_a_header(connection: Connection) -> str:
+    return _delete(connection, _entry_of(connection, "disclosure"), log_header)
+
+
+def delete_a_node(connection: Connection) -> str:
+    connection.execute(sa.delete(log_node).where(log_node.c.level == 1, log_node.c.index == 2))
+    return "node level 1 index 2"
+
+
+def delete_a_custody_change(connection: Connection) -> str:
+    return _delete(connection, _entry_of(connection, "custody_changed"), fact)
+
+
+def delete_a_party(connection: Connection) -> str:
+    consent_id = connection.scalars(sa.select(consent.c.id)).first()
+    connection.execute(
+        sa.delete(consent_party).where(
+            consent_party.c.consent_id == consent_id, consent_party.c.organisation_id == "gp-y"
+        )
+    )
+    return f"consent {consent_id}"
+
+
+def swap_two_leaves(connection: Connection) -> str:
+    first, second = connection.execute(
+        sa.select(log_leaf).where(log_leaf.c.index.in_((9, 10))).order_by(log_leaf.c.index)
+    )
+    connection.execute(sa.delete(log_leaf).where(log_leaf.c.index.in_((9, 10))))
+    for position, row in ((9, second), (10, first)):
+        values = {"index": position, "entry_id": row.entry_id, "leaf": row.leaf}
+        connection.execute(sa.insert(log_leaf).values(values))
+    return "node level 1 index 4|head 10"
+
+
+def swap_two_withdrawals_of_order(connection: Connection) -> str:
+    """A grant and the withdrawal after it change numbers, so that the grant comes last."""
+    withdrawn = connection.execute(sa.select(fact).where(fact.c.kind == "withdraw")).first()
+    assert withdrawn is not None
+    before = sa.select(fact).where(
+        fact.c.child_id == withdrawn.child_id, fact.c.seq == withdrawn.seq - 1
+    )
+    granted = connection.execute(before).one()
+    assert granted.kind == "grant"
+    for row, seq in ((withdrawn, 999), (granted, withdrawn.seq), (withdrawn, granted.seq)):
+        where = fact.c.entry_id == row.entry_id
+        connection.execute(sa.update(fact).where(where).values(seq=seq))
+    return f"fact {withdrawn.child_id}/{withdrawn.seq} "
+
+
+def insert_a_fact(connection: Connection) -> str:
+    """A second grant for one that was withdrawn, vouched for by another entry."""
+    granted = connection.execute(sa.select(fact).where(fact.c.kind == "grant")).mappings().first()
+    assert granted is not None
+    row = dict(granted)
+    entry = _entry_of(connection, "link_issued")
+    row |= {"seq": 1, "entry_id": entry, "at": row["at"] + timedelta(days=1)}
+    connection.execute(sa.delete(fact).where(fact.c.child_id == row["child_id"], fact.c.seq == 1))
+    connection.execute(sa.insert(fact).values(row))
+    return f"fact {row['child_id']}/1 "
+
+
+DAMAGES = [
+    delete_a_withdrawal,
+    delete_a_withdrawals_statement,
+    delete_a_withdrawal_and_its_body,
+    delete_a_withdrawal_without_a_trace,
+    delete_a_body_that_no_erasure_lists,
+    delete_a_header,
+    delete_a_node,
+    delete_a_custody_change,
+    delete_a_party,
+    swap_two_leaves,
+    swap_two_withdrawals_of_order,
+    insert_a_fact,
+]
+
+
+@pytest.mark.parametrize("do", DAMAGES, ids=lambda do: do.__name__)
+def test_what_was_taken_out_or_put_in_is_found_and_named(
+    copy: Copy, do: Callable[[Connection], str]
+) -> None:
+    pattern = copy.damage(do)
+    report = copy.verify()
+    assert report.exit_code == 1
+    places = [one.place for one in report.findings]
+    assert any(re.search(pattern, one) for one in places), (pattern, report.findings)
+
+
+def test_a_deleted_fact_is_found_without_keys(copy: Copy) -> None:
+    pattern = copy.damage(delete_a_withdrawal)
+    (found,) = copy.verify(keys=False).findings
+    assert re.search(pattern, found.place)
+
+
+# -- entries somebody forged ----------------------------------------------------------------
+
+
+def _forged(copy: Copy, **changes: Any) -> Entry:
+    values: dict[str, Any] = {
+        "log": copy.deployment.settings.log_origin,
+        "entry_id": copy.deployment.parts.context.new_id(),
+        "time": copy.deployment.clock.now,
+        "kind": "event",
+        "controller": "municipality-x",
+        "body": {"type": "disclosure"},
+        "salt": bytes(32),
+    }
+    return compose_entry(**values | changes)
+
+
+def _insert(
+    connection: Connection, entry: Entry, promise: str, *also: sa.Table, leaf: bytes | None = None
+) -> None:
+    header = {
+        "entry_id": entry.id,
+        "time": entry.time,
+        "header": entry.header,
+        "leaf": leaf or entry.leaf,
+        "promise": promise,
+    }
+    connection.execute(sa.insert(log_header).values(header))
+    for table in also:
+        row: dict[str, Any] = {"entry_id": entry.id, "time": entry.time}
+        if table is log_rejected:
+            row = {"entry_id": entry.id, "reason": "x", "rejected_at": entry.time}
+        connection.execute(sa.insert(table).values(row))
+
+
+def _copied_promise(copy: Copy) -> str:
+    return str(copy.damage(lambda c: c.scalars(sa.select(log_header.c.promise)).first()))
+
+
+@pytest.mark.parametrize("promise", ["none", "copied"])
+def test_a_forged_entry_never_enters_the_tree(
+    copy: Copy, promise: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    forged = _forged(copy)
+    made = "" if promise == "none" else _copied_promise(copy)
+    copy.damage(lambda c: _insert(c, forged, made, log_pending))
+    waiting = copy.verify()
+    assert {one.kind for one in waiting.findings} >= {"promise_invalid"}
+    assert {one.place for one in waiting.findings} >= {f"promise pending (entry {forged.id})"}
+
+    service = deploy(
+        copy.url, copy.deployment.settings.keys_file.parent, clock=copy.deployment.clock
+    )
+    try:
+        assert service.parts.sequencer.run_once() == 0
+        assert f"log entry {forged.id} rejected" in caplog.text
+        assert any(one.levelname == "CRITICAL" for one in caplog.records)
+        # The log goes on.
+        assert service.disclose().status_code in (201, 403)
+        service.parts.sequencer.run_once()
+    finally:
+        service.close()
+    assert copy.damage(lambda c: c.scalars(sa.select(log_rejected.c.entry_id)).all()) == [forged.id]
+    leaves = copy.damage(lambda c: c.scalars(sa.select(log_leaf.c.entry_id)).all())
+    assert forged.id not in leaves
+    assert [one.place for one in copy.verify().findings] == [f"rejected (entry {forged.id})"]
+
+
+def test_a_forged_leaf_is_found(copy: Copy) -> None:
+    forged = _forged(copy)
+    size = copy.damage(lambda c: len(c.execute(sa.select(log_leaf)).all()))
+
+    def insert(connection: Connection) -> None:
+        _insert(connection, forged, "")
+        leaf = {"index": size, "entry_id": forged.id, "leaf": forged.leaf}
+        connection.execute(sa.insert(log_leaf).values(leaf))
+
+    copy.damage(insert)
+    places = {one.place for one in copy.verify().findings}
+    assert {f"promise {size} (entry {forged.id})", f"leaf {size}"} <= places
+
+
+def test_a_header_that_is_in_no_place_is_found(copy: Copy) -> None:
+    forged = _forged(copy)
+    promise = make_promise(forged, copy.deployment.parts.keys.signing["promise"])
+    copy.damage(lambda c: _insert(c, forged, promise))
+    (found,) = copy.verify().findings
+    assert (found.kind, found.place) == ("leaf_missing", f"header (entry {forged.id})")
+
+
+def test_a_sound_entry_cannot_be_hidden_among_the_rejected(copy: Copy) -> None:
+    sound = _forged(copy)
+    promise = make_promise(sound, copy.deployment.parts.keys.signing["promise"])
+    copy.damage(lambda c: _insert(c, sound, promise, log_rejected))
+    (found,) = copy.verify().findings
+    assert (found.kind, found.place) == ("promise_broken", f"rejected (entry {sound.id})")
+
+
+def test_a_waiting_entry_is_checked_with_its_body_and_its_leaf(copy: Copy) -> None:
+    waiting = _forged(copy)
+    promise = make_promise(waiting, copy.deployment.parts.keys.signing["promise"])
+    copy.damage(lambda c: _insert(c, waiting, promise, log_pending, leaf=leaf_hash(b"other")))
+    places = {(one.kind, one.place) for one in copy.verify().findings}
+    assert places == {
+        ("leaf_mismatch", f"pending (entry {waiting.id})"),
+        ("body_missing", f"body pending (entry {waiting.id})"),
+    }
+
+
+def test_an_overdue_entry_is_a_broken_promise(copy: Copy) -> None:
+    late = _forged(copy, time=copy.deployment.clock.now - timedelta(hours=25))
+    promise = make_promise(late, copy.deployment.parts.keys.signing["promise"])
+    copy.damage(lambda c: _insert(c, late, promise, log_pending))
+    assert "promise_broken" in {one.kind for one in copy.verify().findings}
+
+
+# -- whoever has the log's key too ----------------------------------------------------------
+
+
+def test_a_cut_and_signed_log_contradicts_a_checkpoint_kept_outside(copy: Copy) -> None:
+    kept_outside = copy.damage(
+        lambda c: c.scalar(
+            sa.select(log_checkpoint.c.note).order_by(log_checkpoint.c.size.desc()).limit(1)
+        )
+    )
+    left = copy.damage(lambda c: _cut_tail(c, copy, 10))
+    # Consistent in itself: nobody can tell from the database alone.
+    assert copy.verify().findings == ()
+    (found,) = copy.verify(outside=(kept_outside,)).findings
+    assert found.kind == "log_cut"
+    assert found.place.startswith("outside checkpoint ")
+    assert str(left) in found.detail
+
+
+def _cut_tail(connection: Connection, copy: Copy, count: int) -> int:
+    """Take the newest entries out with all that belongs to them; sign what is left."""
+    rows = connection.execute(sa.select(log_leaf).order_by(log_leaf.c.index)).all()
+    kept, cut = rows[:-count], [row.entry_id for row in rows[-count:]]
+    frontier, nodes = Frontier().append([row.leaf for row in kept])
+    held = {tuple(coordinate) for coordinate, _ in nodes}
+    for table in (fact, statement, log_body, log_leaf, log_header):
+        connection.execute(sa.delete(table).where(table.c.entry_id.in_(cut)))
+    for row in connection.execute(sa.select(log_node.c.level, log_node.c.index.label("at"))).all():
+        if (row.level, row.at) not in held:
+            connection.execute(
+                sa.delete(log_node).where(log_node.c.level == row.level, log_node.c.index == row.at)
+            )
+    for table in (log_checkpoint, log_head):
+        connection.execute(sa.delete(table).where(table.c.size >= len(kept)))
+    time, identity = copy.deployment.clock.now, copy.deployment.parts
+    head = {"size": len(kept), "root": frontier.root(), "time": time}
+    connection.execute(sa.insert(log_head).values(head))
+    origin, key = identity.settings.log_origin, identity.keys.signing["log"]
+    note = sign_checkpoint(origin, len(kept), frontier.root(), time, key)
+    connection.execute(sa.insert(log_checkpoint).values(size=len(kept), note=note))
+    return len(kept)
+
+
+def test_a_checkpoint_signed_by_another_key_is_refused(copy: Copy) -> None:
+    def sign(connection: Connection) -> int:
+        head = connection.execute(sa.select(log_head).order_by(log_head.c.size.desc())).first()
+        assert head is not None
+        forged = b64encode(bytes(100)).decode()
+        note = f"{copy.deployment.settings.log_origin}\n{head.size}\n{forged}\n"
+        connection.execute(sa.update(log_checkpoint).values(note=note))
+        return int(head.size)
+
+    size = copy.damage(sign)
+    assert f"checkpoint {size}" in {one.place for one in copy.verify().findings}
+
+
+# -- values that no row can hold ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        (log_head, "time", "yesterday"),
+        (log_header, "header", "text, not bytes"),
+        (log_body, "time", "never"),
+        (fact, "payload", b"\xff\xfe"),
+        (log_leaf, "leaf", "text"),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_a_value_of_another_type_is_a_finding_too(
+    furnished: tuple[Deployment, str, Callable[[str], str]],
+    copy: Copy,
+    table: sa.Table,
+    column: str,
+    value: Any,
+) -> None:
+    if not copy.url.startswith("sqlite"):
+        pytest.skip("PostgreSQL's columns hold their type only")
+    copy.damage(lambda c: c.exec_driver_sql(f"UPDATE {table.name} SET {column} = ?", (value,)))
+    assert copy.verify().exit_code == 1
+
+
+def test_every_table_of_the_log_and_of_the_facts_is_among_the_cases() -> None:
+    kept_apart = {
+        # Carry no evidence: who may call, links and sessions, what is kept for a day, and the lock.
+        "organisation", "link", "signing_session", "kept_answer", "log_sequencer",
+        # Damaged in tests of their own, above.
+        "consent_party", "log_pending", "log_rejected",
+    }  # fmt: skip
+    assert {table.name for table, _, _ in CASES} | kept_apart == set(metadata.tables)
