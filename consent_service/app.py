@@ -14,6 +14,7 @@ from consent_service.api.service_pages import register_service_pages
 from consent_service.config import Settings
 from consent_service.identity.bearer import TokenVerifier, load_token_keys
 from consent_service.logs import configure_logging
+from consent_service.persistence.data_keys import check_keys_fit
 from consent_service.persistence.database import check_durability, db, engine_options, prepare
 from consent_service.wiring import Parts, assemble, utc_now
 from consent_service.worker import watch_over_the_worker
@@ -57,6 +58,7 @@ def create_app_from_environment() -> Flask:
     app = create_app(Settings.from_environment(os.environ))
     parts: Parts = app.extensions["consent_service"]
     check_durability(parts.units.engine)
+    check_keys_fit(parts.units.engine, parts.units.ring)
     watch_over_the_worker(parts)
     return app
 

@@ -14,11 +14,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import requests
+import sqlalchemy as sa
 
 from consent_service.demo.world import Person
 from consent_service.errors import Misconfigured
 from consent_service.persistence import keystore
+from consent_service.persistence.data_keys import check_keys_fit
+from consent_service.persistence.database import engine_options, prepare
 from consent_service.persistence.migrate import upgrade
+from consent_service.persistence.sealing import KeyRing
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 60
@@ -53,6 +57,7 @@ def demo_running(
     url = database_url or f"sqlite:///{folder / 'demo.db'}"
     keystore.create(folder / "keys.json", datetime.now(UTC))
     upgrade(url)
+    _check_empty(url, folder / "keys.json")
     listed = [Listed(p.cpr, p.name, f"born {p.born:%d.%m.%Y}") for p in people]
     with stand_in(listed, CLIENT, secret, f"{base_url}/sign/callback") as issuer:
         environment = {
@@ -77,6 +82,17 @@ def _fresh(folder: Path) -> None:
         raise Misconfigured(f"{folder} holds something else: name another folder for the demo")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+
+
+def _check_empty(url: str, keys_file: Path) -> None:
+    """Each demo has keys of its own: a database that others were used for cannot be read."""
+    engine = prepare(sa.create_engine(url, **engine_options(url)))
+    try:
+        check_keys_fit(engine, KeyRing(keystore.load(keys_file).key_encryption))
+    except Misconfigured:
+        raise Misconfigured("the demo needs an empty database: this one is in use") from None
+    finally:
+        engine.dispose()
 
 
 def _process(

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
 from consent_service.audit.finding import Finding
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Unreadable
 from consent_service.persistence.column_checks import open_value
 from consent_service.persistence.sealing import Index, KeyRing, Place
-from consent_service.persistence.snapshot import stream
+from consent_service.persistence.snapshot import Reading
 from consent_service.persistence.tables import (
     child,
     consent,
@@ -28,20 +28,20 @@ from consent_service.signing.terms import InvalidTerms, Terms
 class ConsentChecks:
     """The checks over one snapshot; `opened` are the keys, None where nobody has them."""
 
-    def __init__(self, connection: Connection, opened: tuple[KeyRing, Index] | None) -> None:
-        self._connection = connection
+    def __init__(self, reading: Reading, opened: tuple[KeyRing, Index] | None) -> None:
+        self._reading = reading
         self._opened = opened
         self._consents = 0
 
     def findings(self) -> Iterator[Finding]:
         """Everything that is wrong, streamed."""
-        for row in stream(self._connection, _consents_query(), "fact_mismatch", "consent"):
+        for row in self._reading.rows(_consents_query(), "fact_mismatch", "consent"):
             self._consents += 1
             wrong = self._wrong(row)
             if wrong is not None:
                 yield Finding("fact_mismatch", f"consent {row.id}", wrong)
         query = sa.select(template_version)
-        for row in stream(self._connection, query, "fact_mismatch", "template"):
+        for row in self._reading.rows(query, "fact_mismatch", "template"):
             if hashlib.sha256(row.content).hexdigest() != row.sha256:
                 place = f"template {row.organisation_id}/{row.id}/{row.version}"
                 yield Finding("fact_mismatch", place, "its content has another hash")

@@ -5,9 +5,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
-from consent_service.errors import Unreadable
+from consent_service.errors import Misconfigured, Unreadable
 from consent_service.persistence.sealing import DataKey, KeyRing
 from consent_service.persistence.tables import data_key
 
@@ -78,6 +78,19 @@ class DataKeys:
         if found is None:
             raise Unreadable("the data key just made is not there")
         return found
+
+
+def check_keys_fit(engine: Engine, ring: KeyRing) -> None:
+    """Refuse a key file that does not belong to the database. Raises Misconfigured."""
+    newest = sa.select(data_key.c.id, data_key.c.wrapped).order_by(data_key.c.id.desc()).limit(1)
+    with engine.connect() as connection:
+        row = connection.execute(newest).one_or_none()
+    if row is None:
+        return
+    try:
+        ring.unwrap(row.id, row.wrapped)
+    except Unreadable:
+        raise Misconfigured("the key file does not belong to this database") from None
 
 
 def insert_or_ignore(connection: Connection, table: sa.Table) -> sa.sql.dml.Insert:

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
 from consent_service.audit.entry import SALT_BYTES, Header, InvalidEntry, parse_header
 from consent_service.audit.finding import Finding
@@ -28,7 +28,7 @@ from consent_service.persistence.column_checks import open_body
 from consent_service.persistence.consent_checks import ConsentChecks
 from consent_service.persistence.people_checks import PeopleChecks
 from consent_service.persistence.sealing import Index, KeyRing
-from consent_service.persistence.snapshot import stream
+from consent_service.persistence.snapshot import Reading
 from consent_service.persistence.tables import (
     child,
     consent,
@@ -62,14 +62,14 @@ class FactChecks:
     """The checks over one snapshot; `opened` are the keys, None where nobody has them."""
 
     def __init__(
-        self, connection: Connection, opened: tuple[KeyRing, Index] | None, keys: KeySet
+        self, reading: Reading, opened: tuple[KeyRing, Index] | None, keys: KeySet
     ) -> None:
-        self._connection = connection
+        self._reading = reading
         self._opened = opened
         self._keys = keys
         self._facts = 0
-        self._consents = ConsentChecks(connection, opened)
-        self._people = PeopleChecks(connection, opened)
+        self._consents = ConsentChecks(reading, opened)
+        self._people = PeopleChecks(reading, opened)
 
     def findings(self) -> Iterator[Finding]:
         """Everything that is wrong, streamed."""
@@ -90,7 +90,7 @@ class FactChecks:
 
     def _facts_without_entry(self) -> Iterator[Finding]:
         before: tuple[str, datetime] | None = None
-        for row in stream(self._connection, _facts_query(), "fact_mismatch", "fact"):
+        for row in self._reading.rows(_facts_query(), "fact_mismatch", "fact"):
             self._facts += 1
             place = f"fact {row.child_id}/{row.seq} (entry {row.entry_id})"
             wrong = self._wrong(row)
@@ -138,8 +138,10 @@ class FactChecks:
         limits = [k.compromised_at for k in self._keys.of_use("seal") if k.compromised_at]
         if not limits:
             return
-        query = sa.select(sa.func.min(log_head.c.time)).where(log_head.c.size > row.position)
-        integrated = None if row.position is None else self._connection.scalar(query)
+        covering = sa.select(log_head.c.time).where(log_head.c.size > (row.position or 0))
+        query = covering.order_by(log_head.c.size).limit(1)
+        heads = () if row.position is None else self._reading.rows(query, "head_invalid", "head")
+        integrated = next((head.time for head in heads), None)
         if integrated is None or integrated >= min(limits):
             detail = "not provably older than the compromise of a seal key"
             yield Finding("key_compromised", place, detail)
@@ -153,7 +155,7 @@ class FactChecks:
             .where(log_body.c.type.in_(ENTRY_TYPES.values()), fact.c.entry_id.is_(None))
             .order_by(log_body.c.entry_id)
         )
-        for row in stream(self._connection, query, "fact_mismatch", "entry"):
+        for row in self._reading.rows(query, "fact_mismatch", "entry"):
             where = "pending" if row.position is None else row.position
             place = f"body {where} (entry {row.entry_id})"
             yield Finding("fact_mismatch", place, "the fact it vouches for is not there")
@@ -167,7 +169,7 @@ class FactChecks:
             )
             .where(fact.c.entry_id.is_(None))
         )
-        for row in stream(self._connection, query, "fact_mismatch", "statement"):
+        for row in self._reading.rows(query, "fact_mismatch", "statement"):
             place = f"statement {row.sha256} (entry {row.entry_id})"
             yield Finding("fact_mismatch", place, "the act it seals is not among the facts")
 

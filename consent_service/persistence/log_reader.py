@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.engine import Engine, Row
 
 from consent_service.audit.entry import SALT_BYTES
 from consent_service.audit.finding import VerifyReport
@@ -25,7 +25,7 @@ from consent_service.errors import Unreadable
 from consent_service.persistence.column_checks import bodies_query, open_body, wrong_column
 from consent_service.persistence.fact_checks import FactChecks
 from consent_service.persistence.sealing import Index, KeyRing
-from consent_service.persistence.snapshot import Damaged, snapshot, stream
+from consent_service.persistence.snapshot import Damaged, Reading, snapshot
 from consent_service.persistence.stray_checks import StrayChecks
 from consent_service.persistence.tables import (
     log_body,
@@ -54,11 +54,11 @@ def verify_database(
     Without the key ring or the index key nothing is opened, and the report says so. `outside`
     are checkpoints that others kept; `workers` spreads the signatures over processes.
     """
-    with snapshot(engine) as connection:
+    with snapshot(engine) as reading:
         opened = None if ring is None or index is None else (ring, index)
-        log = DatabaseLog(connection, opened)
-        facts = FactChecks(connection, opened, keys)
-        strays = StrayChecks(connection, opened, keys, origin)
+        log = DatabaseLog(reading, opened)
+        facts = FactChecks(reading, opened, keys)
+        strays = StrayChecks(reading, opened, keys, origin)
         try:
             report = verify_log(
                 log,
@@ -82,8 +82,8 @@ class DatabaseLog:
 
     is_whole = True
 
-    def __init__(self, connection: Connection, opened: tuple[KeyRing, Index] | None) -> None:
-        self._connection = connection
+    def __init__(self, reading: Reading, opened: tuple[KeyRing, Index] | None) -> None:
+        self._reading = reading
         self._opened = opened
         self._rows: dict[str, Row[Any]] = {}
 
@@ -100,7 +100,7 @@ class DatabaseLog:
             .outerjoin(log_header, log_header.c.entry_id == log_leaf.c.entry_id)
             .order_by(log_leaf.c.index)
         )
-        for row in stream(self._connection, query, "leaf_mismatch", "leaf"):
+        for row in self._reading.rows(query, "leaf_mismatch", "leaf"):
             yield LeafRow(row.position, row.entry_id, row.leaf, row.header, row.promise)
 
     def nodes(self) -> Iterator[NodeRow]:
@@ -110,24 +110,24 @@ class DatabaseLog:
         last_leaf = log_node.c.index.bitwise_lshift(level).bitwise_or(below)
         columns = log_node.c.level, log_node.c.index.label("position"), log_node.c.hash
         query = sa.select(*columns).order_by(last_leaf, level)
-        for row in stream(self._connection, query, "node_mismatch", "node"):
+        for row in self._reading.rows(query, "node_mismatch", "node"):
             yield NodeRow(row.level, row.position, row.hash)
 
     def heads(self) -> Iterator[HeadRow]:
         query = sa.select(log_head).order_by(log_head.c.size)
-        for row in stream(self._connection, query, "head_invalid", "head"):
+        for row in self._reading.rows(query, "head_invalid", "head"):
             yield HeadRow(row.size, row.root, row.time)
 
     def checkpoints(self) -> Iterator[CheckpointRow]:
         query = sa.select(log_checkpoint).order_by(log_checkpoint.c.size)
-        for row in stream(self._connection, query, "checkpoint_invalid", "checkpoint"):
+        for row in self._reading.rows(query, "checkpoint_invalid", "checkpoint"):
             yield CheckpointRow(row.size, row.note)
 
     def pending(self) -> Iterator[PendingRow]:
         query = sa.select(
             log_header.c.entry_id, log_header.c.header, log_header.c.promise
         ).join_from(log_pending, log_header, log_header.c.entry_id == log_pending.c.entry_id)
-        for row in stream(self._connection, query, "header_invalid", "pending"):
+        for row in self._reading.rows(query, "header_invalid", "pending"):
             yield PendingRow(row.entry_id, row.header, row.promise)
 
     def erased(self) -> Iterable[ErasedRow]:
@@ -147,7 +147,7 @@ class DatabaseLog:
             .join(log_leaf, log_leaf.c.entry_id == log_body.c.entry_id)
             .where(log_leaf.c.index.between(rows[0].position, rows[-1].position))
         )
-        found = stream(self._connection, query, "body_unreadable", f"body {rows[0].position}")
+        found = self._reading.rows(query, "body_unreadable", f"body {rows[0].position}")
         self._rows = {row.entry_id: row for row in found}
         return {entry_id: self._open(row) for entry_id, row in self._rows.items()}
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
 from consent_service.audit.finding import Finding
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Unreadable
 from consent_service.persistence.column_checks import open_value
 from consent_service.persistence.sealing import Index, KeyRing, Place
-from consent_service.persistence.snapshot import stream
+from consent_service.persistence.snapshot import Reading
 from consent_service.persistence.tables import (
     consent,
     data_key,
@@ -25,8 +25,8 @@ from consent_service.persistence.tables import (
 class PeopleChecks:
     """The checks over one snapshot; `opened` are the keys, None where nobody has them."""
 
-    def __init__(self, connection: Connection, opened: tuple[KeyRing, Index] | None) -> None:
-        self._connection = connection
+    def __init__(self, reading: Reading, opened: tuple[KeyRing, Index] | None) -> None:
+        self._reading = reading
         self._opened = opened
         self._people = 0
 
@@ -44,12 +44,12 @@ class PeopleChecks:
                 )
             )
         )
-        for row in stream(self._connection, strangers, "fact_mismatch", "signatory"):
+        for row in self._reading.rows(strangers, "fact_mismatch", "signatory"):
             detail = "nobody around the child of this consent"
             yield Finding("fact_mismatch", f"signatory {row.id}", detail)
         if self._opened is None:
             return
-        for row in stream(self._connection, _details_query(), "fact_mismatch", "person"):
+        for row in self._reading.rows(_details_query(), "fact_mismatch", "person"):
             self._people += 1
             wrong = _wrong_details(row, *self._opened)
             if wrong is not None:

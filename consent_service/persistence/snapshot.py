@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.engine import Connection, CursorResult, Engine, Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from consent_service.audit.finding import Finding, Kind
@@ -26,43 +26,66 @@ class Damaged(Unreadable):
         self.finding = finding
 
 
-@contextmanager
-def snapshot(engine: Engine) -> Iterator[Connection]:
+class Reading:
     """A read-only transaction that sees the database as it stood at its first read."""
-    with engine.connect() as connection:
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._open: set[CursorResult[Any]] = set()
+
+    def rows(self, query: sa.Select[Any], kind: Kind, place: str) -> Iterator[Row[Any]]:
+        """The rows of a query, one by one. Raises Damaged where a row cannot be read."""
+        # SQLite holds text in a column of bytes, if told to.
+        types = _types(query) if self._connection.dialect.name == "sqlite" else []
+        read = 0
+        try:
+            result = self._connection.execute(query)
+            self._open.add(result)
+            for row in result:
+                if not all(v is None or isinstance(v, t) for v, t in zip(row, types, strict=False)):
+                    raise TypeError
+                read += 1
+                yield row
+            self._open.remove(result)
+        except (SQLAlchemyError, TypeError, ValueError) as error:
+            # Only the class: a database's own words may repeat what is in the row.
+            detail = f"cannot be read ({type(error).__name__})"
+            raise Damaged(Finding(kind, f"{place} after row {read}", detail)) from None
+
+    def close(self) -> None:
+        """Close what was not read to its end; its readers may live on."""
+        for result in self._open:
+            result.close()
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Reading]:
+    """Read one moment of a database."""
+    with engine.connect() as connection, _lenient(connection):
         if engine.dialect.name == "postgresql":
             connection.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
-            yield connection.execution_options(yield_per=_ROWS_AT_ONCE)
-            return
-        driver: Any = connection.connection.dbapi_connection
-        before = driver.text_factory
-        # Text that is no UTF-8 any more is read as text that is not the same any more.
-        driver.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        reading = Reading(connection.execution_options(yield_per=_ROWS_AT_ONCE))
         try:
-            yield connection.execution_options(yield_per=_ROWS_AT_ONCE)
+            yield reading
         finally:
-            driver.text_factory = before
+            reading.close()
 
 
-def stream(
-    connection: Connection, query: sa.Select[Any], kind: Kind, place: str
-) -> Iterator[Row[Any]]:
-    """The rows of a query, one by one. Raises Damaged where a row cannot be read."""
-    # SQLite holds text in a column of bytes, if told to.
-    types = _types(query) if connection.dialect.name == "sqlite" else []
-    read = 0
+@contextmanager
+def _lenient(connection: Connection) -> Iterator[None]:
+    """SQLite: text that is no UTF-8 any more is read as text that is not the same any more."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.dbapi_connection
+    before = driver.text_factory
+    driver.text_factory = lambda raw: raw.decode("utf-8", "replace")
     try:
-        for row in connection.execute(query):
-            if not all(v is None or isinstance(v, t) for v, t in zip(row, types, strict=False)):
-                raise TypeError
-            read += 1
-            yield row
-    except (SQLAlchemyError, TypeError, ValueError) as error:
-        # Only the class: a database's own words may repeat what is in the row.
-        detail = f"cannot be read ({type(error).__name__})"
-        raise Damaged(Finding(kind, f"{place} after row {read}", detail)) from None
+        yield
+    finally:
+        driver.text_factory = before
 
 
 def _types(query: sa.Select[Any]) -> list[type]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
 from consent_service.audit.checkpoint import InvalidCheckpoint, verify_checkpoint
 from consent_service.audit.entry import SALT_BYTES, InvalidEntry, check_body, parse_header
@@ -18,7 +18,7 @@ from consent_service.audit.promise import check_promise_for, verify_promise
 from consent_service.errors import Unreadable
 from consent_service.persistence.column_checks import bodies_query, open_body, wrong_column
 from consent_service.persistence.sealing import Index, KeyRing
-from consent_service.persistence.snapshot import stream
+from consent_service.persistence.snapshot import Reading
 from consent_service.persistence.tables import (
     log_body,
     log_checkpoint,
@@ -36,12 +36,12 @@ class StrayChecks:
 
     def __init__(
         self,
-        connection: Connection,
+        reading: Reading,
         opened: tuple[KeyRing, Index] | None,
         keys: KeySet,
         origin: str,
     ) -> None:
-        self._connection = connection
+        self._reading = reading
         self._opened = opened
         self._keys = keys
         self._origin = origin
@@ -79,7 +79,7 @@ class StrayChecks:
             .outerjoin(log_rejected, rejected == log_header.c.entry_id)
             .where(places != 1)
         )
-        for row in self._stream(query, "leaf_missing", "header"):
+        for row in self._reading.rows(query, "leaf_missing", "header"):
             none = "neither in the tree, nor waiting, nor rejected"
             detail = "in more than one of tree, waiting and rejected" if row.places else none
             yield Finding("leaf_missing", f"header (entry {row.entry_id})", detail)
@@ -91,7 +91,7 @@ class StrayChecks:
                 .outerjoin(log_header, log_header.c.entry_id == table.c.entry_id)
                 .where(log_header.c.entry_id.is_(None))
             )
-            for row in self._stream(query, "header_missing", place):
+            for row in self._reading.rows(query, "header_missing", place):
                 yield Finding("header_missing", f"{place} (entry {row.entry_id})", "has no header")
 
     def _stored_leaves(self) -> Iterator[Finding]:
@@ -101,13 +101,13 @@ class StrayChecks:
             .join(log_header, log_header.c.entry_id == log_leaf.c.entry_id)
             .where(log_header.c.leaf != log_leaf.c.leaf)
         )
-        for row in self._stream(query, "leaf_mismatch", "header"):
+        for row in self._reading.rows(query, "leaf_mismatch", "header"):
             place = f"header {row.position} (entry {row.entry_id})"
             yield Finding("leaf_mismatch", place, "kept with another leaf hash than the tree's")
         waiting = sa.select(log_header).join(
             log_pending, log_pending.c.entry_id == log_header.c.entry_id
         )
-        for row in self._stream(waiting, "leaf_mismatch", "pending"):
+        for row in self._reading.rows(waiting, "leaf_mismatch", "pending"):
             if leaf_hash(row.header) != row.leaf:
                 place = f"pending (entry {row.entry_id})"
                 yield Finding("leaf_mismatch", place, "kept with another header's leaf hash")
@@ -120,11 +120,11 @@ class StrayChecks:
             .outerjoin(log_body, log_body.c.entry_id == log_pending.c.entry_id)
             .where(log_body.c.entry_id.is_(None))
         )
-        for row in self._stream(missing, "body_missing", "pending"):
+        for row in self._reading.rows(missing, "body_missing", "pending"):
             place = f"body pending (entry {row.entry_id})"
             yield Finding("body_missing", place, "missing, and no erasure lists it")
         waiting = bodies_query().join(log_pending, log_pending.c.entry_id == log_body.c.entry_id)
-        for row in self._stream(waiting, "body_unreadable", "pending"):
+        for row in self._reading.rows(waiting, "body_unreadable", "pending"):
             yield from self._pending_body(row, *self._opened)
 
     def _pending_body(self, row: Row[Any], ring: KeyRing, index: Index) -> Iterator[Finding]:
@@ -147,7 +147,7 @@ class StrayChecks:
         query = sa.select(log_header.c.entry_id, log_header.c.header, log_header.c.promise).join(
             log_rejected, log_rejected.c.entry_id == log_header.c.entry_id
         )
-        for row in self._stream(query, "promise_invalid", "rejected"):
+        for row in self._reading.rows(query, "promise_invalid", "rejected"):
             self._rejected += 1
             place = f"rejected (entry {row.entry_id})"
             try:
@@ -166,7 +166,7 @@ class StrayChecks:
             .outerjoin(log_head, log_head.c.size == log_checkpoint.c.size)
             .order_by(log_checkpoint.c.size)
         )
-        for row in self._stream(query, "head_invalid", "head"):
+        for row in self._reading.rows(query, "head_invalid", "head"):
             try:
                 dated = verify_checkpoint(row.note, self._origin, self._keys).time
             except InvalidCheckpoint:
@@ -174,6 +174,3 @@ class StrayChecks:
             if row.time is None or row.time.replace(microsecond=0) != dated:
                 detail = "its checkpoint dates it otherwise"
                 yield Finding("head_invalid", f"head {row.size}", detail)
-
-    def _stream(self, query: sa.Select[Any], kind: Kind, place: str) -> Iterator[Row[Any]]:
-        return stream(self._connection, query, kind, place)
