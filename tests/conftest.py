@@ -34,7 +34,7 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
 )
 
-SUITE_FIXTURES = {"postgres_cluster": "postgres", "on_postgres": "postgres", "chromium_path": "browser"}
+SUITE_FIXTURES = {"postgres_cluster": "postgres", "chromium_path": "browser"}
 _missing = pytest.StashKey[dict[str, str]]()
 
 

@@ -14,7 +14,7 @@ from tests.privacy import WATCH, Watch
 
 
 @pytest.fixture
-def _own_traffic(
+def own_traffic(
     database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> pytest.LogCaptureFixture:
     """Requests that succeed, are refused and break, so that there is something to find."""
@@ -48,10 +48,10 @@ def test_what_is_watched_for_is_found() -> None:
 
 
 def test_no_number_and_no_link_token_was_logged_or_printed(
-    _own_traffic: pytest.LogCaptureFixture,
+    own_traffic: pytest.LogCaptureFixture,
 ) -> None:
-    own = [("this test", record.getMessage()) for record in _own_traffic.records]
-    own += [("this test", record.exc_text or "") for record in _own_traffic.records]
+    own = [("this test", record.getMessage()) for record in own_traffic.records]
+    own += [("this test", record.exc_text or "") for record in own_traffic.records]
     watch = Watch(WATCH.numbers, WATCH.link_tokens, WATCH.sections + own)
     assert {MOTHER, FATHER, CHILD.cpr} <= watch.numbers
     assert watch.link_tokens

@@ -1,15 +1,14 @@
 """From loaded bodies to the frozen commands that services take."""
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
-from consent_service.domain.cpr import mask_cpr
 from consent_service.errors import InvalidInput
 from consent_service.services.disclose import Disclosure, LegalBasis, Question
 from consent_service.services.model import Employee
 from consent_service.services.people import CustodyFacts, NamedPerson
 from consent_service.services.request_consent import ConsentRequest
+from consent_service.signing import base64url
 
 Loaded = Mapping[str, Any]
 
@@ -17,7 +16,7 @@ Loaded = Mapping[str, Any]
 def employee(body: Loaded) -> Employee:
     """The employee behind the system."""
     named = body["performed_by"]
-    return Employee(named["id"], mask_cpr(named["name"]))
+    return Employee(named["id"], named["name"])
 
 
 def custody(body: Loaded) -> CustodyFacts:
@@ -84,7 +83,7 @@ def disclosure(body: Loaded) -> Disclosure:
 
 def encode_cursor(last: str | None) -> str | None:
     """An opaque cursor."""
-    return None if last is None else base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+    return None if last is None else base64url.encode(last.encode())
 
 
 def decode_cursor(cursor: str | None) -> str | None:
@@ -92,8 +91,8 @@ def decode_cursor(cursor: str | None) -> str | None:
     if cursor is None:
         return None
     try:
-        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except ValueError:
+        raw = base64url.decode(cursor).decode("ascii")
+    except (base64url.NotBase64Url, ValueError):
         raise InvalidInput.field("/cursor", "Not a cursor from an earlier page.") from None
     if not raw.isprintable() or len(raw) > 128:
         raise InvalidInput.field("/cursor", "Not a cursor from an earlier page.")

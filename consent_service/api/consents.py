@@ -67,6 +67,7 @@ def get_consents(call: Call) -> Reply:
 
 def search_consents(call: Call) -> Reply:
     """POST /v1/consents/search."""
+    after = decode_cursor(call.body.get("cursor"))
     child = call.uow.children.find(check_cpr(call.body["child"]["cpr"], "/child/cpr"))
     if child is None:
         return Reply(200, {"items": [], "next": None})
@@ -75,7 +76,7 @@ def search_consents(call: Call) -> Reply:
         call.context,
         call.caller,
         ConsentFilter(child=child.id),
-        after=decode_cursor(call.body.get("cursor")),
+        after=after,
         limit=call.body["limit"],
     )
     return Reply(200, {"items": items, "next": encode_cursor(last)})

@@ -14,9 +14,10 @@ from flask import Flask, Response, json, request
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from consent_service.api.idempotency import Repeat, key_of
+from consent_service.api.idempotency import KeyReused, Repeat, StillRunning, key_of
 from consent_service.api.problems import problem_of, respond, status_of
 from consent_service.api.strict_json import parse_json
+from consent_service.domain.cpr import mask_cpr
 from consent_service.errors import (
     ConsentServiceError,
     FieldError,
@@ -130,7 +131,9 @@ def _view(runtime: Runtime, endpoint: Endpoint) -> Callable[..., Response]:
                 call = Call(uow, runtime.context, caller, body, query, path, repeat)
                 return _run(endpoint, call)
         except ConsentServiceError as error:
-            if repeat is None or not repeat.keeps(status_of(error)):
+            if repeat is None or isinstance(error, KeyReused | StillRunning):
+                raise
+            if not repeat.keeps(status_of(error)):
                 raise
             return _keep_error(runtime, repeat, error)
 
@@ -197,7 +200,11 @@ def _check_path(path: Mapping[str, Any]) -> None:
 def _read_body() -> bytes:
     if request.content_length is not None and request.content_length > LARGEST_BODY:
         raise RequestEntityTooLarge
-    return request.get_data(cache=False)
+    # A body of unknown length is cut at the limit without a word.
+    raw = request.get_data(cache=False)
+    if len(raw) >= LARGEST_BODY:
+        raise RequestEntityTooLarge
+    return raw
 
 
 def _load_body(schema: Schema | None, raw: bytes) -> Mapping[str, Any]:
@@ -233,5 +240,5 @@ def _field_errors(messages: Any, pointer: str) -> list[FieldError]:
 
 
 def _escape(name: str) -> str:
-    # A member name the caller made up may hold anything: it is cut, and blotted out below.
-    return name.replace("~", "~0").replace("/", "~1")[:80]
+    # A member name that the caller made up may hold anything.
+    return mask_cpr(name).replace("~", "~0").replace("/", "~1")[:80]

@@ -1,12 +1,12 @@
 """Field types of the interface: strict about type, silent about the value."""
 
 import re
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from consent_service.domain.cpr import contains_cpr
+from consent_service.domain.cpr import contains_cpr, mask_cpr
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?", re.ASCII)
@@ -78,6 +78,31 @@ class InstantField(fields.String):
         except (ValueError, OverflowError):
             pass
         raise ValidationError("This is an RFC 3339 time with its zone, like 2026-01-31T12:00:00Z.")
+
+
+class DateField(fields.String):
+    """A date written `YYYY-MM-DD`; what is recorded lies in a century somebody could mean."""
+
+    def __init__(self, *, recorded: bool = True, **kwargs: Any) -> None:
+        self._years = range(1850, 2200) if recorded else range(MINYEAR, MAXYEAR + 1)
+        super().__init__(metadata={"format": "date"}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            day = None
+        if day is None or day.isoformat() != text or day.year not in self._years:
+            raise ValidationError("This is a date like 2026-01-31.")
+        return day
+
+
+class FreeText(Text):
+    """Free text: whatever is shaped like a CPR number is blotted out before anybody keeps it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return mask_cpr(super()._deserialize(value, attr, data, **kwargs))
 
 
 class EmailField(fields.Email):

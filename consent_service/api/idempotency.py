@@ -55,15 +55,15 @@ class Repeat:
     def replay(self, uow: UnitOfWork) -> Response | None:
         """The first answer, if this request was answered before.
 
-        Raises Conflict while the first still runs, InvalidInput for another body.
+        Raises StillRunning while the first still runs, KeyReused for another body.
         """
         if not uow.answers.claim(self.key_hash):
-            raise Conflict("idempotency_in_progress", "The first request with this key still runs.")
+            raise StillRunning
         kept = self.find(uow)
         return None if kept is None else replayed(kept.status, self.open(kept))
 
     def find(self, uow: UnitOfWork) -> Answer | None:
-        """The kept answer. Raises InvalidInput when it was given for another body."""
+        """The kept answer. Raises KeyReused when it was given for another body."""
         kept = uow.answers.find(self.key_hash)
         if kept is not None and kept.body_hash != self.body_hash:
             raise KeyReused([], "idempotency_key_reused")
@@ -77,6 +77,13 @@ class Repeat:
 
 class KeyReused(InvalidInput):
     """The key was used with another body; this refusal itself is never kept."""
+
+
+class StillRunning(Conflict):
+    """The first request with this key still runs; this refusal itself is never kept."""
+
+    def __init__(self) -> None:
+        super().__init__("idempotency_in_progress", "The first request with this key still runs.")
 
 
 def key_of(

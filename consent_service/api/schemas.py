@@ -8,7 +8,9 @@ from marshmallow import Schema, fields, validate
 from consent_service.api.fields import (
     PHONE,
     SHA256,
+    DateField,
     EmailField,
+    FreeText,
     InstantField,
     PageBody,
     PageQuery,
@@ -35,7 +37,7 @@ class PerformedBy(Schema):
     """The employee behind the system."""
 
     id = Reference(most=64, required=True)
-    name = Text(required=True)
+    name = FreeText(required=True)
 
 
 class ChildCpr(Schema):
@@ -48,7 +50,7 @@ class Child(ChildCpr):
     """The child a consent is about."""
 
     name = Text(required=True)
-    birth_date = fields.Date(allow_none=True, load_default=None)
+    birth_date = DateField(allow_none=True, load_default=None)
     email = EmailField(allow_none=True, load_default=None)
     phone = Pattern(PHONE, "Not a phone number.", allow_none=True, load_default=None)
     language = language(load_default="da")
@@ -69,8 +71,8 @@ class Holder(ChildCpr):
 class Custody(Schema):
     """The custody facts, with their source and date."""
 
-    source = Text(most=64, required=True)
-    as_of = fields.Date(required=True)
+    source = FreeText(most=64, required=True)
+    as_of = DateField(required=True)
     holders = fields.List(fields.Nested(Holder), required=True, validate=validate.Length(max=10))
 
 
@@ -84,7 +86,7 @@ class ConsentRequestBody(Schema):
     custody = fields.Nested(Custody, required=True)
     parties = list_of(slug(), required=True)
     categories = list_of(slug(), required=True)
-    deadline = fields.Date(allow_none=True, load_default=None)
+    deadline = DateField(allow_none=True, load_default=None)
     delivery = one_of("caller", "service", required=True)
     performed_by = fields.Nested(PerformedBy, required=True)
 
@@ -100,7 +102,7 @@ class ConsentQuery(PageQuery):
 
     status = one_of(*STATUSES)
     case_reference = Reference(most=100)
-    deadline_before = fields.Date()
+    deadline_before = DateField(recorded=False)
     expires_before = InstantField()
 
 
@@ -115,7 +117,7 @@ class CancellationBody(Schema):
     """Why a request is taken back."""
 
     reason = one_of("mistake", "case_closed", "other", required=True)
-    note = Text(most=2000, allow_none=True, load_default=None)
+    note = FreeText(most=2000, allow_none=True, load_default=None)
     performed_by = fields.Nested(PerformedBy, required=True)
 
 
@@ -124,7 +126,7 @@ class WithdrawalBody(Schema):
 
     signatory = Text(most=64, required=True)
     channel = one_of("oral", "letter", required=True)
-    note = Text(most=2000, allow_none=True, load_default=None)
+    note = FreeText(most=2000, allow_none=True, load_default=None)
     performed_by = fields.Nested(PerformedBy, required=True)
 
 
@@ -133,10 +135,10 @@ class ExemptionBody(Schema):
 
     signatory = Text(most=64, required=True)
     reason = one_of("deceased", "unknown_whereabouts", "court_decision", "other", required=True)
-    provision = Text(required=True)
+    provision = FreeText(required=True)
     evidence_reference = Reference(required=True)
-    valid_until = fields.Date(allow_none=True, load_default=None)
-    note = Text(most=2000, allow_none=True, load_default=None)
+    valid_until = DateField(allow_none=True, load_default=None)
+    note = FreeText(most=2000, allow_none=True, load_default=None)
     performed_by = fields.Nested(PerformedBy, required=True)
 
 
@@ -151,7 +153,7 @@ class CustodyChangeBody(Schema):
 
     child = fields.Nested(ChildCpr, required=True)
     custody = fields.Nested(Custody, required=True)
-    effective_from = fields.Date(required=True)
+    effective_from = DateField(required=True)
     performed_by = fields.Nested(PerformedBy, required=True)
 
 
@@ -223,8 +225,8 @@ class TemplateBody(Schema):
 class FamilyVisibility(Schema):
     """From when the family sees it, and why not sooner."""
 
-    visible_from = fields.Date(required=True, data_key="from")
-    reason = Text(most=1000, required=True)
+    visible_from = DateField(required=True, data_key="from")
+    reason = FreeText(most=1000, required=True)
 
 
 class LegalBasisBody(Schema):
@@ -239,8 +241,8 @@ class LegalBasisBody(Schema):
         "oral_consent",
         required=True,
     )
-    provision = Text(most=300)
-    justification = Text(most=4000)
+    provision = FreeText(most=300)
+    justification = FreeText(most=4000)
     family_visibility = fields.Nested(
         FamilyVisibility, metadata={"description": "Postpone showing it to the family."}
     )

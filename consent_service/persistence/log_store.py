@@ -248,7 +248,10 @@ class LogStore:
             log_body.c.organisation_id == search.viewer,
         ]
         if search.as_party:
-            sides.append(log_body.c.recipient_id == search.viewer)
+            # What was denied never reached the recipient, who may not know of the consent.
+            sides.append(
+                sa.and_(log_body.c.recipient_id == search.viewer, log_body.c.outcome != "denied")
+            )
         conditions: list[sa.ColumnElement[bool]] = [sa.or_(*sides)]
         equal = {
             log_body.c.type: search.type,

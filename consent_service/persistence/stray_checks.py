@@ -12,7 +12,7 @@ from sqlalchemy.engine import Row
 
 from consent_service.audit.checkpoint import InvalidCheckpoint, verify_checkpoint
 from consent_service.audit.entry import SALT_BYTES, InvalidEntry, check_body, parse_header
-from consent_service.audit.finding import Finding, Kind
+from consent_service.audit.finding import Finding
 from consent_service.audit.merkle import leaf_hash
 from consent_service.audit.promise import check_promise_for, verify_promise
 from consent_service.errors import Unreadable

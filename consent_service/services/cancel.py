@@ -1,7 +1,6 @@
 """The controller takes a request back: for the future only, in every live state."""
 
 from consent_service.domain.consent import state_at
-from consent_service.domain.cpr import mask_cpr
 from consent_service.domain.facts import Cancellation
 from consent_service.errors import Conflict
 from consent_service.services.acts import begin_act, record
@@ -34,6 +33,6 @@ def cancel(
         child=child,
         employee=performed_by,
         consent=consent,
-        details={"reason": reason, **({"note": mask_cpr(note)} if note else {})},
+        details={"reason": reason, **({"note": note} if note else {})},
     )
     record(uow, context, act, Cancellation(act.seq, act.now, consent), event)

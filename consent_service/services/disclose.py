@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from consent_service.domain.consent import Reason, ReasonCode
-from consent_service.domain.cpr import CprNumber, mask_cpr
+from consent_service.domain.cpr import CprNumber
 from consent_service.domain.decision import Decision, Denied, Permitted, decide_transfer
 from consent_service.domain.objections import Transfer, standing_objections
 from consent_service.errors import InvalidInput, NotAllowed, Unavailable
@@ -57,18 +57,18 @@ class LegalBasis:
         return self.type == "consent"
 
     def as_json(self) -> dict[str, Any]:
-        """The basis as the log keeps it; CPR numbers in free text are blotted out."""
+        """The basis as the log keeps it."""
         if self.is_consent:
             return {"type": self.type}
         basis: dict[str, Any] = {
             "type": self.type,
-            "provision": mask_cpr(self.provision or ""),
-            "justification": mask_cpr(self.justification or ""),
+            "provision": self.provision or "",
+            "justification": self.justification or "",
         }
         if self.visible_from is not None:
             basis["family_visibility"] = {
                 "from": self.visible_from.isoformat(),
-                "reason": mask_cpr(self.postponed_because or ""),
+                "reason": self.postponed_because or "",
             }
         return basis
 

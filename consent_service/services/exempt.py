@@ -6,7 +6,6 @@ from datetime import date, timedelta
 
 from consent_service.domain.calendar import local_date, local_instant
 from consent_service.domain.consent import state_at
-from consent_service.domain.cpr import mask_cpr
 from consent_service.domain.facts import (
     ExemptionConfirmed,
     ExemptionRecorded,
@@ -61,7 +60,7 @@ def record_exemption(
         "provision": draft.provision,
         "evidence_reference": draft.evidence_reference,
         "valid_until": draft.valid_until.isoformat() if draft.valid_until else None,
-        **({"note": mask_cpr(draft.note)} if draft.note else {}),
+        **({"note": draft.note} if draft.note else {}),
     }
     event = _event(caller, file, act, "exemption_recorded", draft.performed_by, details)
     record(uow, context, act, fact, event)

@@ -76,12 +76,20 @@ def _log_look(
 def timeline(
     uow: UnitOfWork, context: Context, caller: Caller, consent: str
 ) -> list[dict[str, Any]]:
-    """Every event of a consent, oldest first, for its controller; looking is logged."""
+    """Every event of a consent, oldest first, for its controller; looking is logged.
+
+    The municipality's custody changes about the child are events of each of its consents.
+    """
     file = controlled_consent(uow, caller, consent)
     child = child_of(uow, file)
     roles = {s.id: s.role.value for s in uow.consents.signatories(consent)}
-    search = EntryFilter(viewer=caller.organisation, consent=consent)
-    entries = _all(uow, search)
+    entries = _all(uow, EntryFilter(viewer=caller.organisation, consent=consent))
+    entries += [
+        entry
+        for entry in uow.log.about_child(file.child, ("custody_changed",))
+        if entry.controller == file.controller and entry.time >= file.created_at
+    ]
+    entries.sort(key=lambda entry: entry.id)
     event = Event.by(
         caller, "personal_data_viewed", file.controller, child=child, consent=consent,
         details={"view": "timeline"},

@@ -27,6 +27,7 @@ from consent_service.services.model import (
     Signatory,
     TemplateVersion,
 )
+from consent_service.services.own_objection import own_objection_stands
 from consent_service.services.ports import UnitOfWork
 from consent_service.services.read_log import family_disclosures
 from consent_service.services.receipts import signer_receipt
@@ -161,7 +162,8 @@ class ConsentPage:
 
     `own` is the signer's latest act, `own_at` when it was made, `own_kept` what a grant keeps.
     `refusal` is what saying no would be. `stops_older` tells that declining also stops an older
-    consent (R5). `disclosures` is every one so far.
+    consent (R5). `objects` tells that a no of their own elsewhere stops part of this one.
+    `disclosures` is every one so far.
     """
 
     status: Status
@@ -176,6 +178,7 @@ class ConsentPage:
     refusal: ActKind
     stops_older: bool
     effective_scope: Scope | None
+    objects: bool
     expires_at: datetime | None
     lapses_at: datetime
     others: Sequence[OtherSigner]
@@ -188,6 +191,7 @@ def consent_page(uow: UnitOfWork, context: Context, signer: Signer) -> ConsentPa
     latest = _latest_of(signer)
     own = latest.kind if latest else None
     required = required_signers(signer.history, signer.request, signer.now)
+    scope, person = state.effective_scope, signer.signatory.person
     _write(uow, context, signer, "personal_data_viewed", {"view": "family"})
     return ConsentPage(
         status=_as_shown(state, own),
@@ -196,12 +200,14 @@ def consent_page(uow: UnitOfWork, context: Context, signer: Signer) -> ConsentPa
         own=own,
         own_at=latest.at if latest else None,
         own_kept=latest.kept if latest else None,
-        is_required=signer.signatory.person in required,
+        is_required=person in required,
         can_grant=state.is_live and own is not ActKind.GRANT,
         can_refuse=own is ActKind.GRANT or (own is None and state.is_live),
         refusal=refusal_kind(state, latest),
         stops_older=stops_older(signer),
-        effective_scope=state.effective_scope,
+        effective_scope=scope,
+        objects=scope is not None
+        and own_objection_stands(signer.history, signer.request, scope, person, signer.now),
         expires_at=state.expires_at,
         lapses_at=signer.request.lapses_at,
         others=_others(uow, signer, required),

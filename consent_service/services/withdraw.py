@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from consent_service.domain.cpr import mask_cpr
 from consent_service.domain.signers import signers_with_a_say
 from consent_service.errors import Conflict
 from consent_service.services.acts import begin_act
@@ -56,7 +55,7 @@ def record_withdrawal(
         details={
             "signatory": signatory,
             "channel": channel,
-            **({"note": mask_cpr(note)} if note else {}),
+            **({"note": note} if note else {}),
         },
     )
     context.journal.write(uow, event, act.now)

@@ -75,6 +75,7 @@ def _ask_again(visit: Visit, why: str, left_out: Scope) -> Response:
     visit.uow.commit()
     return render(
         "sure.html",
+        controller=visit.signer.terms.controller.name,
         why=why,
         stops_older=stops_older(visit.signer),
         refusal=refusal_of(visit.signer).value,

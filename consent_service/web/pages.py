@@ -1,12 +1,17 @@
 """What a link leads to: before login almost nothing, afterwards the consent and its state."""
 
+from dataclasses import replace
+
 from flask import Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
+from consent_service.services.model import SigningSession
+from consent_service.services.ports import UnitOfWork
 from consent_service.services.signing_page import consent_page, follow_token
 from consent_service.web.consent_view import consent_view
 from consent_service.web.language import INTERFACE
 from consent_service.web.rendering import allow_login, go_home, interface_languages, render
+from consent_service.web.session_content import SessionContent
 from consent_service.web.visit import Site, Visit, open_session, set_cookie, visit_of
 
 _FORMS = frozenset({"login", "grant", "decline", "logout"})
@@ -20,6 +25,7 @@ def follow(site: Site, token: str) -> Response:
         link = uow.links.find(token)
         session = open_session(site, uow)
         if link and session and session.link.token_hash == link.token_hash:
+            _keep(uow, request.cookies[site.cookie], session)
             return go_home()
         secret = site.context.new_token()
         follow_token(uow, site.context, token, secret)
@@ -29,6 +35,14 @@ def follow(site: Site, token: str) -> Response:
     response = go_home()
     set_cookie(site, response, secret)
     return response
+
+
+def _keep(uow: UnitOfWork, secret: str, session: SigningSession) -> None:
+    """The same person again, perhaps in a second tab: on with what is there, without old news."""
+    content = SessionContent.from_bytes(session.content)
+    if content.notice is not None:
+        uow.links.save_session(secret, replace(content, notice=None).to_bytes())
+        uow.commit()
 
 
 def show(site: Site) -> Response:

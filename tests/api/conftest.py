@@ -44,7 +44,9 @@ def furnished_postgres(
     return Furnished(folder / "keys.json", name)
 
 
-def _copy(request: pytest.FixtureRequest, folder: Path, kind: str) -> tuple[Deployment, Callable[[], None]]:
+def _copy(
+    request: pytest.FixtureRequest, folder: Path, kind: str
+) -> tuple[Deployment, Callable[[], None]]:
     """A service of one's own, and what takes it away again."""
     if kind == "sqlite":
         furnished: Furnished = request.getfixturevalue("furnished_sqlite")

@@ -217,6 +217,16 @@ def test_a_stranger_never_sees_it(service: Deployment) -> None:
     assert searched(service, SIBLING.cpr, org=STRANGER) == []
 
 
+def test_a_search_does_not_tell_anothers_child_from_an_unknown_one(service: Deployment) -> None:
+    service.in_force()
+    for members in ({}, {"cursor": "ÆØÅ"}, {"limit": 1}):
+        others, unknown = (
+            service.post("/v1/consents/search", {"child": {"cpr": cpr}, **members}, org=STRANGER)
+            for cpr in (CHILD.cpr, SIBLING.cpr)
+        )
+        assert (others.status_code, others.data) == (unknown.status_code, unknown.data)
+
+
 def test_a_party_left_out_by_a_signer_never_learns_of_it(service: Deployment) -> None:
     asked = service.ask()
     left_out = Scope(frozenset({"gp-y"}), frozenset({"school"}))

@@ -9,9 +9,7 @@ from tests.api.families import MOTHER_ALONE, SIBLING
 from tests.deployment import COLLEAGUE, EMPLOYEE, Deployment
 
 
-def record(
-    service: Deployment, consent: dict[str, Any], nth: int = 1, **changes: Any
-) -> Any:
+def record(service: Deployment, consent: dict[str, Any], nth: int = 1, **changes: Any) -> Any:
     body = {
         "signatory": consent["signatories"][nth]["id"],
         "reason": "unknown_whereabouts",

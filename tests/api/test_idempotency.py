@@ -203,11 +203,9 @@ def test_after_a_day_it_is_forgotten(service: Deployment) -> None:
 
 def test_what_is_kept_says_nothing_by_itself(service: Deployment) -> None:
     asked = ask(service).json
+    lately = kept_answer.c.created_at > service.clock.now - timedelta(seconds=1)
     with service.parts.units.engine.connect() as connection:
-        (row,) = connection.execute(
-            sa.select(kept_answer).where(kept_answer.c.created_at > service.clock.now
-                                         - timedelta(seconds=1))  # fmt: skip
-        ).all()
+        (row,) = connection.execute(sa.select(kept_answer).where(lately)).all()
     kept = bytes(row.sealed) + bytes(row.key_hash) + bytes(row.body_hash)
     for secret in (asked["id"], "Mette", KEY):
         assert secret.encode() not in kept
@@ -273,6 +271,7 @@ def every_child_held(service: Deployment) -> Iterator[None]:
         connection.rollback()
 
 
+@pytest.mark.postgres
 def test_while_the_first_runs_the_second_is_told_so(on_postgres: Deployment) -> None:
     service = on_postgres
     service.ask(parties=["municipality-x", "gp-y"])
@@ -337,9 +336,7 @@ def test_two_at_once_are_one(service: Deployment) -> None:
 def test_two_disclosures_at_once_are_one(service: Deployment) -> None:
     service.in_force()
     answers: list[TestResponse] = []
-    threads = [
-        threading.Thread(target=lambda: answers.append(disclose(service))) for _ in range(4)
-    ]
+    threads = [threading.Thread(target=lambda: answers.append(disclose(service))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

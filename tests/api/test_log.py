@@ -126,9 +126,7 @@ def test_entries_come_in_pages_oldest_first(service: Deployment) -> None:
     service.in_force()
     everything = [entry["id"] for entry in entries(service, "?type=link_issued")]
     first = service.get("/v1/audit/entries?type=link_issued&limit=1").json
-    second = service.get(
-        f"/v1/audit/entries?type=link_issued&limit=1&cursor={first['next']}"
-    ).json
+    second = service.get(f"/v1/audit/entries?type=link_issued&limit=1&cursor={first['next']}").json
     assert [first["items"][0]["id"], second["items"][0]["id"]] == everything
     assert second["next"] is None
     found = service.post("/v1/audit/search", {"type": "link_issued", "limit": 1}).json

@@ -13,8 +13,8 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.core.parameters import ParameterLocation
 
-from tests.api.families import CHILD
-from tests.deployment import EMPLOYEE, FATHER, MOTHER, PARTIES, Deployment
+from tests.api.families import BOTH, CHILD, MOTHER_ALONE, SIBLING, YOUNG_PERSON
+from tests.deployment import COLLEAGUE, EMPLOYEE, PARTIES, Deployment, template
 
 load_all_checks()
 
@@ -30,7 +30,7 @@ CHECKED = [
 ]
 REJECTED = CHECKS.get_one("negative_data_rejection")
 EXAMPLES = 25
-NEVER_SUCCEED: set[str] = set()
+ENDINGS = ("/cancellation", "/withdrawals", "/custody-changes")
 
 
 def document(service: Deployment) -> dict[str, Any]:
@@ -100,7 +100,11 @@ def test_the_browser_of_the_interface_needs_no_other_server(on_sqlite: Deploymen
     client = on_sqlite.app.test_client()
     page = client.get("/docs").get_data(as_text=True)
     assert "//" not in page.replace("<!doctype", "")
-    for path in ("/docs/start.js", "/docs/files/swagger-ui.css", "/docs/files/swagger-ui-bundle.js"):
+    for path in (
+        "/docs/start.js",
+        "/docs/files/swagger-ui.css",
+        "/docs/files/swagger-ui-bundle.js",
+    ):
         assert path in page
         with client.get(path) as answer:
             assert answer.status_code == 200
@@ -116,6 +120,7 @@ def lived_in(on_sqlite: Deployment) -> Deployment:
     asked = on_sqlite.in_force()
     on_sqlite.disclose()
     on_sqlite.disclose(categories=["identity"])
+    on_sqlite.disclose("municipality-x", sender="municipality-x", recipient="gp-y")
     body = {
         "signatory": asked["signatories"][0]["id"],
         "reason": "other",
@@ -132,17 +137,17 @@ def test_no_server_error_and_no_undocumented_answer(lived_in: Deployment) -> Non
     plausible = _plausible(lived_in)
     problems: dict[str, BaseException] = {}
     statuses: dict[str, set[int]] = {}
-    for result in schema.get_all_operations():
-        operation = result.ok()
+    found = [result.ok() for result in schema.get_all_operations()]
+    # What ends the consent comes last.
+    for operation in sorted(found, key=lambda one: one.path.endswith(ENDINGS)):
         seen: set[int] = set()
         for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
             _explore(lived_in, operation, mode, plausible, problems, seen)
         statuses[operation.label] = seen
     assert not problems, "\n\n".join(f"{where}\n{error}" for where, error in problems.items())
-    # The search was not in vain: each operation was refused, and nearly each succeeded.
+    # The search was not in vain: every operation succeeded at least once.
     unsuccessful = {label for label, seen in statuses.items() if not seen & {200, 201}}
-    print(statuses)
-    assert unsuccessful <= NEVER_SUCCEED
+    assert unsuccessful == set()
 
 
 def _explore(
@@ -201,27 +206,37 @@ def _plausible(service: Deployment) -> Callable[[Any, random.Random], None]:
         "organisation_id": PARTIES,
         "template_id": ["joint-action-plan"],
         "version": [1, 2],
-        "cpr": [CHILD.cpr, "0204194325", MOTHER, FATHER],
-        "birth_date": [None],
+        "child": [{"cpr": CHILD.cpr}, {"cpr": SIBLING.cpr}],
+        "custody": [BOTH, MOTHER_ALONE],
+        "performed_by": [EMPLOYEE, COLLEAGUE],
+        "effective_from": ["2026-11-23", "2027-01-01"],
         "template": ["joint-action-plan"],
-        "signatory": [signatory["id"] for signatory in consent["signatories"]],
+        "case_reference": ["2026-0117"],
+        "signatory": [signatory["id"] for signatory in consent["signatories"][:2]],
         "signatories": [[consent["signatories"][0]["id"]]],
         "parties": [PARTIES, ["municipality-x", "gp-y"]],
         "categories": [["health"], ["health", "school"]],
         "deadline": [None, "2026-12-01"],
         "delivery": ["caller"],
-        "language": ["da", "en"],
         "renews": [None, consent["id"]],
+        "provision": ["§ 1"],
+        "evidence_reference": ["d"],
+        "valid_until": [None, "2026-12-01"],
+        "note": [None, "a note"],
         "sender": ["municipality-x"],
         "recipient": ["gp-y"],
         "purpose": ["joint-action-plan"],
+        "document": [None, service.disclosure_body()["document"]],
         "as_of": [None, "2026-11-23T09:01:00Z"],
         "legal_basis": [
             {"type": "consent"},
             {"type": "vital_interest", "provision": "§ 1", "justification": "danger"},
         ],
-        "cursor": [None],
+        "labels": [template()["labels"]],
+        "texts": [template()["texts"]],
+        "max_validity": ["P1Y", "P90D"],
     }
+    families = [one.named() for one in (CHILD, SIBLING, YOUNG_PERSON)]
 
     def replace(content: Any, chance: random.Random) -> None:
         if isinstance(content, dict):
@@ -235,7 +250,14 @@ def _plausible(service: Deployment) -> Callable[[Any, random.Random], None]:
                 replace(member, chance)
 
     def apply(case: Any, chance: random.Random) -> None:
+        if case.headers and "Idempotency-Key" in case.headers:
+            case.headers["Idempotency-Key"] = f"key-{chance.random()}"
         for part in (case.path_parameters, case.body):
             replace(part, chance)
+        # Two operations take more of what other bodies only name.
+        if isinstance(case.body, dict) and case.operation.label == "POST /v1/consents":
+            case.body["child"] = chance.choice(families)
+        if isinstance(case.body, dict) and case.operation.label == "POST /v1/templates":
+            case.body["categories"] = template()["categories"]
 
     return apply

@@ -33,9 +33,7 @@ def test_the_least_an_organisation_says(service: Deployment) -> None:
 def test_only_the_operator_registers(service: Deployment) -> None:
     token = service.token("municipality-x", frozenset({"templates:write", "consents:write"}))
     body = {"id": "school-1", "name": "Skolen", "kind": "other"}
-    answer = service.post(
-        "/v1/organisations", body, headers={"Authorization": f"Bearer {token}"}
-    )
+    answer = service.post("/v1/organisations", body, headers={"Authorization": f"Bearer {token}"})
     assert (answer.status_code, answer.json["code"]) == (403, "insufficient_scope")
     assert service.get("/v1/organisations/school-1").status_code == 404
 

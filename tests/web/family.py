@@ -1,6 +1,5 @@
 """A family at the signing pages: the service, the stand-in login, and a browser made of requests."""
 
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -231,13 +230,19 @@ def links(asked: dict[str, Any]) -> dict[str, str]:
     return {one["name"]: one["signing_url"] for one in asked["signatories"] if "signing_url" in one}
 
 
-def entry_types(deployment: Deployment, consent: str | None = None) -> list[str]:
-    """The types of every entry of the log about a consent, oldest first."""
+def entries(deployment: Deployment, consent: str) -> list[dict[str, Any]]:
+    """The bodies of every entry of the log about a consent, oldest first."""
     answer = deployment.get("/v1/audit/entries?limit=200")
     assert answer.status_code == 200, answer.json
-    items = answer.json["items"]
-    return [one["type"] for one in items if consent in (None, one.get("consent"))]
+    bodies = [one["body"] for one in answer.json["items"]]
+    return [body for body in bodies if body.get("consent") == consent]
 
 
-def spoken(text: str) -> str:
-    return re.sub(r"\s+", " ", text)
+def entry_types(deployment: Deployment, consent: str) -> list[str]:
+    return [body["type"] for body in entries(deployment, consent)]
+
+
+def acts(deployment: Deployment, consent: str) -> list[str]:
+    """What signers did, as the log has it."""
+    kinds = ("consent_granted", "consent_declined", "consent_withdrawn")
+    return [type_ for type_ in entry_types(deployment, consent) if type_ in kinds]

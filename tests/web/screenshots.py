@@ -1,0 +1,174 @@
+"""Pictures of every kind of page, on a phone and on a desk, to look at after a change.
+
+    python -m tests.web.screenshots FOLDER
+
+`FOLDER/phone-answer.png` is the picture in the README (docs/images/signing-page.png).
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+
+from consent_service.domain.facts import Scope
+from consent_service.persistence.migrate import upgrade
+from tests.conftest import CHROMIUM_ARGUMENTS, _find_chromium
+from tests.deployment import CATEGORIES, PARTIES, Deployment
+from tests.web.family import METTE, free_server, household, links, serving
+
+SIZES = {"phone": (390, 844), "desk": (1280, 900)}
+
+DESCRIPTIONS = {
+    "municipality-x": ("Kommunens tværfaglige udvalg", "Skole, PPR, sundhedspleje og familierådgivning"),
+    "child-psychiatry": ("Børne- og Ungdomspsykiatrien", "Hospitalets afdeling for børn og unge, der har det svært"),
+    "paediatrics": ("Børneafdelingen", "Hospitalets læger for børn"),
+    "gp-y": ("Lægehuset på Torvet", "Almas egen læge"),
+}
+
+
+@contextmanager
+def live(database_url: str, folder: Path) -> Iterator[Deployment]:
+    """A household whose service answers over real HTTP."""
+    server = free_server()
+    base_url = f"http://127.0.0.1:{server.server_port}"
+    with household(database_url, folder, base_url) as deployment:
+        server.app = deployment.app
+        with serving(server):
+            yield deployment
+
+
+def furnish(deployment: Deployment) -> None:
+    """The four parties by likely names, and the template that comes with the service."""
+    for id_, (name, description) in DESCRIPTIONS.items():
+        content = {
+            "id": id_,
+            "name": name,
+            "kind": "other",
+            "descriptions": {"da": description},
+            "contact": {"phone": "+45 12 34 56 78", "email": None},
+        }
+        assert deployment.post("/v1/organisations", content, org="operator").status_code == 201
+    text = (files("consent_service") / "default_template.json").read_text(encoding="utf-8")
+    assert deployment.post("/v1/templates", json.loads(text)).status_code == 201
+
+
+def log_in(page: Page, name: str = METTE.name) -> None:
+    page.click("form[action='/sign/login'] button")
+    page.get_by_role("button", name=name).click()
+    page.wait_for_url("**/sign/")
+
+
+class Camera:
+    def __init__(self, page: Page, folder: Path, size: str) -> None:
+        self.page, self.folder, self.size = page, folder, size
+
+    def __call__(self, name: str, selector: str | None = None) -> None:
+        path = self.folder / f"{self.size}-{name}.png"
+        if selector:
+            self.page.locator(selector).scroll_into_view_if_needed()
+            self.page.screenshot(path=path)
+        else:
+            self.page.screenshot(path=path, full_page=True)
+
+
+def walk(deployment: Deployment, context: BrowserContext, folder: Path, size: str) -> None:
+    page = context.new_page()
+    page.set_default_timeout(5000)
+    shoot = Camera(page, folder, size)
+    everything: dict[str, Any] = {"parties": PARTIES, "categories": CATEGORIES}
+    case = {"phone": "1", "desk": "2"}[size]
+    child = {"cpr": "0103174321", "name": "Alma Test", "birth_date": "2017-03-01"}
+    older = deployment.ask(child=child, **everything, case_reference=case)
+    link = links(older)[METTE.name]
+    page.goto(link)
+    shoot("landing")
+    page.click("form[action='/sign/login'] button")
+    page.click("button.cancel")
+    shoot("landing-cancelled")
+    log_in(page, "Sofie Fremmed")
+    shoot("landing-another-person")
+    log_in(page)
+    shoot("consent")
+    page.locator("#answer .buttons").scroll_into_view_if_needed()
+    shoot("answer", "#answer .buttons")
+    page.goto(f"{deployment.settings.base_url}/sign/?lang=en")
+    shoot("consent-english")
+    page.goto(f"{deployment.settings.base_url}/sign/?lang=da")
+    for box in page.locator("input[name=category]").all():
+        box.uncheck()
+    page.get_by_role("button", name="Giv samtykke", exact=True).click()
+    shoot("nothing-left")
+    page.get_by_role("link", name="Gå tilbage").click()
+    for box in page.locator("input[name=category]").all()[1:]:
+        box.check()
+    page.get_by_role("button", name="Giv samtykke", exact=True).click()
+    shoot("confirmation")
+    deployment.act(older["id"], "custody_holder", nth=1, left_out=Scope(frozenset({"gp-y"}), frozenset()))
+    deployment.disclose(org="child-psychiatry", sender="child-psychiatry")
+    deployment.disclose()
+    deployment.disclose(
+        legal_basis={
+            "type": "notification_duty",
+            "provision": "Barnets lov § 133",
+            "justification": "Bekymring",
+        }
+    )
+    page.goto(link)
+    shoot("state")
+    newer = deployment.ask(child=child, parties=PARTIES[:3], categories=["health"])
+    page.goto(links(newer)[METTE.name])
+    log_in(page)
+    shoot("warning", "#answer .notice")
+    page.get_by_role("button", name="Giv ikke samtykke", exact=True).click()
+    shoot("sure")
+    page.get_by_role("button", name="Giv ikke samtykke").click()
+    shoot("declined")
+    page.goto(link)
+    log_in(page)
+    deployment.clock.forward(minutes=16)
+    page.goto(link)
+    shoot("stale")
+    page.click("form[action='/sign/login'] button")
+    page.get_by_role("button", name=METTE.name).click()
+    page.get_by_role("button", name="Træk samtykke tilbage", exact=True).click()
+    shoot("withdrawn")
+    page.get_by_role("button", name="Log ud", exact=True).click()
+    shoot("goodbye")
+    page.goto(f"{deployment.settings.base_url}/sign/wrong")
+    shoot("error-404")
+    page.goto(f"{deployment.settings.base_url}/sign/login")
+    shoot("error-405")
+    for _ in range(40):
+        page.goto(f"{deployment.settings.base_url}/sign/wrong")
+    shoot("error-429")
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=_find_chromium(), args=list(CHROMIUM_ARGUMENTS)
+        )
+        for size, (width, height) in SIZES.items():
+            with tempfile.TemporaryDirectory() as home:
+                url = f"sqlite:///{home}/consent.db"
+                upgrade(url)
+                with live(url, Path(home)) as deployment:
+                    furnish(deployment)
+                    context = browser.new_context(
+                        viewport={"width": width, "height": height},
+                        locale="da-DK",
+                        java_script_enabled=False,
+                    )
+                    walk(deployment, context, folder, size)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
