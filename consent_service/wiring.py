@@ -40,7 +40,9 @@ def assemble(settings: Settings, engine: Engine, clock: Callable[[], datetime] =
     """Read the keys and put the parts together. Raises Misconfigured."""
     keys = load(settings.keys_file)
     index = Index(keys.index)
-    identity = LogIdentity(settings.log_origin, keys.signing["log"], keys.published)
+    identity = LogIdentity(
+        settings.log_origin, keys.signing["log"], keys.signing["promise"], keys.published
+    )
     sequencer = Sequencer(engine, identity, clock)
     units = SqlUnits(engine, KeyRing(keys.key_encryption), index, sequencer, clock)
     context = Context(

@@ -19,6 +19,7 @@ from uuid import uuid4
 from consent_service.identity.bearer import issue_token
 from consent_service.services.model import Caller
 from tests.deployment import ALL_SCOPES, Deployment, SettableClock, deploy
+from tests.privacy import WATCH
 
 START_SECONDS = 60
 
@@ -138,17 +139,16 @@ class ServiceProcess:
 
     def kill(self) -> None:
         """End master and workers at once, as a power cut would."""
-        self._end(signal.SIGKILL)
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
 
-    def stop(self) -> None:
-        """Ask for an end, and insist."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.kill()
-        self._end(signal.SIGKILL)
+    def report(self) -> None:
+        """Hand what the service wrote to whoever watches for personal data."""
+        WATCH.sections.append(("the log of a service process", self.log.read_text("utf-8")))
 
     def client(self, organisation: str = "gp-y") -> Client:
         return Client(self.port, self.token(organisation))
@@ -166,14 +166,6 @@ class ServiceProcess:
             expires_at=now + timedelta(hours=1),
             token_id=str(uuid4()),
         )
-
-    def _end(self, how: signal.Signals) -> None:
-        if self._process is None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, how)
-        self._process.wait()
-        self._process = None
 
     def _wait_until_ready(self) -> None:
         assert self._process is not None
@@ -203,7 +195,8 @@ def running_service(
     try:
         yield service
     finally:
-        service.stop()
+        service.kill()
+        service.report()
 
 
 def deploy_in_real_time(database_url: str, folder: Path) -> Deployment:

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask, Response, json, request
 
@@ -39,7 +40,8 @@ def export_entries(call: Call) -> Reply:
     """GET /v1/audit/export: one page of JSON Lines, the address of the next in a Link header."""
     found, last = _find(call, dict(call.query), "export")
     lines = "".join(json.dumps(_exported(call, entry)) + "\n" for entry in found)
-    headers = {"Link": f'<?cursor={encode_cursor(last)}>; rel="next"'} if last else {}
+    following = urlencode({**request.args, "cursor": encode_cursor(last)})
+    headers = {"Link": f'<?{following}>; rel="next"'} if last else {}
     return Reply(200, lines, headers=headers, media_type="application/jsonl")
 
 
@@ -96,7 +98,9 @@ def _evidence(call: Call, entry: LoggedEntry) -> dict[str, Any]:
 
 
 def _exported(call: Call, entry: LoggedEntry) -> dict[str, Any]:
-    return _shown(entry) | _evidence(call, entry)
+    evidence = _evidence(call, entry)
+    del evidence["id"]
+    return _shown(entry) | {"evidence": evidence}
 
 
 def proof_json(proof: InclusionProof) -> dict[str, Any]:

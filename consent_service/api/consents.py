@@ -68,14 +68,12 @@ def get_consents(call: Call) -> Reply:
 def search_consents(call: Call) -> Reply:
     """POST /v1/consents/search."""
     after = decode_cursor(call.body.get("cursor"))
-    child = call.uow.children.find(check_cpr(call.body["child"]["cpr"], "/child/cpr"))
-    if child is None:
-        return Reply(200, {"items": [], "next": None})
+    child = check_cpr(call.body["child"]["cpr"], "/child/cpr")
     items, last = list_consents(
         call.uow,
         call.context,
         call.caller,
-        ConsentFilter(child=child.id),
+        ConsentFilter(child=child),
         after=after,
         limit=call.body["limit"],
     )

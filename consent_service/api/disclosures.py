@@ -64,10 +64,22 @@ def _repeated(call: Call, repeat: Repeat) -> Reply:
     content = repeat.open(kept)
     replayed = {"Idempotency-Replayed": "true"}
     if content.get("decision") == "permitted":
-        again = disclose(call.uow, call.context, call.caller, disclosure(call.body), _keep_nothing)
-        if again is not None and isinstance(again.decision, Denied):
-            reply = _reply(again)
-            return Reply(reply.status, reply.content, None, replayed, reply.media_type)
+        command = disclosure(call.body)
+        decision, _ = ask_decision(
+            call.uow,
+            call.context,
+            call.caller,
+            command.question,
+            command.legal_basis,
+            None,
+            command.performed_by,
+        )
+        if isinstance(decision, Denied):
+            # Now it is denied, and a denial of a disclosure is logged as one.
+            again = disclose(call.uow, call.context, call.caller, command, _keep_nothing)
+            if again is not None and isinstance(again.decision, Denied):
+                reply = _reply(again)
+                return Reply(reply.status, reply.content, None, replayed, reply.media_type)
     media_type = "application/json" if kept.status < 400 else MEDIA_TYPE
     return Reply(kept.status, content, None, replayed, media_type)
 
@@ -207,7 +219,7 @@ ENDPOINTS = [
         "disclosures:write",
         "Report whether a disclosure was carried out",
         create_disclosure_outcome,
-        {200: "Disclosure", 404: "Problem"},
+        {200: "Disclosure", 404: "Problem", 409: "Problem"},
         body=schemas.OutcomeBody,
         idempotency="optional",
         tag="Disclosures",

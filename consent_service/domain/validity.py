@@ -66,6 +66,7 @@ def _exceeds_a_year(validity: Validity) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def expiry(earliest_grant: datetime, validity: Validity) -> datetime:
     """When a consent ends (R3, Sundhedsloven § 44): a year after its earliest grant or sooner."""
     return min(ONE_YEAR.end(earliest_grant), validity.end(earliest_grant)).astimezone(UTC)

@@ -175,7 +175,8 @@ log_body = sa.Table(
     sa.Column("data_key_id", sa.ForeignKey("data_key.id"), nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Column("time", Instant, nullable=False),
-    sa.Column("controller_id", sa.ForeignKey("organisation.id"), nullable=False),
+    # The owner of the data key, whose foreign key says that it exists.
+    sa.Column("controller_id", Slug, nullable=False),
     sa.Column("organisation_id", Slug, nullable=False),
     sa.Column("recipient_id", Slug),
     sa.Column("type", sa.String(40), nullable=False),

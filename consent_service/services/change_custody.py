@@ -16,7 +16,9 @@ from consent_service.services.people import (
     check_cpr,
     check_custody,
     check_holder_count,
+    check_languages,
     file_holders,
+    holder_languages,
 )
 from consent_service.services.ports import UnitOfWork
 
@@ -49,6 +51,9 @@ def change_custody(
         raise _no_consent()
     effective_from = local_instant(report.effective_from)
     check_holder_count(len(holders), own[-1].birth_date, max(act.now, effective_from))
+    live = [r for r in own if state_at(act.history, r.consent, act.now).is_live]
+    for request in live:
+        check_languages(holder_languages(report.custody), _languages(uow, request))
     filed = file_holders(uow, caller.organisation, child, holders)
     fact = CustodyChange(act.seq, act.now, caller.organisation, filed, effective_from)
     event = Event.by(
@@ -66,11 +71,20 @@ def change_custody(
             "effective_from": report.effective_from.isoformat(),
         },
     )
-    live = [r for r in own if state_at(act.history, r.consent, act.now).is_live]
     record(uow, context, act, fact, event)
     for request in live:
         _ask_newcomers(uow, context, request, filed)
     return [request.consent for request in live]
+
+
+def _languages(uow: UnitOfWork, request: Request) -> frozenset[str]:
+    file = uow.consents.get(request.consent)
+    template = (
+        uow.catalogue.template(file.controller, file.template, file.template_version)
+        if file
+        else None
+    )
+    return template.languages if template else frozenset()
 
 
 def _ask_newcomers(

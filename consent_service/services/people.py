@@ -1,6 +1,6 @@
 """The people a request names: checked against the rules, then found or added and filed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -99,6 +99,25 @@ def check_holder_count(count: int, birth_date: date, now: datetime) -> None:
         raise InvalidInput.field(
             "/custody/holders", "A child below 18 has one or two custody holders or guardians."
         )
+
+
+def holder_languages(custody: CustodyFacts) -> dict[str, str]:
+    """Each holder's language, by the pointer to it."""
+    return {
+        f"/custody/holders/{position}/language": holder.language
+        for position, holder in enumerate(custody.holders)
+    }
+
+
+def check_languages(named: Mapping[str, str], available: Collection[str]) -> None:
+    """Everybody who may be asked can read the template. Raises InvalidInput."""
+    errors = [
+        FieldError(pointer, "The template has no text in this language.")
+        for pointer, language in named.items()
+        if language not in available
+    ]
+    if errors:
+        raise InvalidInput(errors)
 
 
 def _holders(

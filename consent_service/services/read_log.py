@@ -6,7 +6,7 @@ from typing import Any
 
 from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.calendar import local_instant
-from consent_service.errors import NotFound
+from consent_service.errors import Conflict, NotFound
 from consent_service.services.context import Context
 from consent_service.services.find_consent import child_of, controlled_consent
 from consent_service.services.journal import Event
@@ -192,10 +192,15 @@ def record_outcome(
     outcome: str,
     performed_by: Employee,
 ) -> LoggedEntry:
-    """Report whether a disclosure was carried out. Raises NotFound for all but its sender."""
+    """Report whether a disclosure was carried out.
+
+    Raises NotFound for all but its sender, and Conflict for one that was denied.
+    """
     found = _find_disclosure(uow, caller, entry)
     if found.body["organisation"] != caller.organisation:
         raise NotFound("There is no such disclosure.")
+    if found.body["outcome"] == "denied":
+        raise Conflict("disclosure_denied", "What was denied has no outcome.")
     child = uow.log.child_of(found.id)
     number = uow.children.child_number(found.controller, child) if child else None
     event = Event.by(

@@ -26,7 +26,9 @@ from consent_service.services.people import (
     CustodyFacts,
     NamedPerson,
     check_family,
+    check_languages,
     file_holders,
+    holder_languages,
 )
 from consent_service.services.ports import UnitOfWork
 from consent_service.signing import terms as terms_module
@@ -70,7 +72,8 @@ def request_consent(
     template, parties = _check_catalogue(uow, caller, asked)
     _check_deadline(context, asked, now)
     family = check_family(asked.child, asked.custody, now)
-    _check_languages(template, asked)
+    languages = {"/child/language": asked.child.language} | holder_languages(asked.custody)
+    check_languages(languages, template.languages)
 
     child = uow.children.find_or_add(family.child.cpr)
     act = begin_act(uow, context, child)
@@ -178,20 +181,6 @@ def _check_deadline(context: Context, asked: ConsentRequest, now: datetime) -> N
     if not local_date(now) <= asked.deadline <= latest:
         detail = f"A deadline lies between today and {context.periods.latest_deadline_days} days."
         raise InvalidInput.field("/deadline", detail)
-
-
-def _check_languages(template: TemplateVersion, asked: ConsentRequest) -> None:
-    named = {"/child/language": asked.child.language} | {
-        f"/custody/holders/{position}/language": holder.language
-        for position, holder in enumerate(asked.custody.holders)
-    }
-    errors = [
-        FieldError(pointer, "The template has no text in this language.")
-        for pointer, language in named.items()
-        if language not in template.languages
-    ]
-    if errors:
-        raise InvalidInput(errors)
 
 
 def _check_renewal(

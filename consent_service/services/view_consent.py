@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from consent_service.domain.consent import ConsentState, Reason, state_at
+from consent_service.domain.cpr import CprNumber
 from consent_service.domain.facts import ActKind, History, Role, Scope
 from consent_service.domain.signers import exemptions, holders_at, required_signers
 from consent_service.services.acts import moment_after
@@ -115,7 +116,7 @@ def scope_json(scope: Scope | None) -> dict[str, list[str]] | None:
 class ConsentFilter:
     """Which consents to list; None means any. Its controller alone filters by its own members."""
 
-    child: str | None = None
+    child: CprNumber | None = None
     case_reference: str | None = None
     deadline_before: date | None = None
     status: str | None = None
@@ -144,13 +145,14 @@ def list_consents(
     A status is derived, so a page is found by walking the files and keeping what fits.
     """
     items: list[dict[str, Any]] = []
-    cursor, more = after, True
+    child = uow.children.find(wanted.child) if wanted.child else None
+    cursor, more = after, wanted.child is None or child is not None
     while more and len(items) <= limit:
         files = uow.consents.page(
             caller.organisation,
             after=cursor,
             limit=limit + 1,
-            child=wanted.child,
+            child=child.id if child else None,
             case_reference=wanted.case_reference,
             deadline_before=wanted.deadline_before,
         )

@@ -274,9 +274,6 @@ def _create_tables() -> None:
         sa.Column("child_hash", sa.LargeBinary(), nullable=True),
         sa.Column("employee_hash", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["controller_id"], ["organisation.id"], name=op.f("fk_log_body_controller_id")
-        ),
-        sa.ForeignKeyConstraint(
             ["data_key_id"], ["data_key.id"], name=op.f("fk_log_body_data_key_id")
         ),
         sa.ForeignKeyConstraint(
