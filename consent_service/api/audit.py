@@ -98,9 +98,7 @@ def _evidence(call: Call, entry: LoggedEntry) -> dict[str, Any]:
 
 
 def _exported(call: Call, entry: LoggedEntry) -> dict[str, Any]:
-    evidence = _evidence(call, entry)
-    del evidence["id"]
-    return _shown(entry) | {"evidence": evidence}
+    return _shown(entry) | {"evidence": _evidence(call, entry)}
 
 
 def proof_json(proof: InclusionProof) -> dict[str, Any]:
