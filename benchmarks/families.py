@@ -52,9 +52,7 @@ def entries_of(families: int) -> int:
     """How many log entries that many families have, about ten each."""
     busy = len(range(0, families, BUSY_EVERY))
     ordinary = families - busy
-    return (
-        families * ENTRIES_OF_CONSENT + busy * BUSY_DISCLOSURES + ordinary * ORDINARY_DISCLOSURES
-    )
+    return families * ENTRIES_OF_CONSENT + busy * BUSY_DISCLOSURES + ordinary * ORDINARY_DISCLOSURES
 
 
 def families_for(entries: int) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent_service import web
 from consent_service.api import audit, consents, disclosures, organisations, problems
@@ -40,6 +41,9 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     db.init_app(app)
     with app.app_context():
         engine = prepare(db.engine)
+    if settings.trusted_proxies:
+        # Attempts at links are counted by address: it must be the family's, not the proxy's.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]  # the documented way
     parts = assemble(settings, engine, clock)
     app.extensions["consent_service"] = parts
     runtime = Runtime(parts.units, parts.context, _token_verifier(parts), parts.index)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from consent_service.errors import Misconfigured
 
+MOST_PROXIES = 5
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -26,7 +27,8 @@ class Settings:
     """Everything a deployment decides.
 
     `base_url` is what families and callers see, without a slash at the end; `log_origin` names
-    the log in every signature and is never changed afterwards.
+    the log in every signature and is never changed afterwards; `trusted_proxies` is how many
+    reverse proxies stand before the service and add to `X-Forwarded-For`.
     """
 
     database_url: str
@@ -37,6 +39,7 @@ class Settings:
     token_audience: str
     token_jwks_file: Path | None
     signer_provider: SignerProviderSettings | None
+    trusted_proxies: int = 0
 
     @property
     def is_https(self) -> bool:
@@ -58,6 +61,7 @@ class Settings:
             token_audience=environment.get("CONSENT_TOKEN_AUDIENCE", base_url),
             token_jwks_file=Path(jwks) if jwks else None,
             signer_provider=_signer_provider(environment),
+            trusted_proxies=_count(environment, "CONSENT_TRUSTED_PROXIES"),
         )
 
 
@@ -77,6 +81,13 @@ def check_base_url(base_url: str) -> None:
     plain_but_local = parts.scheme == "http" and parts.hostname in LOOPBACK
     if not parts.hostname or not (parts.scheme == "https" or plain_but_local):
         raise Misconfigured("CONSENT_BASE_URL must be an https address")
+
+
+def _count(environment: Mapping[str, str], name: str) -> int:
+    text = environment.get(name, "0")
+    if not text.isascii() or not text.isdigit() or int(text) > MOST_PROXIES:
+        raise Misconfigured(f"{name} is a number from 0 to {MOST_PROXIES}")
+    return int(text)
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

@@ -85,7 +85,7 @@ def load_token_keys(own: KeySet, jwks_file: Path | None) -> dict[str, jwt.PyJWK]
     if jwks_file is not None:
         try:
             jwks += json.loads(jwks_file.read_text())["keys"]
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             raise Misconfigured("CONSENT_TOKEN_JWKS_FILE is not a JWK set") from None
     return dict(_load(jwks))
 

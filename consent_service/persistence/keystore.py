@@ -16,7 +16,7 @@ from typing import Any
 
 from consent_service.errors import Misconfigured
 from consent_service.persistence.sealing import KEY_BYTES
-from consent_service.signing.keys import KeySet, PublishedKey, SigningKey, Use
+from consent_service.signing.keys import InvalidKey, KeySet, PublishedKey, SigningKey, Use
 
 USES: tuple[Use, ...] = ("seal", "promise", "log", "token")
 _SECOND = timedelta(seconds=1)
@@ -69,7 +69,17 @@ def rotate(path: Path, use: Use, now: datetime) -> None:
 
 def load(path: Path) -> Keys:
     """Read a key file. Raises Misconfigured when it is missing, open to others or incomplete."""
-    content = _read(path)
+    try:
+        keys = _keys(_read(path))
+    except (KeyError, TypeError, ValueError, InvalidKey):
+        raise Misconfigured("the key file (CONSENT_KEYS_FILE) is damaged") from None
+    missing = [use for use in USES if use not in keys.signing]
+    if missing:
+        raise Misconfigured(f"the key file has no active key for: {', '.join(missing)}")
+    return keys
+
+
+def _keys(content: dict[str, Any]) -> Keys:
     signing: dict[Use, SigningKey] = {}
     published = []
     for kept in content["signing"]:
@@ -77,9 +87,6 @@ def load(path: Path) -> Keys:
         published.append(key)
         if key.status == "active" and kept["seed"]:
             signing[key.use] = SigningKey.from_seed(base64.b64decode(kept["seed"]), key.use)
-    missing = [use for use in USES if use not in signing]
-    if missing:
-        raise Misconfigured(f"the key file has no active key for: {', '.join(missing)}")
     return Keys(
         key_encryption=[base64.b64decode(key) for key in content["key_encryption"]],
         index=base64.b64decode(content["index"]),

@@ -154,6 +154,18 @@ def test_a_plain_connection_cannot_replace_either(filled: Engine, table: sa.Tabl
     assert _rows(filled, table) == before
 
 
+@pytest.mark.xfail(reason="the tables keep a hidden rowid, and no trigger asks about that")
+@pytest.mark.parametrize("filled", ["sqlite"], indirect=True)
+def test_a_plain_connection_cannot_replace_by_the_hidden_row_number(filled: Engine) -> None:
+    assert filled.url.database is not None
+    with closing(sqlite3.connect(filled.url.database)) as connection:
+        with pytest.raises(sqlite3.Error):
+            connection.execute(
+                "INSERT OR REPLACE INTO log_head (rowid, size, root, time)"
+                " SELECT rowid, 99999, root, time FROM log_head LIMIT 1"
+            )
+
+
 # -- the roles of a real deployment ---------------------------------------------------------
 
 

@@ -1,0 +1,97 @@
+"""Encryption at rest: a value opens at its own place, under its own key, unchanged."""
+
+import os
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from consent_service.domain.cpr import parse_cpr
+from consent_service.errors import Unreadable
+from consent_service.persistence.sealing import DataKey, Index, KeyRing, Place
+
+HERE = Place("person_details", "sealed", "row-1")
+
+
+@pytest.fixture
+def ring() -> KeyRing:
+    return KeyRing([os.urandom(32)])
+
+
+@pytest.fixture
+def key(ring: KeyRing) -> DataKey:
+    return ring.new_data_key(str(uuid4()))[0]
+
+
+def test_what_is_sealed_opens_again(key: DataKey) -> None:
+    sealed = key.seal(b"Alma", HERE)
+    assert b"Alma" not in sealed
+    assert key.open(sealed, HERE) == b"Alma"
+
+
+def test_the_same_value_never_looks_the_same(key: DataKey) -> None:
+    assert key.seal(b"Alma", HERE) != key.seal(b"Alma", HERE)
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        replace(HERE, table="consent"),
+        replace(HERE, column="other"),
+        replace(HERE, row="row-2"),
+        Place("person_detail", "ssealed", "row-1"),
+    ],
+)
+def test_a_moved_value_does_not_open(key: DataKey, elsewhere: Place) -> None:
+    with pytest.raises(Unreadable):
+        key.open(key.seal(b"Alma", HERE), elsewhere)
+
+
+def test_no_changed_byte_opens(key: DataKey) -> None:
+    sealed = key.seal(b"Alma", HERE)
+    for position in range(len(sealed)):
+        changed = bytearray(sealed)
+        changed[position] ^= 1
+        with pytest.raises(Unreadable):
+            key.open(bytes(changed), HERE)
+
+
+def test_another_key_does_not_open(ring: KeyRing, key: DataKey) -> None:
+    other, _ = ring.new_data_key(str(uuid4()))
+    with pytest.raises(Unreadable):
+        other.open(key.seal(b"Alma", HERE), HERE)
+
+
+def test_a_wrapped_key_needs_its_ring_and_its_id(ring: KeyRing) -> None:
+    key_id = str(uuid4())
+    key, wrapped = ring.new_data_key(key_id)
+    assert ring.unwrap(key_id, wrapped).open(key.seal(b"Alma", HERE), HERE) == b"Alma"
+    with pytest.raises(Unreadable):
+        KeyRing([os.urandom(32)]).unwrap(key_id, wrapped)
+    with pytest.raises(Unreadable):
+        ring.unwrap(str(uuid4()), wrapped)
+
+
+def test_an_older_key_encryption_key_still_unwraps() -> None:
+    old, new = os.urandom(32), os.urandom(32)
+    key_id = str(uuid4())
+    _, wrapped = KeyRing([old]).new_data_key(key_id)
+    assert KeyRing([new, old]).unwrap(key_id, wrapped).id == key_id
+
+
+def test_hashes_tell_purposes_and_parts_apart() -> None:
+    index = Index(os.urandom(32))
+    cpr = parse_cpr("070761-4285")
+    hashes = {
+        index.child(cpr),
+        index.person("a", cpr),
+        index.tenant_child("a", cpr.value),
+        index.employee("a", cpr.value),
+        index.token(cpr.value),
+        index.idempotency("ab", "c"),
+        index.idempotency("a", "bc"),
+        index.idempotency("a", "b", "c"),
+        Index(os.urandom(32)).child(cpr),
+    }
+    assert len(hashes) == 9
+    assert index.child(cpr) == index.child(parse_cpr("0707614285"))
