@@ -48,7 +48,7 @@ def _verify(bench: Bench) -> dict[str, object]:
     seconds = time.monotonic() - began
     if process.returncode != 0:
         raise RuntimeError(f"the log does not verify:\n{output[-2000:]}")
-    found = re.search(r"(\d+) entries", output.replace(",", ""))
+    found = re.search(r"^(\d+) ", output)
     entries = int(found[1]) if found else 0
     return {
         "entries": entries,

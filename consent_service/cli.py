@@ -68,13 +68,16 @@ def migrate() -> None:
 def worker() -> None:
     """Integrate log entries and forget what has had its time, until told to stop."""
     from consent_service.logs import configure_logging
+    from consent_service.persistence.database import check_durability
     from consent_service.worker import run_worker
 
     configure_logging()
+    parts = _parts()
+    check_durability(parts.units.engine)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    run_worker(_parts(), stop)
+    run_worker(parts, stop)
 
 
 @cli.group()

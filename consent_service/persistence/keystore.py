@@ -19,6 +19,7 @@ from consent_service.persistence.sealing import KEY_BYTES
 from consent_service.signing.keys import InvalidKey, KeySet, PublishedKey, SigningKey, Use
 
 USES: tuple[Use, ...] = ("seal", "promise", "log", "token")
+OVERLAP = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 
 
@@ -49,13 +50,17 @@ def create(path: Path, now: datetime) -> None:
 
 
 def rotate(path: Path, use: Use, now: datetime) -> None:
-    """Retire the active key of one use, destroy its private half, and make a new one."""
+    """Retire the active key of one use, destroy its private half, and make a new one.
+
+    The old key's signatures count for one more day: a running process signs with it until it is
+    restarted.
+    """
     content = _read(path)
     moment = now.replace(microsecond=0) + _SECOND
     for kept in content["signing"]:
         jwk = kept["jwk"]
         if jwk["consent_use"] == use and jwk["status"] == "active":
-            jwk |= {"status": "retired", "exp": int(moment.timestamp())}
+            jwk |= {"status": "retired", "exp": int((moment + OVERLAP).timestamp())}
             kept["seed"] = None
     content["signing"].append(_new_signing_key(use, moment))
     fresh = path.with_suffix(".new")

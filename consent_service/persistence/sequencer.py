@@ -17,7 +17,12 @@ from sqlalchemy.engine import Connection, Engine
 from consent_service.audit.checkpoint import sign_checkpoint
 from consent_service.audit.entry import Entry
 from consent_service.audit.merkle import Coordinate, Frontier, frontier_coordinates, leaf_hash
-from consent_service.audit.promise import check_promise_for, make_promise, verify_promise
+from consent_service.audit.promise import (
+    InvalidPromise,
+    check_promise_for,
+    make_promise,
+    verify_promise,
+)
 from consent_service.errors import ConsentServiceError
 from consent_service.persistence.data_keys import insert_or_ignore
 from consent_service.persistence.tables import (
@@ -124,9 +129,9 @@ class Sequencer:
         ours = Entry(
             self._identity.origin, entry.id, entry.time, entry.header, entry.leaf, b"", b""
         )
-        if entry.leaf == leaf_hash(entry.header) and compare_digest(
-            make_promise(ours, self._identity.promise_key), entry.promise
-        ):
+        if entry.leaf != leaf_hash(entry.header):
+            raise InvalidPromise("the leaf is not the header's")
+        if compare_digest(make_promise(ours, self._identity.promise_key), entry.promise):
             return
         promise = verify_promise(entry.promise, self._identity.published)
         check_promise_for(promise, entry.header)
@@ -211,9 +216,15 @@ def _take_pending(connection: Connection) -> list[_Pending]:
     ).all()
     if not taken:
         return []
+    # Nobody but an intruder makes an entry wait that stands in the tree already.
+    standing = set(
+        connection.scalars(sa.select(log_leaf.c.entry_id).where(log_leaf.c.entry_id.in_(taken)))
+    )
+    for entry_id in standing:
+        log.critical("log entry %s waits, and is in the tree already", entry_id)
     rows = connection.execute(
         sa.select(log_header)
-        .where(log_header.c.entry_id.in_(taken))
+        .where(log_header.c.entry_id.in_(set(taken) - standing))
         .order_by(log_header.c.time, log_header.c.entry_id)
     )
     return [

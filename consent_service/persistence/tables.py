@@ -49,6 +49,7 @@ template_version = sa.Table(
     sa.Column("content", sa.LargeBinary, nullable=False, doc="canonical JSON, as hashed"),
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("published_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 child = sa.Table(
@@ -166,6 +167,7 @@ log_header = sa.Table(
     sa.Column("header", sa.LargeBinary, nullable=False),
     sa.Column("leaf", sa.LargeBinary, nullable=False),
     sa.Column("promise", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 log_body = sa.Table(
@@ -224,6 +226,7 @@ log_rejected = sa.Table(
     sa.Column("entry_id", sa.ForeignKey("log_header.entry_id"), primary_key=True),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("rejected_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 log_leaf = sa.Table(
@@ -232,6 +235,7 @@ log_leaf = sa.Table(
     sa.Column("index", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("entry_id", sa.ForeignKey("log_header.entry_id"), nullable=False, unique=True),
     sa.Column("leaf", sa.LargeBinary, nullable=False, index=True),
+    sqlite_with_rowid=False,
 )
 
 log_node = sa.Table(
@@ -240,6 +244,7 @@ log_node = sa.Table(
     sa.Column("level", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("index", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("hash", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 log_head = sa.Table(
@@ -248,6 +253,7 @@ log_head = sa.Table(
     sa.Column("size", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("root", sa.LargeBinary, nullable=False),
     sa.Column("time", Instant, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 log_checkpoint = sa.Table(
@@ -255,6 +261,7 @@ log_checkpoint = sa.Table(
     metadata,
     sa.Column("size", sa.ForeignKey("log_head.size"), primary_key=True, autoincrement=False),
     sa.Column("note", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 log_sequencer = sa.Table(
@@ -290,6 +297,7 @@ fact = sa.Table(
         "cancellation",
     ),
     sa.Index("ix_fact_consent_id", "consent_id"),
+    sqlite_with_rowid=False,
 )
 
 statement = sa.Table(
@@ -326,4 +334,7 @@ APPEND_ONLY = (
     log_checkpoint,
     log_rejected,
 )
-"""Refused by the database: UPDATE, DELETE, TRUNCATE, and INSERT over an existing key."""
+"""Refused by the database: UPDATE, DELETE, TRUNCATE, and INSERT over an existing key.
+
+On SQLite they have no hidden row number either, by which a row could still be replaced.
+"""

@@ -32,6 +32,8 @@ def grant(site: Site) -> Response:
             if identity is None:
                 return go_home()
             left_out, language = _left_out(visit.signer), _shown_language(visit.signer)
+            if "only" in request.form:
+                return _keep_ticks(visit, left_out)
             if kept_scope(visit.signer.request, left_out) is None:
                 return _ask_again(visit, "nothing_left", left_out)
             sign_grant(uow, site.context, visit.link, identity, language, left_out)
@@ -60,6 +62,13 @@ def refuse(site: Site) -> Response:
     except Conflict as conflict:
         return _not_done(site, conflict, None)
     return go_home()
+
+
+def _keep_ticks(visit: Visit, left_out: Scope) -> Response:
+    """Enter was pressed in a box: that is no answer, and only the ticks are kept."""
+    visit.save(left_out=left_out, notice=None)
+    visit.uow.commit()
+    return go_home("answer")
 
 
 def _needs_confirmation(visit: Visit) -> bool:

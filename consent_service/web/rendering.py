@@ -1,7 +1,8 @@
 """A page as a response: its template, its language and its security policy."""
 
+from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,10 +11,23 @@ from flask import Response, make_response, redirect, render_template
 from consent_service.config import Settings
 from consent_service.web.language import INTERFACE, direction, interface_language, own_name
 
-STATIC = Path(__file__).parent / "static"
-STATIC_FILES = frozenset({"style.css", "icon.svg"})
+
+@dataclass(frozen=True)
+class StaticFile:
+    """A file of ours that every page may use."""
+
+    content: bytes
+    media_type: str
+
+
+_STATIC = files(__package__) / "static"
+STATIC_FILES = {
+    name: StaticFile((_STATIC / name).read_bytes(), media_type)
+    for name, media_type in (("style.css", "text/css"), ("icon.svg", "image/svg+xml"))
+}
 HOME = "/sign/"
-_STYLE_VERSION = sha256((STATIC / "style.css").read_bytes()).hexdigest()[:12]
+# In the address of the style sheet, so that a browser never keeps an older one.
+_STYLE_VERSION = sha256(STATIC_FILES["style.css"].content).hexdigest()[:12]
 
 
 def render(template: str, *, status: int = 200, languages: Any = (), **values: Any) -> Response:
@@ -46,9 +60,9 @@ def allow_login(response: Response, settings: Settings) -> Response:
     return response
 
 
-def go_home() -> Response:
-    """On to the page itself; a reload then repeats nothing."""
-    return make_response(redirect(HOME, 303))
+def go_home(place: str = "") -> Response:
+    """On to the page itself, or a place on it; a reload then repeats nothing."""
+    return make_response(redirect(f"{HOME}#{place}" if place else HOME, 303))
 
 
 def interface_languages() -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from functools import wraps
 from ipaddress import IPv6Address, ip_address
 from typing import Any, Protocol
 
-from flask import Blueprint, Flask, Response, request, send_from_directory
+from flask import Blueprint, Flask, Response, request
 from flask_babel import Babel
 from flask_limiter import Limiter
 from werkzeug.exceptions import MethodNotAllowed, NotFound
@@ -15,7 +15,7 @@ from consent_service.identity.signer_login import SignerLogin, SignerProvider
 from consent_service.services.context import Context
 from consent_service.services.ports import Units
 from consent_service.web import answers, error_pages, language, pages, sign_in
-from consent_service.web.rendering import STATIC, STATIC_FILES
+from consent_service.web.rendering import STATIC_FILES
 from consent_service.web.visit import Site
 
 LINKS_FOLLOWED = "30 per minute"
@@ -102,7 +102,9 @@ def _limit_forms() -> None:
 
 
 def _file(name: str) -> Response:
-    return send_from_directory(STATIC, name, max_age=STATIC_SECONDS)
+    response = Response(STATIC_FILES[name].content, mimetype=STATIC_FILES[name].media_type)
+    response.headers["Cache-Control"] = f"public, max-age={STATIC_SECONDS}"
+    return response
 
 
 def _elsewhere(rest: str) -> Response:

@@ -102,6 +102,7 @@ def _create_tables() -> None:
         sa.Column("root", sa.LargeBinary(), nullable=False),
         sa.Column("time", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("size", name=op.f("pk_log_head")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "log_header",
@@ -111,6 +112,7 @@ def _create_tables() -> None:
         sa.Column("leaf", sa.LargeBinary(), nullable=False),
         sa.Column("promise", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("entry_id", name=op.f("pk_log_header")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "log_node",
@@ -118,6 +120,7 @@ def _create_tables() -> None:
         sa.Column("index", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("level", "index", name=op.f("pk_log_node")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "log_sequencer",
@@ -171,6 +174,7 @@ def _create_tables() -> None:
         sa.Column("note", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["size"], ["log_head.size"], name=op.f("fk_log_checkpoint_size")),
         sa.PrimaryKeyConstraint("size", name=op.f("pk_log_checkpoint")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "log_leaf",
@@ -182,6 +186,7 @@ def _create_tables() -> None:
         ),
         sa.PrimaryKeyConstraint("index", name=op.f("pk_log_leaf")),
         sa.UniqueConstraint("entry_id", name=op.f("uq_log_leaf_entry_id")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_log_leaf_leaf"), "log_leaf", ["leaf"])
     op.create_table(
@@ -202,6 +207,7 @@ def _create_tables() -> None:
             ["entry_id"], ["log_header.entry_id"], name=op.f("fk_log_rejected_entry_id")
         ),
         sa.PrimaryKeyConstraint("entry_id", name=op.f("pk_log_rejected")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "person",
@@ -228,6 +234,7 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint(
             "organisation_id", "id", "version", name=op.f("pk_template_version")
         ),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "consent",
@@ -379,6 +386,7 @@ def _create_tables() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_fact_person_id")),
         sa.PrimaryKeyConstraint("child_id", "seq", name=op.f("pk_fact")),
         sa.UniqueConstraint("entry_id", name=op.f("uq_fact_entry_id")),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_fact_consent_id", "fact", ["consent_id"], unique=False)
     op.create_table(

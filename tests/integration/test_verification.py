@@ -301,10 +301,10 @@ def _flip_first(connection: Connection, table: sa.Table, column: str) -> None:
 def _sample(
     connection: Connection, table: sa.Table, column: str, chance: random.Random
 ) -> list[dict[str, Any]]:
-    """The first and the last row that have a value there, and two between."""
+    """The first and the last row that have a value there, and one between."""
     query = sa.select(table).where(table.c[column].is_not(None)).order_by(*table.primary_key)
     rows = [dict(row._mapping) for row in connection.execute(query)]
-    return [rows[0], rows[-1], *chance.sample(rows[1:-1], min(2, len(rows[1:-1])))]
+    return [rows[0], rows[-1], *chance.sample(rows[1:-1], min(1, len(rows[1:-1])))]
 
 
 ENTRY = r"\(entry {entry_id}\)$"
@@ -389,6 +389,12 @@ def delete_a_withdrawals_statement(connection: Connection) -> str:
     return rf"fact \S+ \(entry {entry}\)"
 
 
+def leave_a_statement_without_its_act(connection: Connection) -> str:
+    entry = _entry_of(connection, "consent_withdrawn")
+    _delete(connection, entry, fact)
+    return rf"statement [0-9a-f]{{64}} \(entry {entry}\)"
+
+
 def delete_a_withdrawal_and_its_body(connection: Connection) -> str:
     return _delete(
         connection, _entry_of(connection, "consent_withdrawn"), fact, statement, log_body
@@ -468,6 +474,7 @@ def insert_a_fact(connection: Connection) -> str:
 DAMAGES = [
     delete_a_withdrawal,
     delete_a_withdrawals_statement,
+    leave_a_statement_without_its_act,
     delete_a_withdrawal_and_its_body,
     delete_a_withdrawal_without_a_trace,
     delete_a_body_that_no_erasure_lists,
@@ -560,7 +567,6 @@ def test_a_forged_entry_never_enters_the_tree(
     assert [one.place for one in copy.verify().findings] == [f"rejected (entry {forged.id})"]
 
 
-@pytest.mark.xfail(reason="the tree grows from the stored leaf hash, not from the header's")
 def test_an_entry_enters_the_tree_under_its_headers_hash(copy: Copy) -> None:
     """Somebody changed the leaf hash that is kept beside a waiting header."""
     sound = _forged(copy)
@@ -572,7 +578,6 @@ def test_an_entry_enters_the_tree_under_its_headers_hash(copy: Copy) -> None:
     assert leaf_hash(b"other") not in leaves
 
 
-@pytest.mark.xfail(reason="the second leaf of one entry breaks every later turn of the sequencer")
 def test_a_forged_waiting_row_does_not_stop_the_log(copy: Copy) -> None:
     """Somebody put an entry that is in the tree back among those that wait."""
 

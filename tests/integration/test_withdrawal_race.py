@@ -7,7 +7,7 @@ later only when its request was sent after the withdrawal's answer had been rece
 import random
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -16,8 +16,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from consent_service.domain.cpr import CprNumber
+from consent_service.persistence.children_store import ChildrenStore
 from consent_service.persistence.log_reader import verify_database
-from consent_service.persistence.tables import log_body, log_header, log_leaf
+from consent_service.persistence.tables import fact, log_body, log_header, log_leaf
+from consent_service.services.model import Caller, Employee
+from consent_service.services.ports import Snapshot, UnitOfWork
+from consent_service.services.withdraw import record_withdrawal
 from tests.deployment import EMPLOYEE, Deployment
 from tests.service_process import (
     Answer,
@@ -189,3 +194,84 @@ def _assert_all_in_the_log(deployment: Deployment, permitted: list[Answer]) -> N
         deployment.clock(),
     )
     assert report.findings == ()
+
+
+# -- the two moments at which it could go wrong, one at a time ------------------------------
+
+
+@pytest.fixture
+def deployment(database_url: str, tmp_path: Path) -> Iterator[Deployment]:
+    deployment = deploy_in_real_time(database_url, tmp_path)
+    yield deployment
+    deployment.close()
+
+
+def _withdraw(uow: UnitOfWork, deployment: Deployment, asked: dict[str, Any]) -> None:
+    record_withdrawal(
+        uow,
+        deployment.parts.context,
+        Caller("municipality-x", "municipality-x-system"),
+        asked["id"],
+        _mother(asked),
+        "oral",
+        None,
+        Employee("e1", "Karen Sagsbehandler"),
+    )
+
+
+def test_a_disclosure_waits_for_a_withdrawal_under_way(deployment: Deployment) -> None:
+    """The withdrawal is written and not committed yet: the disclosure may not overtake it."""
+    asked = deployment.in_force()
+    with ThreadPoolExecutor(1) as pool:
+        with deployment.parts.units.writing() as uow:
+            _withdraw(uow, deployment, asked)
+            disclosing = pool.submit(deployment.disclose)
+            with pytest.raises(TimeoutError):
+                disclosing.result(timeout=0.5)
+            uow.commit()
+        answer = disclosing.result(timeout=30)
+    assert answer.status_code == 403, answer.json
+
+
+def test_a_withdrawal_between_reading_and_logging(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disclosure has read the facts when the parent withdraws: it may not be logged by them.
+
+    On PostgreSQL the withdrawal is committed at that very moment, and the disclosure is denied; on
+    SQLite the withdrawal has to wait until the disclosure is logged.
+    """
+    asked = deployment.in_force()
+    units = deployment.parts.units
+    waits = units.engine.dialect.name == "sqlite"
+    disclosing_thread, withdrawing = threading.get_ident(), list[Future[None]]()
+
+    def withdraw() -> None:
+        with units.writing() as uow:
+            _withdraw(uow, deployment, asked)
+            uow.commit()
+
+    snapshot_by_cpr = ChildrenStore.snapshot_by_cpr
+
+    def and_then_the_parent_withdraws(store: ChildrenStore, cpr: CprNumber) -> Snapshot | None:
+        snapshot = snapshot_by_cpr(store, cpr)
+        if threading.get_ident() == disclosing_thread and not withdrawing:
+            withdrawing.append(pool.submit(withdraw))
+            if waits:
+                with pytest.raises(TimeoutError):
+                    withdrawing[0].result(timeout=0.5)
+            else:
+                withdrawing[0].result(timeout=30)
+        return snapshot
+
+    monkeypatch.setattr(ChildrenStore, "snapshot_by_cpr", and_then_the_parent_withdraws)
+    with ThreadPoolExecutor(1) as pool:
+        answer = deployment.disclose()
+        withdrawing[0].result(timeout=30)
+    assert answer.status_code == (201 if waits else 403), answer.json
+    assert deployment.disclose().status_code == 403
+    query = sa.select(fact.c.at).where(fact.c.kind == "withdraw")
+    with units.engine.connect() as connection:
+        withdrawn_at = connection.scalars(query).one()
+        permitted = sa.select(log_body.c.time).where(log_body.c.outcome == "permitted")
+        assert all(time < withdrawn_at for time in connection.scalars(permitted))

@@ -1,4 +1,4 @@
-"""A family at the signing pages: the service, the stand-in login, and a browser made of requests."""
+"""A family at the signing pages: the service, the test login, a browser without a screen."""
 
 import threading
 from collections.abc import Iterator
@@ -60,13 +60,11 @@ def household(
         CLIENT_ID,
         CLIENT_SECRET,
         f"{base_url}/sign/callback",
-        make_app=lambda config: create_app(config, clock=lambda: clock.now.timestamp()),
+        make_app=lambda config: create_app(config, clock=lambda: clock().timestamp()),
     )
     provider = SignerProviderSettings(issuer, CLIENT_ID, CLIENT_SECRET, "dk.cpr", "acr")
     with serving(stand_in):
-        deployment = deploy(
-            database_url, folder, base_url=base_url, provider=provider, clock=clock
-        )
+        deployment = deploy(database_url, folder, base_url=base_url, provider=provider, clock=clock)
         try:
             yield deployment
         finally:
@@ -75,9 +73,7 @@ def household(
 
 def free_server() -> BaseWSGIServer:
     """A server on a free port; its application comes once the address is known."""
-    return make_server(
-        "127.0.0.1", 0, Flask("later"), threaded=True, request_handler=QuietHandler
-    )
+    return make_server("127.0.0.1", 0, Flask("later"), threaded=True, request_handler=QuietHandler)
 
 
 class _Reader(HTMLParser):
@@ -246,3 +242,17 @@ def acts(deployment: Deployment, consent: str) -> list[str]:
     """What signers did, as the log has it."""
     kinds = ("consent_granted", "consent_declined", "consent_withdrawn")
     return [type_ for type_ in entry_types(deployment, consent) if type_ in kinds]
+
+
+def new_link(deployment: Deployment, asked: dict[str, Any], name: str = "Mette Mor") -> str:
+    """A new link for a signer; the old one is dead."""
+    body = {"performed_by": {"id": "e1", "name": "Karen"}}
+    answer = deployment.post(f"/v1/consents/{asked['id']}/links", body)
+    return links(answer.json)[name]
+
+
+def cookie_of(signer: Signer) -> str:
+    """The secret of a browser's session, over plain HTTP."""
+    cookie = signer.client.get_cookie("signing", domain="localhost")
+    assert cookie is not None
+    return cookie.value

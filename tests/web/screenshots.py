@@ -2,7 +2,7 @@
 
     python -m tests.web.screenshots FOLDER
 
-`FOLDER/phone-answer.png` is the picture in the README (docs/images/signing-page.png).
+`FOLDER/signing-page.png` is the picture in the README (docs/images/signing-page.png).
 """
 
 import json
@@ -25,8 +25,14 @@ from tests.web.family import METTE, free_server, household, links, serving
 SIZES = {"phone": (390, 844), "desk": (1280, 900)}
 
 DESCRIPTIONS = {
-    "municipality-x": ("Kommunens tværfaglige udvalg", "Skole, PPR, sundhedspleje og familierådgivning"),
-    "child-psychiatry": ("Børne- og Ungdomspsykiatrien", "Hospitalets afdeling for børn og unge, der har det svært"),
+    "municipality-x": (
+        "Kommunens tværfaglige udvalg",
+        "Skole, PPR, sundhedspleje og familierådgivning",
+    ),
+    "child-psychiatry": (
+        "Børne- og Ungdomspsykiatrien",
+        "Hospitalets afdeling for børn og unge, der har det svært",
+    ),
     "paediatrics": ("Børneafdelingen", "Hospitalets læger for børn"),
     "gp-y": ("Lægehuset på Torvet", "Almas egen læge"),
 }
@@ -77,6 +83,17 @@ class Camera:
             self.page.screenshot(path=path, full_page=True)
 
 
+def picture(page: Page, path: Path) -> None:
+    """What the README shows: the choices and the two answers, as on a phone."""
+    box = page.locator("#answer").bounding_box()
+    top = page.locator("html").bounding_box()
+    assert box is not None
+    assert top is not None
+    start = box["y"] - top["y"] - 16
+    clip = {"x": 0, "y": start, "width": SIZES["phone"][0], "height": box["height"] + 40}
+    page.screenshot(path=path, full_page=True, clip=clip)
+
+
 def walk(deployment: Deployment, context: BrowserContext, folder: Path, size: str) -> None:
     page = context.new_page()
     page.set_default_timeout(5000)
@@ -97,6 +114,8 @@ def walk(deployment: Deployment, context: BrowserContext, folder: Path, size: st
     shoot("consent")
     page.locator("#answer .buttons").scroll_into_view_if_needed()
     shoot("answer", "#answer .buttons")
+    if size == "phone":
+        picture(page, folder / "signing-page.png")
     page.goto(f"{deployment.settings.base_url}/sign/?lang=en")
     shoot("consent-english")
     page.goto(f"{deployment.settings.base_url}/sign/?lang=da")
@@ -109,7 +128,9 @@ def walk(deployment: Deployment, context: BrowserContext, folder: Path, size: st
         box.check()
     page.get_by_role("button", name="Giv samtykke", exact=True).click()
     shoot("confirmation")
-    deployment.act(older["id"], "custody_holder", nth=1, left_out=Scope(frozenset({"gp-y"}), frozenset()))
+    deployment.act(
+        older["id"], "custody_holder", nth=1, left_out=Scope(frozenset({"gp-y"}), frozenset())
+    )
     deployment.disclose(org="child-psychiatry", sender="child-psychiatry")
     deployment.disclose()
     deployment.disclose(

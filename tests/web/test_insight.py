@@ -148,6 +148,15 @@ def test_who_was_excused_and_why_is_not_told(small_home):
     page = words(mette.arrive(links(asked)["Mette Mor"]))
     for word in ("Forældreansvarsloven", "sag 12", "unknown", "Frederik"):
         assert word not in page
+    mette.press("/sign/grant")
+    frederik = Signer(small_home, FREDERIK)
+    page = words(frederik.arrive(links(asked)["Frederik Far"]))
+    assert "Samtykket gælder" in page
+    assert "Samtykket gælder uden din underskrift." in page
+    assert "Giv ikke samtykke" not in page
+    for word in ("Forældreansvarsloven", "sag 12", "unknown"):
+        assert word not in page
+    assert "trukket tilbage" in words(frederik.press("/sign/decline"))
 
 
 def test_every_disclosure_is_shown_without_employees_and_reasons(home):

@@ -2,9 +2,21 @@
 
 import base64
 import json
+from datetime import datetime
 
 from consent_service.domain.facts import Scope
-from tests.web.family import FREDERIK, SILJE, STRANGER, Signer, acts, entry_types, links, words
+from tests.deployment import CATEGORIES, template
+from tests.web.family import (
+    FREDERIK,
+    SILJE,
+    STRANGER,
+    Signer,
+    acts,
+    entry_types,
+    links,
+    new_link,
+    words,
+)
 
 
 def test_both_parents_grant_then_one_withdraws(home):
@@ -120,10 +132,23 @@ def test_narrowing_to_nothing_is_a_decline_once_it_is_said_so(home):
     assert acts(home, asked["id"]) == ["consent_declined"]
 
 
+def test_enter_in_a_box_is_no_answer(home):
+    """A browser then presses the form's first button, which only keeps the ticks."""
+    asked = home.ask()
+    mette = Signer(home)
+    mette.arrive(links(asked)["Mette Mor"])
+    html = mette.page.get_data(as_text=True)
+    assert html.index('name="only" value="keep"') < html.index("Giv samtykke</button>")
+    kept = [pair for pair in mette.form("/sign/grant").content() if pair[1] != "school"]
+    answer = mette.post("/sign/grant", [*kept, ("only", "keep")])
+    assert answer.headers["Location"] == "/sign/#answer"
+    assert acts(home, asked["id"]) == []
+    mette.see()
+    assert not mette.form("/sign/grant").boxes["category", "school"]
+
+
 def test_a_template_that_is_whole_or_not_at_all(small_home):
     whole = {"granular": False, "id": "whole"}
-    from tests.deployment import template
-
     assert small_home.post("/v1/templates", template(**whole)).status_code == 201
     asked = small_home.ask(template="whole")
     mette = Signer(small_home)
@@ -153,21 +178,15 @@ def test_declining_what_also_stops_an_older_consent_is_asked_twice(home):
     assert home.disclose().status_code == 403
 
     again = Signer(home)
-    page = words(again.arrive(newer_link(home, older)))
+    page = words(again.arrive(new_link(home, older)))
     assert "Stoppet af dig" in page
-
-
-def newer_link(home, asked):
-    body = {"performed_by": {"id": "e1", "name": "Karen"}}
-    answer = home.post(f"/v1/consents/{asked['id']}/links", body)
-    return links(answer.json)["Mette Mor"]
 
 
 def test_withdrawing_takes_one_press_also_where_it_stops_an_older_consent(home):
     home.in_force()
     newer = home.in_force(parties=["municipality-x", "gp-y"])
     mette = Signer(home)
-    page = words(mette.arrive(newer_link(home, newer)))
+    page = words(mette.arrive(new_link(home, newer)))
     assert "Det stopper også." in page
     assert "Dit samtykke er trukket tilbage." in words(mette.press("/sign/decline"))
     assert acts(home, newer["id"])[-1] == "consent_withdrawn"
@@ -199,8 +218,6 @@ def test_after_the_lapse_nothing_can_be_given_and_the_page_says_why(home):
 def test_the_lapse_between_reading_and_pressing_loses_nothing(home):
     asked = home.ask()
     lapses = "2026-12-14T22:55:00+00:00"
-    from datetime import datetime
-
     home.clock.set(datetime.fromisoformat(lapses))
     mette = Signer(home)
     mette.arrive(links(asked)["Mette Mor"])
@@ -214,7 +231,7 @@ def test_the_lapse_between_reading_and_pressing_loses_nothing(home):
 def test_a_cancelled_consent_says_so(home):
     asked = home.in_force()
     body = {"reason": "case_closed", "performed_by": {"id": "e1", "name": "Karen"}}
-    link = newer_link(home, asked)
+    link = new_link(home, asked)
     assert home.post(f"/v1/consents/{asked['id']}/cancellation", body).status_code == 200
     mette = Signer(home)
     page = words(mette.arrive(link))
@@ -250,8 +267,6 @@ def test_the_language_that_was_on_the_page_is_the_one_that_is_sealed(home):
 
 
 def test_a_signer_whose_language_only_the_template_has(home):
-    from tests.deployment import CATEGORIES, template
-
     base = template()
     text = {**base["texts"]["da"], "title": "موافقة"}
     labels = {"categories": {name: name for name in CATEGORIES}, "purpose": "خطة مشتركة"}
@@ -283,7 +298,7 @@ def test_effective_scope_is_what_all_kept(home):
     mette.arrive(links(asked)["Mette Mor"])
     page = words(mette.press("/sign/grant"))
     covered = page.split("Hvem samtykket gælder")[1].split("Om hvad")[0]
-    assert covered.split() == "Børne- og Ungdomspsykiatrien Kommune X Børneafdelingen".split()
+    assert covered.strip() == "Børne- og Ungdomspsykiatrien Kommune X Børneafdelingen"
 
 
 def test_a_stranger_sees_nothing(home):
