@@ -220,13 +220,6 @@ class LogStore:
             raise NotFound("There is no such entry.")
         return self._open(row)
 
-    def child_of(self, entry_id: str) -> str | None:
-        return self._connection.scalar(
-            sa.select(data_key.c.child_id)
-            .join(log_body, log_body.c.data_key_id == data_key.c.id)
-            .where(log_body.c.entry_id == entry_id)
-        )
-
     def _open(self, row: Row[Any]) -> LoggedEntry:
         key = self._keys.remember(row.owner, row.child_id, row.data_key_id, row.wrapped)
         opened = key.open(row.sealed, _body_place(row.entry_id))
@@ -235,6 +228,7 @@ class LogStore:
             id=row.entry_id,
             time=row.time,
             controller=row.controller_id,
+            child=row.child_id,
             header=row.header,
             promise=row.promise,
             body=json.loads(body),

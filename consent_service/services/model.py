@@ -154,11 +154,12 @@ class Search:
 
 @dataclass(frozen=True)
 class LoggedEntry:
-    """An entry of the log, opened."""
+    """An entry of the log, opened; `child` is the id of the child whose key sealed it."""
 
     id: str
     time: datetime
     controller: str
+    child: str | None
     header: bytes
     promise: str
     body: Mapping[str, Any]

@@ -200,10 +200,6 @@ class Log(Protocol):
 
     def opened(self, entry: str) -> LoggedEntry: ...
 
-    def child_of(self, entry: str) -> str | None:
-        """The child an entry is about, by its data key."""
-        ...
-
 
 class Answers(Protocol):
     """Answers kept for repeated requests."""

@@ -55,9 +55,8 @@ def _log_look(
     type_ = "log_exported" if view == "export" else "personal_data_viewed"
     seen: dict[tuple[str, str], int] = {}
     for entry in shown:
-        child = uow.log.child_of(entry.id)
-        if child is not None:
-            key = (entry.controller, child)
+        if entry.child is not None:
+            key = (entry.controller, entry.child)
             seen[key] = seen.get(key, 0) + 1
     for (controller, child), count in seen.items():
         details = uow.children.child_number(controller, child)
@@ -201,7 +200,7 @@ def record_outcome(
         raise NotFound("There is no such disclosure.")
     if found.body["outcome"] == "denied":
         raise Conflict("disclosure_denied", "What was denied has no outcome.")
-    child = uow.log.child_of(found.id)
+    child = found.child
     number = uow.children.child_number(found.controller, child) if child else None
     event = Event.by(
         caller,
