@@ -59,9 +59,10 @@ def serve(bind: str, workers: int, threads: int) -> None:
 @cli.command()
 def migrate() -> None:
     """Bring the database to the newest schema."""
+    from consent_service.config import database_url
     from consent_service.persistence.migrate import upgrade
 
-    upgrade(os.environ.get("CONSENT_DATABASE_URL", "sqlite:///consent.db"))
+    upgrade(database_url(os.environ))
 
 
 @cli.command()

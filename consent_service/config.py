@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from consent_service.errors import Misconfigured
 
 MOST_PROXIES = 5
+SQLITE = "sqlite:///"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -53,7 +54,7 @@ class Settings:
         check_base_url(base_url)
         jwks = environment.get("CONSENT_TOKEN_JWKS_FILE")
         return cls(
-            database_url=environment.get("CONSENT_DATABASE_URL", "sqlite:///consent.db"),
+            database_url=database_url(environment),
             keys_file=Path(_required(environment, "CONSENT_KEYS_FILE")),
             base_url=base_url,
             log_origin=environment.get("CONSENT_LOG_ORIGIN", f"{urlsplit(base_url).netloc}/log"),
@@ -63,6 +64,15 @@ class Settings:
             signer_provider=_signer_provider(environment),
             trusted_proxies=_count(environment, "CONSENT_TRUSTED_PROXIES"),
         )
+
+
+def database_url(environment: Mapping[str, str]) -> str:
+    """The database; a relative SQLite path is one from the folder the command was started in."""
+    url = environment.get("CONSENT_DATABASE_URL", "sqlite:///consent.db")
+    path = url.removeprefix(SQLITE)
+    if path == url or not path or path == ":memory:" or Path(path).is_absolute():
+        return url
+    return f"{SQLITE}{Path(path).absolute()}"
 
 
 def _signer_provider(environment: Mapping[str, str]) -> SignerProviderSettings:

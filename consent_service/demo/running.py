@@ -50,6 +50,7 @@ def demo_running(
         raise Misconfigured(
             "the demo needs the repository: its stand-in for MitID is not part of the product"
         ) from None
+    folder = folder.absolute()
     _fresh(folder)
     port = port or _free_port()
     base_url = f"http://{HOST}:{port}"

@@ -1,5 +1,7 @@
 """Settings from the environment: complete, or a refusal that names the variable."""
 
+from pathlib import Path
+
 import pytest
 
 from consent_service.config import Settings
@@ -19,7 +21,7 @@ def test_what_is_left_out_follows_from_the_base_url() -> None:
     settings = Settings.from_environment(COMPLETE)
     assert settings.base_url == settings.token_issuer == "https://consent.example"
     assert settings.log_origin == "consent.example/log"
-    assert settings.database_url == "sqlite:///consent.db"
+    assert settings.database_url == f"sqlite:///{Path.cwd() / 'consent.db'}"
     assert settings.trusted_proxies == 0
 
 
@@ -54,3 +56,17 @@ def test_this_machine_needs_no_tls(base_url: str) -> None:
 def test_trusted_proxies_are_counted(count: str) -> None:
     with pytest.raises(Misconfigured, match="CONSENT_TRUSTED_PROXIES"):
         Settings.from_environment(COMPLETE | {"CONSENT_TRUSTED_PROXIES": count})
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("sqlite:///data/x.db", f"sqlite:///{Path.cwd() / 'data/x.db'}"),
+        ("sqlite:////data/x.db", "sqlite:////data/x.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("postgresql+psycopg://db/consent", "postgresql+psycopg://db/consent"),
+    ],
+)
+def test_a_relative_file_is_the_same_for_every_command(given: str, meant: str) -> None:
+    settings = Settings.from_environment(COMPLETE | {"CONSENT_DATABASE_URL": given})
+    assert settings.database_url == meant
