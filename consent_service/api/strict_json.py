@@ -2,11 +2,13 @@
 
 import json
 import math
+import re
 from typing import Any
 
 from consent_service.errors import Malformed
 
 DEEPEST = 32
+_SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 def parse_json(data: bytes) -> Any:
@@ -24,8 +26,8 @@ def parse_json(data: bytes) -> Any:
         raise Malformed("The JSON is nested too deeply.") from None
     except ValueError:
         raise Malformed("The body is not JSON in UTF-8.") from None
-    # Only an escape can bring in what raw UTF-8 JSON cannot hold.
-    _check(value, DEEPEST, look_into_text="\\u" in text)
+    # Only an escape of NUL or of half a pair can bring in what raw UTF-8 JSON cannot hold.
+    _check(value, DEEPEST, look_into_text=_SUSPECT.search(text) is not None)
     return value
 
 
@@ -56,7 +58,8 @@ def _check(value: Any, depth: int, *, look_into_text: bool) -> None:
             raise Malformed("The JSON is nested too deeply.")
         members = (*value, *value.values()) if isinstance(value, dict) else value
         for member in members:
-            _check(member, depth - 1, look_into_text=look_into_text)
+            if look_into_text or not isinstance(member, str):
+                _check(member, depth - 1, look_into_text=look_into_text)
 
 
 def _check_text(text: str) -> None:

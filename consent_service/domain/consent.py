@@ -7,7 +7,7 @@ happened first stays, whoever later drops out of the required set.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import reduce
@@ -162,20 +162,21 @@ def _step(
     """The state at one turning point, given the state just before it."""
     known = history.recorded_by(now)
     ends = expires_at(known, request)
-    state = replace(before, effective_scope=None, expires_at=ends)
+
+    def state(
+        status: Status, reasons: tuple[Reason, ...], final_at: datetime | None = None
+    ) -> ConsentState:
+        return ConsentState(
+            status, reasons, None, before.complete_at, ends, final_at, before.covered
+        )
+
     if final := _final(known, request, superseded_at, now, ends):
-        return replace(state, status=final.status, reasons=final.reasons, final_at=now)
+        return state(final.status, final.reasons, now)
     signatures = _signatures(known, request, now)
     scope = signatures.scope
     if signatures.complete and not scope.is_empty:
-        return replace(
-            state,
-            status=Status.IN_FORCE,
-            reasons=(),
-            effective_scope=scope,
-            complete_at=before.complete_at or now,
-            covered=before.covered | scope.parties,
-        )
+        complete_at, covered = before.complete_at or now, before.covered | scope.parties
+        return ConsentState(Status.IN_FORCE, (), scope, complete_at, ends, None, covered)
     lapsed_at = now if now >= request.lapses_at else None
     missing = tuple(
         Reason(ReasonCode.MISSING_SIGNATURE, role, person)
@@ -183,15 +184,15 @@ def _step(
     )
     if refusals := signatures.refusals:
         reasons = refusals + missing
-        return replace(state, status=Status.DECLINED, reasons=reasons, final_at=lapsed_at)
+        return state(Status.DECLINED, reasons, lapsed_at)
     if before.complete_at is not None:
         reasons = _why_incomplete(history, request, signatures, before.complete_at)
-        return replace(state, status=Status.INCOMPLETE, reasons=reasons)
+        return state(Status.INCOMPLETE, reasons)
     missing = missing or (Reason(ReasonCode.MISSING_SIGNATURE, Role.CUSTODY_HOLDER),)
     if lapsed_at is not None:
         reasons = (Reason(ReasonCode.LAPSED), *missing)
-        return replace(state, status=Status.LAPSED, reasons=reasons, final_at=lapsed_at)
-    return replace(state, status=Status.AWAITING_SIGNATURES, reasons=missing)
+        return state(Status.LAPSED, reasons, lapsed_at)
+    return state(Status.AWAITING_SIGNATURES, missing)
 
 
 @dataclass(frozen=True)

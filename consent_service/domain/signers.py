@@ -61,6 +61,13 @@ def custody_takes_effect(fact: Request | CustodyChange) -> datetime:
 
 def exemptions(history: History, consent: str) -> tuple[Exemption, ...]:
     """Every exemption recorded under a consent, oldest first."""
+    recorded = [
+        fact
+        for fact in history.facts
+        if isinstance(fact, ExemptionRecorded) and fact.consent == consent
+    ]
+    if not recorded:
+        return ()
     confirmed: dict[str, datetime] = {}
     revoked: dict[str, datetime] = {}
     for fact in history.facts:
@@ -79,8 +86,7 @@ def exemptions(history: History, consent: str) -> tuple[Exemption, ...]:
                 default=None,
             ),
         )
-        for fact in history.facts
-        if isinstance(fact, ExemptionRecorded) and fact.consent == consent
+        for fact in recorded
     )
 
 

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
-from typing import Any
+from datetime import UTC, date
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
@@ -13,6 +13,7 @@ from consent_service.domain.facts import History
 from consent_service.domain.records import FactRecord, read_fact
 from consent_service.errors import NotFound, Unreadable
 from consent_service.persistence.data_keys import DataKeys, insert_or_ignore
+from consent_service.persistence.hot_statement import HotStatement
 from consent_service.persistence.sealing import Index, Place
 from consent_service.persistence.tables import child, data_key, fact, person, person_details
 from consent_service.services.model import ChildRef, PersonDetails
@@ -71,6 +72,27 @@ def _snapshot_query(condition: sa.ColumnElement[bool]) -> sa.sql.expression.Comp
 
 _BY_ID = _snapshot_query(child.c.id == sa.bindparam("child_id"))
 _BY_HASH = _snapshot_query(child.c.cpr_hash == sa.bindparam("cpr_hash"))
+_HOT_BY_HASH = HotStatement(_BY_HASH)
+
+
+class _SnapshotRow(NamedTuple):
+    """One row of a snapshot: a fact, or a controller's data key with its details of the child.
+
+    The members of the other kind are None.
+    """
+
+    child: str
+    version: int
+    seq: Any
+    at: Any
+    kind: Any
+    controller_id: str
+    consent_id: str | None
+    person_id: str | None
+    payload: Any
+    key_id: Any
+    wrapped: Any
+    details: bytes | None
 
 
 class ChildrenStore:
@@ -132,10 +154,13 @@ class ChildrenStore:
         return found
 
     def snapshot_by_cpr(self, cpr: CprNumber) -> Snapshot | None:
-        cpr_hash = self._index.child(cpr)
-        return self._read(self._connection.execute(_BY_HASH, {"cpr_hash": cpr_hash}).all())
+        values = {"cpr_hash": self._index.child(cpr)}
+        if self._connection.dialect.name == "postgresql":
+            found = _HOT_BY_HASH.run(self._connection, values).fetchall()
+            return self._read([_SnapshotRow._make(row) for row in found])
+        return self._read(self._connection.execute(_BY_HASH, values).all())
 
-    def _read(self, rows: Sequence[Row[Any]]) -> Snapshot | None:
+    def _read(self, rows: Sequence[Row[Any] | _SnapshotRow]) -> Snapshot | None:
         if not rows:
             return None
         child_id, version = rows[0].child, rows[0].version
@@ -154,7 +179,7 @@ class ChildrenStore:
             return Snapshot(child_id, version, None)
         return Snapshot(child_id, version, History.of(facts))
 
-    def _birth_date(self, child_id: str, row: Row[Any]) -> date | None:
+    def _birth_date(self, child_id: str, row: Row[Any] | _SnapshotRow) -> date | None:
         key = self._keys.remember(row.controller_id, child_id, row.key_id, row.wrapped)
         if row.details is None:
             return None
@@ -219,7 +244,7 @@ class ChildrenStore:
         return details.cpr if details else None
 
 
-def _record(row: Row[Any]) -> FactRecord:
+def _record(row: Row[Any] | _SnapshotRow) -> FactRecord:
     try:
         payload = json.loads(row.payload)
     except ValueError:
@@ -227,7 +252,7 @@ def _record(row: Row[Any]) -> FactRecord:
     return FactRecord(
         row.child,
         row.seq,
-        row.at,
+        row.at.astimezone(UTC),
         row.kind,
         row.controller_id,
         row.consent_id,

@@ -19,6 +19,7 @@ from consent_service.errors import NotFound
 from consent_service.persistence.answer_store import answer_row
 from consent_service.persistence.column_types import Instant
 from consent_service.persistence.data_keys import DataKeys, insert_or_ignore
+from consent_service.persistence.hot_statement import HotStatement
 from consent_service.persistence.sealing import Index, Place
 from consent_service.persistence.tables import (
     child,
@@ -84,7 +85,7 @@ def _typed(statement: str, *, answered: bool) -> sa.TextClause:
 
 
 _STATEMENTS = {
-    (guarded, answered): _append_statement(guarded=guarded, answered=answered)
+    (guarded, answered): HotStatement(_append_statement(guarded=guarded, answered=answered))
     for guarded in (False, True)
     for answered in (False, True)
 }
@@ -145,7 +146,7 @@ class LogStore:
         if answer is not None:
             values |= {f"answer_{k}": v for k, v in answer_row(answer, now).items()}
         statement = _STATEMENTS[guard is not None, answer is not None]
-        return self._connection.execute(statement, values).rowcount == 1
+        return statement.run(self._connection, values).rowcount == 1
 
     def _append_in_turn(
         self,

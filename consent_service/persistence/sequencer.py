@@ -177,19 +177,17 @@ def tree_hashes(
     connection: Connection, coordinates: Sequence[Coordinate]
 ) -> dict[Coordinate, bytes]:
     """The stored hashes of perfect subtrees; level 0 are the leaves."""
-    found: dict[Coordinate, bytes] = {}
-    for level in {coordinate.level for coordinate in coordinates}:
-        indexes = [c.index for c in coordinates if c.level == level]
-        if level == 0:
-            query = sa.select(log_leaf.c.index, log_leaf.c.leaf).where(
-                log_leaf.c.index.in_(indexes)
-            )
-        else:
-            query = sa.select(log_node.c.index, log_node.c.hash).where(
-                log_node.c.level == level, log_node.c.index.in_(indexes)
-            )
-        found |= {Coordinate(level, index): bytes(h) for index, h in connection.execute(query)}
-    return found
+    leaves = [coordinate.index for coordinate in coordinates if coordinate.level == 0]
+    nodes = [tuple(coordinate) for coordinate in coordinates if coordinate.level > 0]
+    query = sa.union_all(
+        sa.select(sa.literal(0), log_leaf.c.index, log_leaf.c.leaf).where(
+            log_leaf.c.index.in_(leaves)
+        ),
+        sa.select(log_node.c.level, log_node.c.index, log_node.c.hash).where(
+            sa.tuple_(log_node.c.level, log_node.c.index).in_(nodes)
+        ),
+    )
+    return {Coordinate(level, index): bytes(h) for level, index, h in connection.execute(query)}
 
 
 @dataclass(frozen=True)

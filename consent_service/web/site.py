@@ -7,8 +7,10 @@ from typing import Any, Protocol
 
 from flask import Blueprint, Flask, Response, request
 from flask_babel import Babel
-from flask_limiter import Limiter
-from werkzeug.exceptions import MethodNotAllowed, NotFound
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from werkzeug.exceptions import MethodNotAllowed, NotFound, TooManyRequests
 
 from consent_service.config import Settings, SignerProviderSettings
 from consent_service.identity.signer_login import SignerLogin, SignerProvider
@@ -18,7 +20,7 @@ from consent_service.web import answers, error_pages, language, pages, sign_in
 from consent_service.web.rendering import STATIC_FILES
 from consent_service.web.visit import Site
 
-LINKS_FOLLOWED = "30 per minute"
+LINKS_FOLLOWED = parse("30 per minute")
 LARGEST_FORM = 16 * 1024
 SESSION = "signing session"
 STATIC_SECONDS = 24 * 60 * 60
@@ -56,16 +58,15 @@ def register(app: Flask, parts: Parts, settings: Settings) -> None:
         locale_selector=language.locale_name,
     )
     site = Site(parts.units, parts.context, settings, _login(settings.signer_provider))
-    limiter = Limiter(_address, app=app, storage_uri="memory://", headers_enabled=False)
-    attempts = limiter.shared_limit(LINKS_FOLLOWED, scope="signing links")
+    limiter = FixedWindowRateLimiter(MemoryStorage())
     blueprint = Blueprint("sign", __name__, url_prefix="/sign")
     for method, path, view, auth in ROUTES:
         _add(blueprint, path, _bind(view, site), auth, [method])
     _add(blueprint, "/<any('style.css', 'icon.svg'):name>", _file, "public: the style sheet")
-    follow = attempts(_bind(pages.follow, site))
+    follow = _limited(limiter, _bind(pages.follow, site))
     _add(blueprint, "/<token>", follow, "public: the token in the link is the key")
     # Whatever else is asked under /sign gets a page as well, and counts as an attempt.
-    elsewhere = attempts(_elsewhere)
+    elsewhere = _limited(limiter, _elsewhere)
     _add(blueprint, "/<path:rest>", elsewhere, "public: an error page", list(_METHODS))
     _add(blueprint, "/", _elsewhere_at_home, "public: an error page", list(_METHODS[1:]))
     for name, words in (("moment", language.moment), ("day", language.day)):
@@ -79,6 +80,21 @@ def _bind(view: View, site: Site) -> View:
     @wraps(view)
     def serve(**path: Any) -> Response:
         return view(site, **path)
+
+    return serve
+
+
+def _limited(limiter: FixedWindowRateLimiter, view: View) -> View:
+    """Count the view's requests with every other limited one's, by who asks.
+
+    Only here: a limiter on the application would look at every request of the interface too.
+    """
+
+    @wraps(view)
+    def serve(**path: Any) -> Response:
+        if not limiter.hit(LINKS_FOLLOWED, "signing links", _address()):
+            raise TooManyRequests
+        return view(**path)
 
     return serve
 
