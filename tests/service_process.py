@@ -16,8 +16,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import sqlalchemy as sa
+
 from consent_service.identity.bearer import issue_token
+from consent_service.persistence.tables import log_pending
 from consent_service.services.model import Caller
+from consent_service.wiring import Parts
 from tests.deployment import ALL_SCOPES, Deployment, SettableClock, deploy
 from tests.privacy import WATCH
 
@@ -202,3 +206,20 @@ def running_service(
 def deploy_in_real_time(database_url: str, folder: Path) -> Deployment:
     """A furnished deployment on this machine's clock, for the test process's own side."""
     return deploy(database_url, folder, clock=RealClock(datetime.now(UTC))).furnish()
+
+
+def integrate_everything(parts: Parts) -> None:
+    """Wait until every entry is in the tree, whoever puts it there.
+
+    A run that does nothing is no proof: a web process may hold the turn at that moment.
+    """
+    patience = time.monotonic() + START_SECONDS
+    while _is_any_pending(parts):
+        assert time.monotonic() < patience, "entries wait for the tree and nobody takes them"
+        if parts.sequencer.run_once() == 0:
+            time.sleep(0.05)
+
+
+def _is_any_pending(parts: Parts) -> bool:
+    with parts.units.engine.connect() as connection:
+        return bool(connection.scalar(sa.select(sa.exists(sa.select(log_pending)))))

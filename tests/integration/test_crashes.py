@@ -36,6 +36,7 @@ from tests.service_process import (
     Client,
     ServiceProcess,
     deploy_in_real_time,
+    integrate_everything,
     running_service,
 )
 
@@ -209,8 +210,7 @@ class Life:
     def check_whole(self) -> None:
         """Nothing is half-done, in any table."""
         parts = self.deployment.parts
-        while parts.sequencer.run_once():
-            pass
+        integrate_everything(parts)
         report = verify_database(
             parts.units.engine,
             parts.units.ring,

@@ -29,6 +29,7 @@ from tests.service_process import (
     Client,
     ServiceProcess,
     deploy_in_real_time,
+    integrate_everything,
     running_service,
 )
 
@@ -173,8 +174,7 @@ def test_nothing_passes_after_the_answer_to_a_withdrawal(
 
 def _assert_all_in_the_log(deployment: Deployment, permitted: list[Answer]) -> None:
     parts = deployment.parts
-    while parts.sequencer.run_once():
-        pass
+    integrate_everything(parts)
     query = (
         sa.select(log_body.c.entry_id, log_header.c.promise)
         .join(log_header, log_header.c.entry_id == log_body.c.entry_id)
