@@ -16,15 +16,12 @@ from tests.deployment import ORGANISATIONS
 
 WEB = Path(consent_service.web.__file__).parent
 LANGUAGES = ("da", "en")
+METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
 
 
 def words_in_the_code() -> set[str]:
-    found = extract_from_dir(
-        WEB,
-        method_map=[("**.py", "python"), ("templates/**.html", "jinja2")],
-        keywords=KEYWORDS,
-    )
+    found = extract_from_dir(WEB, METHODS, keywords=KEYWORDS)
     return {_key(message) for _, _, message, *_ in found}
 
 
