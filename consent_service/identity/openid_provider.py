@@ -1,12 +1,11 @@
-"""The signers' identity provider: how it is configured, and the endpoints and keys it publishes.
+"""An OpenID provider: the endpoints and keys it publishes, and what refuses a login there.
 
 Sources: OpenID Connect Discovery 1.0 §§ 3 and 4, RFC 7517 (keys), RFC 9207 (issuer in the answer).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -15,7 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from consent_service.config import LOOPBACK
-from consent_service.errors import ConsentServiceError, Misconfigured
+from consent_service.errors import ConsentServiceError
 
 KEPT_FOR = timedelta(hours=1)
 """How long endpoints and keys count: a key the provider takes back is refused after this."""
@@ -38,40 +37,6 @@ _RSA_2048_CHARACTERS = 342  # 256 bytes in base64url
 
 T = TypeVar("T")
 
-RANKS: Mapping[str, int] = MappingProxyType({"low": 0, "substantial": 1, "high": 2})
-"""Levels of assurance (NSIS), in order."""
-
-_NSIS = "https://data.gov.dk/concept/core/nsis/"
-MITID_LOAS: Mapping[str, str] = MappingProxyType(
-    {
-        "urn:grn:authn:dk:mitid:substantial": "substantial",
-        "urn:grn:authn:dk:mitid:high": "high",
-        f"{_NSIS}Substantial": "substantial",
-        f"{_NSIS}High": "high",
-    }
-)
-"""Them as Danish brokers write them, in `acr` or in `loa`."""
-
-_OURS = frozenset(
-    {
-        "client_id",
-        "redirect_uri",
-        "response_mode",
-        "response_type",
-        "scope",
-        "state",
-        "nonce",
-        "code_challenge",
-        "code_challenge_method",
-        "prompt",
-        "max_age",
-        "ui_locales",
-        "request",
-        "request_uri",
-    }
-)
-"""The parameters of an authorization request that no configuration changes."""
-
 
 class LoginRefused(ConsentServiceError):
     """The login does not count. `code` is stable; `detail` never repeats what was received.
@@ -87,42 +52,6 @@ class LoginRefused(ConsentServiceError):
     def __init__(self, code: Refusal, detail: str) -> None:
         super().__init__(detail)
         self.code = code
-
-
-@dataclass(frozen=True)
-class SignerProvider:
-    """The broker that vouches for signers, and what it calls things.
-
-    `cpr_claim` and `loa_claim` are members of the ID token, dots and all. `extra_parameters`
-    go along to the login page as the broker wants them (`acr_values`, `idp_values`). The
-    freshness of a login is checked whatever `max_age_seconds` asks for. Raises Misconfigured.
-    """
-
-    issuer: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    cpr_claim: str
-    loa_claim: str = "acr"
-    scopes: tuple[str, ...] = ("openid",)
-    accepted_loas: Mapping[str, str] = field(default_factory=lambda: MITID_LOAS)
-    minimum: Literal["substantial", "high"] = "substantial"
-    extra_parameters: Mapping[str, str] = field(default_factory=dict)
-    max_age_seconds: int = 0
-
-    def __post_init__(self) -> None:
-        if not is_safe_address(self.issuer) or "?" in self.issuer or "#" in self.issuer:
-            raise Misconfigured("the signers' issuer must be an https address")
-        for name in ("client_id", "client_secret", "cpr_claim", "loa_claim"):
-            if not getattr(self, name):
-                raise Misconfigured(f"the signers' {name} is empty")
-        if "openid" not in self.scopes:
-            raise Misconfigured("the signers' scopes must contain openid")
-        if not set(self.accepted_loas.values()) <= RANKS.keys():
-            raise Misconfigured("the signers' accepted_loas map to low, substantial or high")
-        if self.minimum not in ("substantial", "high"):
-            raise Misconfigured("the signers' minimum must be substantial or high")
-        if taken := sorted(_OURS & self.extra_parameters.keys()):
-            raise Misconfigured(f"the signers' extra_parameters may not set {', '.join(taken)}")
 
 
 @dataclass(frozen=True)

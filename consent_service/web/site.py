@@ -13,6 +13,8 @@ from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import MethodNotAllowed, NotFound, TooManyRequests
 
 from consent_service.config import Settings, SignerProviderSettings
+from consent_service.identity.client_authentication import ClientSecretBasic
+from consent_service.identity.registration import Registration
 from consent_service.identity.signer_login import SignerLogin, SignerProvider
 from consent_service.services.context import Context
 from consent_service.services.ports import Units
@@ -146,9 +148,9 @@ def _login(settings: SignerProviderSettings | None) -> SignerLogin | None:
         return None
     return SignerLogin(
         SignerProvider(
-            issuer=settings.issuer,
-            client_id=settings.client_id,
-            client_secret=settings.client_secret,
+            Registration(
+                settings.issuer, settings.client_id, ClientSecretBasic(settings.client_secret)
+            ),
             cpr_claim=settings.cpr_claim,
             loa_claim=settings.loa_claim,
         )

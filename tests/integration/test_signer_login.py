@@ -22,6 +22,8 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from consent_service.domain.cpr import CprNumber
+from consent_service.identity.client_authentication import ClientSecretBasic
+from consent_service.identity.registration import Registration
 from consent_service.identity.signer_login import LoginRefused, SignerLogin, SignerProvider
 from mitid_stand_in import Person, running
 from tests.integration.stand_in_browser import press, query_of
@@ -77,14 +79,13 @@ def attack(attacked):
     attack.__init__()
 
 
-def settings(issuer, **changes):
-    given = {
-        "issuer": issuer,
-        "client_id": CLIENT_ID,
-        "client_secret": CLIENT_SECRET,
-        "cpr_claim": "dk.cpr",
-    }
-    return SignerProvider(**{**given, **changes})
+OF_SIGNERS = ("cpr_claim", "loa_claim", "minimum")
+
+
+def settings(issuer, client_secret=CLIENT_SECRET, **changes):
+    of_signers = {name: changes.pop(name) for name in OF_SIGNERS if name in changes}
+    registration = Registration(issuer, CLIENT_ID, ClientSecretBasic(client_secret), **changes)
+    return SignerProvider(registration, **{"cpr_claim": "dk.cpr", **of_signers})
 
 
 def client(issuer, **changes):

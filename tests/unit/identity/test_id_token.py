@@ -11,13 +11,12 @@ from joserfc.jws import JWSRegistry
 
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Misconfigured
-from consent_service.identity.id_token import LoginUnderWay, identity_of, verified_claims
-from consent_service.identity.openid_provider import (
-    LoginRefused,
-    SignerProvider,
-    is_loopback,
-    is_safe_address,
-)
+from consent_service.identity.client_authentication import ClientSecretBasic
+from consent_service.identity.code_flow import LoginUnderWay, VerifiedLogin
+from consent_service.identity.id_token import check_claims, verified_claims
+from consent_service.identity.openid_provider import LoginRefused, is_loopback, is_safe_address
+from consent_service.identity.registration import Registration
+from consent_service.identity.signer_claims import SignerProvider, identity_of
 
 ISSUER = "https://broker.example"
 STARTED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -25,14 +24,16 @@ NOW = STARTED + timedelta(seconds=90)
 UNDER_WAY = LoginUnderWay("https://broker.example/authorize", "state", "nonce", "v", STARTED)
 
 
+OF_SIGNERS = ("cpr_claim", "loa_claim", "minimum", "accepted_loas")
+
+
 def settings(**changes):
-    given = {
-        "issuer": ISSUER,
-        "client_id": "client",
-        "client_secret": "made-up",
-        "cpr_claim": "dk.cpr",
-    }
-    return SignerProvider(**{**given, **changes})
+    of_signers = {name: changes.pop(name) for name in OF_SIGNERS if name in changes}
+    secret = ClientSecretBasic(changes.pop("client_secret", "made-up"))
+    given = {"issuer": ISSUER, "client_id": "client", "authentication": secret}
+    return SignerProvider(
+        Registration(**{**given, **changes}), **{"cpr_claim": "dk.cpr", **of_signers}
+    )
 
 
 def at(seconds, since=NOW):
@@ -53,7 +54,10 @@ CLAIMS = {
 
 
 def identity(provider=None, **changes):
-    return identity_of(CLAIMS | changes, "e30.e30.", provider or settings(), UNDER_WAY, NOW)
+    claims = CLAIMS | changes
+    check_claims(claims, issuer=ISSUER, client_id="client", nonce="nonce", now=NOW)
+    login = VerifiedLogin(claims, "e30.e30.", None, {"keys": []})
+    return identity_of(login, provider or settings(), STARTED, NOW)
 
 
 def test_who_logged_in():
@@ -234,7 +238,8 @@ def test_certificates_in_the_header_are_neither_needed_nor_in_the_way():
         ({"issuer": "https://broker.example?x=1"}, "issuer"),
         ({"issuer": ""}, "issuer"),
         ({"client_id": ""}, "client_id"),
-        ({"client_secret": ""}, "client_secret"),
+        ({"client_secret": ""}, "secret"),
+        ({"max_age_seconds": -1}, "max_age"),
         ({"cpr_claim": ""}, "cpr_claim"),
         ({"loa_claim": ""}, "loa_claim"),
         ({"scopes": ("profile",)}, "scopes"),
@@ -263,7 +268,7 @@ def test_settings_that_stop_the_start(changes, named):
     ],
 )
 def test_issuers_that_are_safe(issuer):
-    assert settings(issuer=issuer).issuer == issuer
+    assert settings(issuer=issuer).registration.issuer == issuer
 
 
 def test_only_this_machine_is_loopback():
