@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import quote_plus
 
 from joserfc import jwt
@@ -29,6 +29,7 @@ class TokenRequest:
     """The request that is to be authenticated: whose, where to, and when."""
 
     client_id: str
+    issuer: str
     endpoint: str
     now: datetime
 
@@ -86,14 +87,26 @@ class ClientSecretPost:
 
 
 @dataclass(frozen=True)
-class PrivateKeyJwt:
-    """`private_key_jwt`: an assertion signed with a key whose public half the provider knows."""
+class ClientKey:
+    """Our own key at a provider, which knows its public half."""
 
     key: RSAKey | ECKey = field(repr=False)
     algorithm: str
 
+    def sign(self, claims: Mapping[str, Any], type_: str, now: datetime) -> str:
+        """A JWT that counts once, for a minute."""
+        issued_at = int(now.timestamp())
+        lasting = {
+            "jti": secrets.token_urlsafe(32),
+            "iat": issued_at,
+            "nbf": issued_at,
+            "exp": issued_at + ASSERTION_SECONDS,
+        }
+        header = {"alg": self.algorithm, "typ": type_, "kid": self.key.kid}
+        return jwt.encode(header, {**claims, **lasting}, self.key, [self.algorithm])
+
     @classmethod
-    def from_pem(cls, pem: bytes, kid: str | None = None) -> "PrivateKeyJwt":
+    def from_pem(cls, pem: bytes, kid: str | None = None) -> "ClientKey":
         """Read an RSA or P-256 private key; the kid is the RFC 7638 thumbprint unless given.
 
         Raises Misconfigured for anything else.
@@ -109,21 +122,25 @@ class PrivateKeyJwt:
                 return cls(key, algorithm)
         raise Misconfigured("the client's key is no RSA or P-256 private key in PEM")
 
+
+@dataclass(frozen=True)
+class PrivateKeyJwt:
+    """`private_key_jwt`: an assertion signed with our key.
+
+    Its audience is the issuer, so that no other provider can use it (as the revision of RFC 7523
+    wants it), unless the provider only takes its token endpoint's address.
+    """
+
+    key: ClientKey
+    audience: Literal["issuer", "token_endpoint"] = "issuer"
+
     def prove(self, request: TokenRequest) -> Proof:
-        issued_at = int(request.now.timestamp())
-        claims = {
-            "iss": request.client_id,
-            "sub": request.client_id,
-            "aud": request.endpoint,
-            "jti": secrets.token_urlsafe(32),
-            "iat": issued_at,
-            "exp": issued_at + ASSERTION_SECONDS,
-        }
-        header = {"alg": self.algorithm, "typ": "JWT", "kid": self.key.kid}
+        audience = request.issuer if self.audience == "issuer" else request.endpoint
+        claims = {"iss": request.client_id, "sub": request.client_id, "aud": audience}
         body = {
             "client_id": request.client_id,
             "client_assertion_type": _ASSERTION_TYPE,
-            "client_assertion": jwt.encode(header, claims, self.key, [self.algorithm]),
+            "client_assertion": self.key.sign(claims, "JWT", request.now),
         }
         return Proof(_NoHeaders(), body)
 

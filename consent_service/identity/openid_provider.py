@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import requests
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
+from requests.auth import AuthBase
 
 from consent_service.config import LOOPBACK
 from consent_service.errors import ConsentServiceError
@@ -31,6 +32,8 @@ Refusal = Literal[
     "not_fresh",
     "assurance_too_low",
     "no_cpr",
+    "userinfo_invalid",
+    "text_not_supported",
 ]
 
 _RSA_2048_CHARACTERS = 342  # 256 bytes in base64url
@@ -44,7 +47,8 @@ class LoginRefused(ConsentServiceError):
     `state_mismatch`: the answer does not belong to this login, or not to this provider.
     `access_denied`: the person cancelled. `provider_unreachable`: no usable answer, try later.
     `provider_refused`: the provider answered with another error, a used code for one.
-    `not_fresh`: no proof that the person logged in just now. The others say it themselves.
+    `not_fresh`: no proof that the person logged in just now. `text_not_supported`: the provider
+    cannot show the text that a template wants approved. The others say it themselves.
     """
 
     code = "login_refused"
@@ -61,6 +65,7 @@ class Endpoints:
     authorization: str
     token: str
     jwks: str
+    userinfo: str | None
     names_itself: bool
     """Whether every answer carries `iss` (RFC 9207 § 3), so that one without it is refused."""
 
@@ -90,33 +95,51 @@ class OpenIdProvider:
         return self._keys.get(now, REFRESH_PAUSE)
 
     def _fetch_endpoints(self, _now: datetime) -> Endpoints:
-        document = self._fetch(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
+        document = self.fetch(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
         if document.get("issuer") != self._issuer:
             raise _unusable("the discovery document names another issuer")
         return Endpoints(
             authorization=_address(document, "authorization_endpoint"),
             token=_address(document, "token_endpoint"),
             jwks=_address(document, "jwks_uri"),
+            userinfo=(
+                _address(document, "userinfo_endpoint") if "userinfo_endpoint" in document else None
+            ),
             names_itself=document.get("authorization_response_iss_parameter_supported") is True,
         )
 
     def _fetch_keys(self, now: datetime) -> KeySet:
-        members = self._fetch(self.endpoints(now).jwks).get("keys")
+        members = self.fetch(self.endpoints(now).jwks).get("keys")
         if not isinstance(members, list):
             raise _unusable("the key set has no keys")
         return KeySet([key for member in members if (key := _signing_key(member)) is not None])
 
-    def _fetch(self, url: str) -> dict[str, Any]:
+    def fetch(self, url: str, *, bearer: str | None = None) -> dict[str, Any]:
+        """A JSON object from one of the provider's addresses."""
         try:
             with requests.Session() as session:
                 session.trust_env = not is_loopback(url)  # no proxy between us and ourselves
-                response = session.get(url, timeout=self._timeout_seconds, allow_redirects=False)
+                response = session.get(
+                    url, auth=_Bearer(bearer), timeout=self._timeout_seconds, allow_redirects=False
+                )
                 document = response.json() if response.status_code == 200 else None
         except (requests.RequestException, ValueError, RecursionError):
             raise _unusable("no answer, or one that is not JSON") from None
         if not isinstance(document, dict):
             raise _unusable("the answer is an error, or not an object")
         return document
+
+
+class _Bearer(AuthBase):
+    """An access token, or nothing; and `requests` looks for no password in ~/.netrc."""
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token is not None:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
 
 class _Kept(Generic[T]):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from consent_service.errors import Misconfigured
-from consent_service.identity.client_authentication import ClientAuthentication
+from consent_service.identity.client_authentication import ClientAuthentication, ClientKey
 from consent_service.identity.openid_provider import is_safe_address
 
 OURS = frozenset(
@@ -34,8 +34,9 @@ class Registration:
     """A client at one provider, whoever logs in there: signers or staff. Raises Misconfigured.
 
     `extra_parameters` go along to the login page as the provider wants them (`acr_values`,
-    `idp_values`). `prompt` and `max_age_seconds` ask for a fresh login; whether it was one is
-    the caller's to check (`id_token.login_time`).
+    `idp_values`). With a `request_key` a request may be signed (RFC 9101). `prompt` and
+    `max_age_seconds` ask for a fresh login; whether it was one is the caller's to check
+    (`id_token.login_time`).
     """
 
     issuer: str
@@ -45,6 +46,7 @@ class Registration:
     extra_parameters: Mapping[str, str] = field(default_factory=dict)
     prompt: str | None = "login"
     max_age_seconds: int | None = 0
+    request_key: ClientKey | None = None
 
     def __post_init__(self) -> None:
         if not is_safe_address(self.issuer) or "?" in self.issuer or "#" in self.issuer:

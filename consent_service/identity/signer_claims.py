@@ -2,45 +2,33 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
+from consent_service.domain.assurance import RANKS, Minimum, is_assured
 from consent_service.domain.cpr import CprNumber, InvalidCpr, parse_cpr
 from consent_service.errors import Misconfigured
-from consent_service.identity.code_flow import VerifiedLogin
-from consent_service.identity.id_token import login_time
+from consent_service.identity.brokers import MITID_LOAS, ClaimSource, TextStyle
 from consent_service.identity.openid_provider import LoginRefused
 from consent_service.identity.registration import Registration
-from consent_service.services.sign import Identity
-
-RANKS: Mapping[str, int] = MappingProxyType({"low": 0, "substantial": 1, "high": 2})
-"""Levels of assurance (NSIS), in order."""
-
-_NSIS = "https://data.gov.dk/concept/core/nsis/"
-MITID_LOAS: Mapping[str, str] = MappingProxyType(
-    {
-        "urn:grn:authn:dk:mitid:substantial": "substantial",
-        "urn:grn:authn:dk:mitid:high": "high",
-        f"{_NSIS}Substantial": "substantial",
-        f"{_NSIS}High": "high",
-    }
-)
-"""Them as Danish brokers write them, in `acr` or in `loa`."""
 
 
 @dataclass(frozen=True)
 class SignerProvider:
     """The broker that vouches for signers, and what it calls things. Raises Misconfigured.
 
-    `cpr_claim` and `loa_claim` are members of the ID token, dots and all.
+    `cpr_claim` and `loa_claim` are members of what the broker tells, dots and all; the assurance
+    always comes from the ID token, which is signed, the number from it or from userinfo.
+    `text`, `signs_text` and `form_origins` are as in `brokers.Broker`.
     """
 
     registration: Registration
     cpr_claim: str
     loa_claim: str = "acr"
     accepted_loas: Mapping[str, str] = field(default_factory=lambda: MITID_LOAS)
-    minimum: Literal["substantial", "high"] = "substantial"
+    cpr_from: ClaimSource = "id_token"
+    text: TextStyle = "none"
+    signs_text: bool = False
+    form_origins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("cpr_claim", "loa_claim"):
@@ -48,34 +36,21 @@ class SignerProvider:
                 raise Misconfigured(f"the signers' {name} is empty")
         if not set(self.accepted_loas.values()) <= RANKS.keys():
             raise Misconfigured("the signers' accepted_loas map to low, substantial or high")
-        if self.minimum not in ("substantial", "high"):
-            raise Misconfigured("the signers' minimum must be substantial or high")
 
 
-def identity_of(
-    login: VerifiedLogin, settings: SignerProvider, started_at: datetime, now: datetime
-) -> Identity:
-    """Who a verified login vouches for. Raises LoginRefused."""
-    claims = login.claims
-    return Identity(
-        issuer=settings.registration.issuer,
-        subject=claims["sub"],
-        loa=_assurance(claims.get(settings.loa_claim), settings),
-        authenticated_at=login_time(claims, started_at, now),
-        cpr=_cpr(claims.get(settings.cpr_claim)),
-        id_token=login.id_token,
-    )
-
-
-def _assurance(value: Any, settings: SignerProvider) -> str:
+def assurance_of(claims: Mapping[str, Any], settings: SignerProvider, minimum: Minimum) -> str:
+    """The level of assurance in an ID token. Raises LoginRefused below the minimum."""
+    value = claims.get(settings.loa_claim)
     level = settings.accepted_loas.get(value) if isinstance(value, str) else None
-    if level is None or RANKS[level] < RANKS[settings.minimum]:
+    if level is None or not is_assured(level, minimum):
         raise LoginRefused("assurance_too_low", "The level of assurance is not accepted.")
     return level
 
 
-def _cpr(value: Any) -> CprNumber:
+def cpr_of(claims: Mapping[str, Any], settings: SignerProvider) -> CprNumber:
+    """The CPR number among the claims that hold it. Raises LoginRefused."""
+    value = claims.get(settings.cpr_claim)
     try:
         return parse_cpr(value if isinstance(value, str) else "")
     except InvalidCpr:
-        raise LoginRefused("no_cpr", "The ID token holds no CPR number.") from None
+        raise LoginRefused("no_cpr", "The provider tells no CPR number.") from None
