@@ -8,7 +8,6 @@ a login of its own, the answer waits in the session and is signed with what that
 from dataclasses import replace
 
 from flask import Response, make_response, redirect, request
-from werkzeug.exceptions import NotFound
 
 from consent_service.errors import Conflict
 from consent_service.identity.signer_login import Asked, LoginRefused, SignerLoginUnderWay
@@ -72,9 +71,9 @@ def _start(site: Site, asked: Asked) -> SignerLoginUnderWay:
 
 def finish_login(site: Site, provider: str) -> Response:
     """Read the identity provider's answer. A login that counts gets a new session."""
-    if provider != site.provider_name:
-        raise NotFound
     answer = request.args.to_dict()
+    if provider != site.provider_name:
+        answer.pop("state", None)  # sent to another provider's address: it answers no login here
     with site.units.writing() as uow:
         visit = visit_of(site, uow)
         content, pending = visit.content.without_login(answer.get("state", ""))
