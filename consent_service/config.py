@@ -14,13 +14,36 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True)
 class SignerProviderSettings:
-    """The OpenID Connect broker that identifies signers."""
+    """The OpenID Connect broker that identifies signers, and how it differs from its preset.
+
+    `broker` names the preset (`identity.brokers`); None means the preset's, or for
+    `max_age_seconds` none at all. Texts as in the environment: scopes and origins apart by
+    spaces, `parameters` and `loa_values` as JSON objects.
+    """
 
     issuer: str
     client_id: str
-    client_secret: str
-    cpr_claim: str
-    loa_claim: str
+    client_secret: str | None
+    cpr_claim: str | None = None
+    loa_claim: str | None = None
+    broker: str | None = None
+    scopes: str | None = None
+    acr_values: str | None = None
+    parameters: str | None = None
+    max_age_seconds: int | None = 0
+    cpr_from: str | None = None
+    loa_values: str | None = None
+    text: str | None = None
+    client_authentication: str | None = None
+    client_key_file: str | None = None
+    client_key_id: str | None = None
+    assertion_audience: str = "issuer"
+    form_origins: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the provider is called in the address that it sends browsers back to."""
+        return self.broker or "mitid"
 
 
 @dataclass(frozen=True)
@@ -76,13 +99,43 @@ def database_url(environment: Mapping[str, str]) -> str:
 
 
 def _signer_provider(environment: Mapping[str, str]) -> SignerProviderSettings:
+    oidc = "CONSENT_OIDC_"
+
+    def own(name: str) -> str | None:
+        return environment.get(f"{oidc}{name}") or None
+
+    secret = own("CLIENT_SECRET")
+    if own("CLIENT_AUTHENTICATION") != "private_key_jwt":
+        secret = _required(environment, f"{oidc}CLIENT_SECRET")
     return SignerProviderSettings(
         issuer=_required(environment, "CONSENT_OIDC_ISSUER"),
         client_id=_required(environment, "CONSENT_OIDC_CLIENT_ID"),
-        client_secret=_required(environment, "CONSENT_OIDC_CLIENT_SECRET"),
-        cpr_claim=_required(environment, "CONSENT_OIDC_CPR_CLAIM"),
-        loa_claim=environment.get("CONSENT_OIDC_LOA_CLAIM", "acr"),
+        client_secret=secret,
+        cpr_claim=own("CPR_CLAIM") if own("BROKER") else _required(environment, f"{oidc}CPR_CLAIM"),
+        loa_claim=own("LOA_CLAIM"),
+        broker=own("BROKER"),
+        scopes=own("SCOPES"),
+        acr_values=own("ACR_VALUES"),
+        parameters=own("PARAMETERS"),
+        max_age_seconds=_seconds(f"{oidc}MAX_AGE", own("MAX_AGE")),
+        cpr_from=own("CPR_FROM"),
+        loa_values=own("LOA_VALUES"),
+        text=own("TEXT"),
+        client_authentication=own("CLIENT_AUTHENTICATION"),
+        client_key_file=own("CLIENT_KEY_FILE"),
+        client_key_id=own("CLIENT_KEY_ID"),
+        assertion_audience=own("ASSERTION_AUDIENCE") or "issuer",
+        form_origins=own("FORM_ORIGINS"),
     )
+
+
+def _seconds(name: str, text: str | None) -> int | None:
+    """A number of seconds, 0 unless given; `none` leaves it out of the request."""
+    if text == "none":
+        return None
+    if text is not None and not (text.isascii() and text.isdigit()):
+        raise Misconfigured(f"{name} is a number of seconds, or none")
+    return int(text or "0")
 
 
 def check_base_url(base_url: str) -> None:

@@ -34,7 +34,11 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
 )
 
-SUITE_FIXTURES = {"postgres_cluster": "postgres", "chromium_path": "browser"}
+SUITE_FIXTURES = {
+    "postgres_cluster": "postgres",
+    "chromium_path": "browser",
+    "broker_packages": "brokers",
+}
 _missing = pytest.StashKey[dict[str, str]]()
 
 
@@ -194,6 +198,15 @@ def browser(chromium_path: Path) -> Iterator["Browser"]:
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def broker_packages(request: pytest.FixtureRequest) -> None:
+    """Node.js, and the certified OpenID provider that the tests of the brokers start."""
+    from tests.brokers.certified_provider import why_not_here
+
+    if why := why_not_here():
+        _not_here(request, "brokers", why)
 
 
 @pytest.fixture(scope="session")

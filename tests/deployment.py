@@ -16,9 +16,9 @@ from consent_service.identity.bearer import issue_token
 from consent_service.persistence import keystore
 from consent_service.services.acts import begin_act
 from consent_service.services.find_consent import child_of
+from consent_service.services.identity import Identity
 from consent_service.services.model import Caller
 from consent_service.services.sign import (
-    Identity,
     ShownText,
     evidence_of_login,
     grant,

@@ -218,6 +218,17 @@ class TemplateBody(Schema):
     signer_rule = one_of("all_holders_and_child_15", "child_15_alone", required=True)
     max_validity = Text(most=12, required=True)
     granular = TrueFalse(required=True)
+    text_bound_login = TrueFalse(
+        metadata={
+            "description": "Each answer needs a login of its own, in which MitID shows it. "
+            "Default: false."
+        }
+    )
+    minimum_assurance = one_of(
+        "substantial",
+        "high",
+        metadata={"description": "The least level of assurance of a login. Default: substantial."},
+    )
     labels = fields.Dict(keys=language(), values=fields.Nested(Labels), required=True)
     texts = fields.Dict(keys=language(), values=fields.Nested(TemplateText), required=True)
 

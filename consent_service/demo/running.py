@@ -60,7 +60,7 @@ def demo_running(
     upgrade(url)
     _check_empty(url, folder / "keys.json")
     listed = [Listed(p.cpr, p.name, f"born {p.born:%d.%m.%Y}") for p in people]
-    with stand_in(listed, CLIENT, secret, f"{base_url}/sign/callback") as issuer:
+    with stand_in(listed, CLIENT, secret, f"{base_url}/sign/callback/mitid") as issuer:
         environment = {
             "CONSENT_DATABASE_URL": url,
             "CONSENT_KEYS_FILE": str(folder / "keys.json"),

@@ -1,21 +1,21 @@
-"""The signers' identity provider: how it is configured, and the endpoints and keys it publishes.
+"""An OpenID provider: the endpoints and keys it publishes, and what refuses a login there.
 
 Sources: OpenID Connect Discovery 1.0 §§ 3 and 4, RFC 7517 (keys), RFC 9207 (issuer in the answer).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
+from requests.auth import AuthBase
 
 from consent_service.config import LOOPBACK
-from consent_service.errors import ConsentServiceError, Misconfigured
+from consent_service.errors import ConsentServiceError
 
 KEPT_FOR = timedelta(hours=1)
 """How long endpoints and keys count: a key the provider takes back is refused after this."""
@@ -32,45 +32,13 @@ Refusal = Literal[
     "not_fresh",
     "assurance_too_low",
     "no_cpr",
+    "userinfo_invalid",
+    "text_not_supported",
 ]
 
 _RSA_2048_CHARACTERS = 342  # 256 bytes in base64url
 
 T = TypeVar("T")
-
-RANKS: Mapping[str, int] = MappingProxyType({"low": 0, "substantial": 1, "high": 2})
-"""Levels of assurance (NSIS), in order."""
-
-_NSIS = "https://data.gov.dk/concept/core/nsis/"
-MITID_LOAS: Mapping[str, str] = MappingProxyType(
-    {
-        "urn:grn:authn:dk:mitid:substantial": "substantial",
-        "urn:grn:authn:dk:mitid:high": "high",
-        f"{_NSIS}Substantial": "substantial",
-        f"{_NSIS}High": "high",
-    }
-)
-"""Them as Danish brokers write them, in `acr` or in `loa`."""
-
-_OURS = frozenset(
-    {
-        "client_id",
-        "redirect_uri",
-        "response_mode",
-        "response_type",
-        "scope",
-        "state",
-        "nonce",
-        "code_challenge",
-        "code_challenge_method",
-        "prompt",
-        "max_age",
-        "ui_locales",
-        "request",
-        "request_uri",
-    }
-)
-"""The parameters of an authorization request that no configuration changes."""
 
 
 class LoginRefused(ConsentServiceError):
@@ -79,7 +47,8 @@ class LoginRefused(ConsentServiceError):
     `state_mismatch`: the answer does not belong to this login, or not to this provider.
     `access_denied`: the person cancelled. `provider_unreachable`: no usable answer, try later.
     `provider_refused`: the provider answered with another error, a used code for one.
-    `not_fresh`: no proof that the person logged in just now. The others say it themselves.
+    `not_fresh`: no proof that the person logged in just now. `text_not_supported`: the provider
+    cannot show the text that a template wants approved. The others say it themselves.
     """
 
     code = "login_refused"
@@ -90,48 +59,13 @@ class LoginRefused(ConsentServiceError):
 
 
 @dataclass(frozen=True)
-class SignerProvider:
-    """The broker that vouches for signers, and what it calls things.
-
-    `cpr_claim` and `loa_claim` are members of the ID token, dots and all. `extra_parameters`
-    go along to the login page as the broker wants them (`acr_values`, `idp_values`). The
-    freshness of a login is checked whatever `max_age_seconds` asks for. Raises Misconfigured.
-    """
-
-    issuer: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    cpr_claim: str
-    loa_claim: str = "acr"
-    scopes: tuple[str, ...] = ("openid",)
-    accepted_loas: Mapping[str, str] = field(default_factory=lambda: MITID_LOAS)
-    minimum: Literal["substantial", "high"] = "substantial"
-    extra_parameters: Mapping[str, str] = field(default_factory=dict)
-    max_age_seconds: int = 0
-
-    def __post_init__(self) -> None:
-        if not is_safe_address(self.issuer) or "?" in self.issuer or "#" in self.issuer:
-            raise Misconfigured("the signers' issuer must be an https address")
-        for name in ("client_id", "client_secret", "cpr_claim", "loa_claim"):
-            if not getattr(self, name):
-                raise Misconfigured(f"the signers' {name} is empty")
-        if "openid" not in self.scopes:
-            raise Misconfigured("the signers' scopes must contain openid")
-        if not set(self.accepted_loas.values()) <= RANKS.keys():
-            raise Misconfigured("the signers' accepted_loas map to low, substantial or high")
-        if self.minimum not in ("substantial", "high"):
-            raise Misconfigured("the signers' minimum must be substantial or high")
-        if taken := sorted(_OURS & self.extra_parameters.keys()):
-            raise Misconfigured(f"the signers' extra_parameters may not set {', '.join(taken)}")
-
-
-@dataclass(frozen=True)
 class Endpoints:
     """Where to send the browser, the code, and the question for keys."""
 
     authorization: str
     token: str
     jwks: str
+    userinfo: str | None
     names_itself: bool
     """Whether every answer carries `iss` (RFC 9207 § 3), so that one without it is refused."""
 
@@ -161,33 +95,51 @@ class OpenIdProvider:
         return self._keys.get(now, REFRESH_PAUSE)
 
     def _fetch_endpoints(self, _now: datetime) -> Endpoints:
-        document = self._fetch(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
+        document = self.fetch(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
         if document.get("issuer") != self._issuer:
             raise _unusable("the discovery document names another issuer")
         return Endpoints(
             authorization=_address(document, "authorization_endpoint"),
             token=_address(document, "token_endpoint"),
             jwks=_address(document, "jwks_uri"),
+            userinfo=(
+                _address(document, "userinfo_endpoint") if "userinfo_endpoint" in document else None
+            ),
             names_itself=document.get("authorization_response_iss_parameter_supported") is True,
         )
 
     def _fetch_keys(self, now: datetime) -> KeySet:
-        members = self._fetch(self.endpoints(now).jwks).get("keys")
+        members = self.fetch(self.endpoints(now).jwks).get("keys")
         if not isinstance(members, list):
             raise _unusable("the key set has no keys")
         return KeySet([key for member in members if (key := _signing_key(member)) is not None])
 
-    def _fetch(self, url: str) -> dict[str, Any]:
+    def fetch(self, url: str, *, bearer: str | None = None) -> dict[str, Any]:
+        """A JSON object from one of the provider's addresses."""
         try:
             with requests.Session() as session:
                 session.trust_env = not is_loopback(url)  # no proxy between us and ourselves
-                response = session.get(url, timeout=self._timeout_seconds, allow_redirects=False)
+                response = session.get(
+                    url, auth=_Bearer(bearer), timeout=self._timeout_seconds, allow_redirects=False
+                )
                 document = response.json() if response.status_code == 200 else None
         except (requests.RequestException, ValueError, RecursionError):
             raise _unusable("no answer, or one that is not JSON") from None
         if not isinstance(document, dict):
             raise _unusable("the answer is an error, or not an object")
         return document
+
+
+class _Bearer(AuthBase):
+    """An access token, or nothing; and `requests` looks for no password in ~/.netrc."""
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token is not None:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
 
 class _Kept(Generic[T]):

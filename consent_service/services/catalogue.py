@@ -42,7 +42,7 @@ def publish_template(
     newest = uow.catalogue.template(caller.organisation, content["id"])
     version = newest.version + 1 if newest else 1
     kept = {
-        **content,
+        **_without_defaults(content),
         "categories": sorted(content["categories"]),
         "organisation": caller.organisation,
         "version": version,
@@ -58,6 +58,14 @@ def publish_template(
     )
     context.journal.write(uow, event, now)
     return template
+
+
+_DEFAULTS = {"text_bound_login": False, "minimum_assurance": "substantial"}
+
+
+def _without_defaults(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Optional members only where they say something: the hash of older templates stays."""
+    return {k: v for k, v in content.items() if k not in _DEFAULTS or v != _DEFAULTS[k]}
 
 
 def _check(content: Mapping[str, Any]) -> None:

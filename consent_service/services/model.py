@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from consent_service.domain.assurance import Minimum
 from consent_service.domain.cpr import CprNumber
 from consent_service.domain.facts import Role
 
@@ -53,6 +54,16 @@ class TemplateVersion:
     def languages(self) -> frozenset[str]:
         """The languages it can be read in."""
         return frozenset(self.content["texts"])
+
+    @property
+    def text_bound_login(self) -> bool:
+        """Whether each answer needs a login of its own, in which MitID shows what is answered."""
+        return bool(self.content.get("text_bound_login", False))
+
+    @property
+    def minimum_assurance(self) -> Minimum:
+        """The least level of assurance of a signer's login."""
+        return "high" if self.content.get("minimum_assurance") == "high" else "substantial"
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,17 @@
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.consent import ConsentState, Status, role_of, state_at
-from consent_service.domain.cpr import CprNumber
 from consent_service.domain.facts import Act, ActKind, Request, Scope
 from consent_service.domain.signers import signers_with_a_say
 from consent_service.errors import Conflict, InvalidInput, NotFound
 from consent_service.services.acts import ActInProgress, record
 from consent_service.services.context import Context
+from consent_service.services.identity import Identity
 from consent_service.services.journal import Event
 from consent_service.services.model import ConsentFile, FiledStatement, Signatory
 from consent_service.services.ports import UnitOfWork
@@ -26,21 +25,6 @@ from consent_service.signing.statement import (
     person_commitment,
 )
 from consent_service.signing.statement import Scope as StatedScope
-
-LOGIN_LASTS = timedelta(minutes=15)
-"""An act needs a login at most this old, so that no single-sign-on session signs silently."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who logged in, as the identity provider vouched for it."""
-
-    issuer: str
-    subject: str
-    loa: str
-    authenticated_at: datetime
-    cpr: CprNumber
-    id_token: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -69,15 +53,10 @@ def evidence_of_login(identity: Identity, shown: ShownText) -> Evidence:
         time=identity.authenticated_at,
         id_token_sha256=hashlib.sha256(identity.id_token.encode()).hexdigest(),
     )
-    return Evidence(proof, shown, {"id_token": identity.id_token})
-
-
-def check_login(identity: Identity, invited: CprNumber, now: datetime) -> None:
-    """Raise Conflict unless the invited person logged in within the last 15 minutes."""
-    if identity.cpr != invited:
-        raise Conflict("another_person", "Somebody else than the invited person logged in.")
-    if now - identity.authenticated_at > LOGIN_LASTS:
-        raise Conflict("login_too_old", "The login is more than 15 minutes old.")
+    kept = {**identity.evidence, "id_token": identity.id_token}
+    if identity.approved_text is not None:
+        kept["approved_text"] = identity.approved_text
+    return Evidence(proof, shown, kept)
 
 
 def check_standing(act: ActInProgress, request: Request, signatory: Signatory) -> None:

@@ -14,10 +14,11 @@ from consent_service.domain.facts import Act, ActKind, History, Request, Role, S
 from consent_service.domain.objections import requests_stopped_by_declining
 from consent_service.domain.signers import required_signers, signers_with_a_say
 from consent_service.errors import NotFound
-from consent_service.services.acts import ActInProgress, begin_act, moment_after
+from consent_service.services.acts import moment_after
 from consent_service.services.consent_text import ConsentText, consent_text
 from consent_service.services.context import Context
 from consent_service.services.find_consent import child_of
+from consent_service.services.identity import Identity, check_login
 from consent_service.services.journal import Event
 from consent_service.services.model import (
     ConsentFile,
@@ -31,18 +32,7 @@ from consent_service.services.own_objection import own_objection_stands
 from consent_service.services.ports import UnitOfWork
 from consent_service.services.read_log import family_disclosures
 from consent_service.services.receipts import signer_receipt
-from consent_service.services.sign import (
-    Identity,
-    ShownText,
-    check_login,
-    check_standing,
-    evidence_of_login,
-    grant,
-    kept_scope,
-    latest_act,
-    refusal_kind,
-    refuse,
-)
+from consent_service.services.sign import refusal_kind
 from consent_service.signing.terms import Terms
 
 
@@ -122,7 +112,7 @@ def note_login_begun(uow: UnitOfWork, context: Context, signer: Signer, link: Li
 
 def note_login(uow: UnitOfWork, context: Context, signer: Signer, identity: Identity) -> None:
     """Log who logged in, by level of assurance. Raises Conflict for anybody but the invited."""
-    check_login(identity, signer.details.cpr, context.clock())
+    check_login(identity, signer.details.cpr, context.clock(), signer.template.minimum_assurance)
     details = {"signatory": signer.signatory.id, "loa": identity.loa, "issuer": identity.issuer}
     _write(uow, context, signer, "signer_identified", details)
 
@@ -258,50 +248,3 @@ def own_receipt(uow: UnitOfWork, context: Context, signer: Signer) -> dict[str, 
     if receipt is not None:
         _write(uow, context, signer, "personal_data_viewed", {"view": "own_receipt"})
     return receipt
-
-
-def sign_grant(
-    uow: UnitOfWork,
-    context: Context,
-    link: Link,
-    identity: Identity,
-    language: str,
-    left_out: Scope,
-) -> ActKind:
-    """Grant, with what is left out. What it came to: leaving out too much is a decline (R5).
-
-    Raises LinkUnknown, and Conflict for a stale login, another person or an ended consent.
-    """
-    signer, act = _begin(uow, context, link, identity)
-    evidence = evidence_of_login(identity, _shown(signer, language))
-    kept = kept_scope(act.history.request(signer.file.id), left_out)
-    if kept is None:
-        latest = latest_act(act, signer.file.id, signer.signatory.person)
-        kind = refusal_kind(state_at(act.history, signer.file.id, act.now), latest)
-        refuse(uow, context, act, signer.file, signer.signatory, evidence)
-        return kind
-    grant(uow, context, act, signer.file, signer.signatory, kept, evidence)
-    return ActKind.GRANT
-
-
-def sign_refusal(
-    uow: UnitOfWork, context: Context, link: Link, identity: Identity, language: str
-) -> None:
-    """Decline or withdraw, whichever it is by now. Raises LinkUnknown and Conflict."""
-    signer, act = _begin(uow, context, link, identity)
-    evidence = evidence_of_login(identity, _shown(signer, language))
-    refuse(uow, context, act, signer.file, signer.signatory, evidence)
-
-
-def _begin(
-    uow: UnitOfWork, context: Context, link: Link, identity: Identity
-) -> tuple[Signer, ActInProgress]:
-    signer = _signer(uow, context, link)
-    act = begin_act(uow, context, child_of(uow, signer.file))
-    check_standing(act, act.history.request(signer.file.id), signer.signatory)
-    check_login(identity, signer.details.cpr, act.now)
-    return signer, act
-
-
-def _shown(signer: Signer, language: str) -> ShownText:
-    return ShownText(language, signer.text(language).as_text())

@@ -5,19 +5,30 @@ from werkzeug.exceptions import BadRequest
 
 from consent_service.domain.facts import ActKind, Scope
 from consent_service.errors import Conflict
+from consent_service.services.answer_consent import sign_grant, sign_refusal
 from consent_service.services.sign import kept_scope
 from consent_service.services.signing_page import (
     Signer,
+    note_login_refused,
     own_receipt,
     refusal_of,
-    sign_grant,
-    sign_refusal,
     stops_older,
 )
-from consent_service.web.rendering import go_home, render
+from consent_service.web.rendering import allow_login, go_home, render
+from consent_service.web.session_content import Answer
+from consent_service.web.sign_in import approve
 from consent_service.web.visit import Site, Visit, clear_cookie, visit_of
 
-EXPECTED = frozenset({"login_too_old", "consent_not_live", "another_person"})
+OF_THE_LOGIN = frozenset(
+    {
+        "login_too_old",
+        "another_person",
+        "assurance_too_low",
+        "login_for_other_terms",
+        "text_not_approved",
+    }
+)
+EXPECTED = OF_THE_LOGIN | {"consent_not_live"}
 NOTHING_LEFT_OUT = Scope(frozenset(), frozenset())
 
 
@@ -36,12 +47,17 @@ def grant(site: Site) -> Response:
                 return _keep_ticks(visit, left_out)
             if kept_scope(visit.signer.request, left_out) is None:
                 return _ask_again(visit, "nothing_left", left_out)
-            sign_grant(uow, site.context, visit.link, identity, language, left_out)
-            visit.save(notice="answered", left_out=None)
+            if visit.signer.template.text_bound_login:
+                waiting = Answer(language, left_out)
+                visit.save(left_out=left_out)
+            else:
+                waiting = None
+                sign_grant(uow, site.context, visit.link, identity, language, left_out)
+                visit.save(notice="answered", left_out=None)
             uow.commit()
     except Conflict as conflict:
         return _not_done(site, conflict, left_out)
-    return go_home()
+    return go_home() if waiting is None else approve(site, visit.signer, waiting)
 
 
 def refuse(site: Site) -> Response:
@@ -56,12 +72,16 @@ def refuse(site: Site) -> Response:
             if _needs_confirmation(visit):
                 return _ask_again(visit, "stops_older", _left_out(visit.signer))
             language = _shown_language(visit.signer)
-            sign_refusal(uow, site.context, visit.link, identity, language)
-            visit.save(notice="answered", left_out=None)
+            if visit.signer.template.text_bound_login:
+                waiting = Answer(language, None)
+            else:
+                waiting = None
+                sign_refusal(uow, site.context, visit.link, identity, language)
+                visit.save(notice="answered", left_out=None)
             uow.commit()
     except Conflict as conflict:
         return _not_done(site, conflict, None)
-    return go_home()
+    return go_home() if waiting is None else approve(site, visit.signer, waiting)
 
 
 def _keep_ticks(visit: Visit, left_out: Scope) -> Response:
@@ -82,7 +102,7 @@ def _ask_again(visit: Visit, why: str, left_out: Scope) -> Response:
     """A page that asks whether it is meant as a no; nothing is recorded, the ticks are kept."""
     visit.save(left_out=left_out, notice=None)
     visit.uow.commit()
-    return render(
+    page = render(
         "sure.html",
         controller=visit.signer.terms.controller.name,
         why=why,
@@ -91,6 +111,8 @@ def _ask_again(visit: Visit, why: str, left_out: Scope) -> Response:
         form_token=visit.form_token,
         language=_shown_language(visit.signer),
     )
+    bound = visit.signer.template.text_bound_login
+    return allow_login(page, visit.site) if bound else page
 
 
 def _left_out(signer: Signer) -> Scope:
@@ -121,6 +143,8 @@ def _not_done(site: Site, conflict: Conflict, left_out: Scope | None) -> Respons
     with site.units.writing() as uow:
         visit = visit_of(site, uow)
         kept = visit.content.left_out if left_out is None else left_out
+        if conflict.code in OF_THE_LOGIN:
+            note_login_refused(uow, site.context, visit.signer, conflict.code)
         visit.save(notice=conflict.code, left_out=kept)
         uow.commit()
     return go_home()

@@ -63,6 +63,7 @@ def consent_view(visit: Visit, page: ConsentPage) -> dict[str, Any]:
         "others": [(_role_words(other.role), other.name) for other in page.others],
         "shared": [_shared(visit, entry, labels) for entry in reversed(page.disclosures)],
         "login_is_fresh": visit.login_is_fresh,
+        "text_bound": signer.template.text_bound_login,
         "has_ended": page.status not in _OPEN,
         "ActKind": ActKind,
         "Status": Status,

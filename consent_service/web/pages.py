@@ -77,7 +77,7 @@ def _landing(visit: Visit) -> Response:
         controller=controller.name,
         phone=controller.contact.get("phone"),
     )
-    return allow_login(page, visit.site.settings)
+    return allow_login(page, visit.site)
 
 
 def _consent(visit: Visit) -> Response:
@@ -89,4 +89,5 @@ def _consent(visit: Visit) -> Response:
         notice=visit.content.notice,
         **consent_view(visit, page),
     )
-    return response if visit.login_is_fresh else allow_login(response, visit.site.settings)
+    leads_to_login = not visit.login_is_fresh or visit.signer.template.text_bound_login
+    return allow_login(response, visit.site) if leads_to_login else response

@@ -1,14 +1,13 @@
 """A page as a response: its template, its language and its security policy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Protocol
 
 from flask import Response, make_response, redirect, render_template
 
-from consent_service.config import Settings
 from consent_service.web.language import INTERFACE, direction, interface_language, own_name
 
 
@@ -46,16 +45,19 @@ def render(template: str, *, status: int = 200, languages: Any = (), **values: A
     return response
 
 
-def allow_login(response: Response, settings: Settings) -> Response:
+class LeadsToLogin(Protocol):
+    """What knows where the browser goes to log in."""
+
+    @property
+    def login_origins(self) -> Sequence[str]: ...
+
+
+def allow_login(response: Response, site: LeadsToLogin) -> Response:
     """Let this page's form end at the identity provider: Chrome holds redirects to the policy."""
-    provider = settings.signer_provider
-    origin = ""
-    if provider is not None:
-        parts = urlsplit(provider.issuer)
-        origin = f" {parts.scheme}://{parts.netloc}"
+    origins = "".join(f" {origin}" for origin in site.login_origins)
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'self'; img-src 'self'; "
-        f"base-uri 'none'; form-action 'self'{origin}; frame-ancestors 'none'"
+        f"base-uri 'none'; form-action 'self'{origins}; frame-ancestors 'none'"
     )
     return response
 

@@ -7,11 +7,27 @@ from typing import Any, Self
 
 from consent_service.domain.cpr import parse_cpr
 from consent_service.domain.facts import Scope
-from consent_service.identity.signer_login import LoginUnderWay
-from consent_service.services.sign import Identity
+from consent_service.identity.signer_login import Asked, SignerLoginUnderWay
+from consent_service.services.identity import Identity
 
 MOST_LOGINS = 3
 """Logins that may be under way at once: one for each tab somebody forgot."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a signer pressed before the login that is to carry it; `left_out` None is a no."""
+
+    language: str
+    left_out: Scope | None
+
+
+@dataclass(frozen=True)
+class PendingLogin:
+    """A login under way, with the answer that it carries where it is not only a login."""
+
+    login: SignerLoginUnderWay
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True)
@@ -22,20 +38,21 @@ class SessionContent:
     """
 
     language: str | None = None
-    logins: tuple[LoginUnderWay, ...] = ()
+    logins: tuple[PendingLogin, ...] = ()
     identity: Identity | None = None
     left_out: Scope | None = None
     notice: str | None = None
 
-    def with_login(self, under_way: LoginUnderWay) -> Self:
+    def with_login(self, begun: SignerLoginUnderWay, answer: Answer | None = None) -> Self:
         """With one more login under way; the oldest gives way to it."""
         # The address is only needed once, and is full of secrets.
-        kept = (*self.logins, replace(under_way, url=""))[-MOST_LOGINS:]
+        pending = PendingLogin(replace(begun, url=""), answer)
+        kept = (*self.logins, pending)[-MOST_LOGINS:]
         return replace(self, logins=kept, notice=None)
 
-    def without_login(self, state: str) -> tuple[Self, LoginUnderWay | None]:
+    def without_login(self, state: str) -> tuple[Self, PendingLogin | None]:
         """The login under way with this state, taken out: it is used once."""
-        found = next((login for login in self.logins if login.state == state), None)
+        found = next((one for one in self.logins if one.login.state == state), None)
         kept = tuple(login for login in self.logins if login is not found)
         return replace(self, logins=kept), found
 
@@ -62,17 +79,33 @@ class SessionContent:
             language=members["language"],
             logins=tuple(_read_login(login) for login in members["logins"]),
             identity=_read_identity(identity) if identity else None,
-            left_out=Scope(*(frozenset(names) for names in left_out)) if left_out else None,
+            left_out=_read_scope(left_out) if left_out else None,
             notice=members["notice"],
         )
 
 
-def _login_json(login: LoginUnderWay) -> dict[str, Any]:
-    return {**asdict(login), "started_at": login.started_at.isoformat()}
+def _login_json(pending: PendingLogin) -> dict[str, Any]:
+    login, answer = pending.login, pending.answer
+    left_out = answer.left_out if answer else None
+    return {
+        "login": {**asdict(login), "started_at": login.started_at.isoformat()},
+        "answer": answer
+        and {"language": answer.language, "left_out": left_out and _scope_json(left_out)},
+    }
 
 
-def _read_login(members: dict[str, Any]) -> LoginUnderWay:
-    return LoginUnderWay(**{**members, "started_at": datetime.fromisoformat(members["started_at"])})
+def _read_login(members: dict[str, Any]) -> PendingLogin:
+    login, answer = members["login"], members["answer"]
+    started_at = datetime.fromisoformat(login["started_at"])
+    begun = SignerLoginUnderWay(
+        **{**login, "started_at": started_at, "asked": Asked(**login["asked"])}
+    )
+    if answer is None:
+        return PendingLogin(begun)
+    left_out = answer["left_out"]
+    return PendingLogin(
+        begun, Answer(answer["language"], None if left_out is None else _read_scope(left_out))
+    )
 
 
 def _identity_json(identity: Identity) -> dict[str, Any]:
@@ -88,6 +121,10 @@ def _read_identity(members: dict[str, Any]) -> Identity:
     authenticated_at = datetime.fromisoformat(members["authenticated_at"])
     cpr = parse_cpr(members["cpr"])
     return Identity(**{**members, "cpr": cpr, "authenticated_at": authenticated_at})
+
+
+def _read_scope(left_out: list[list[str]]) -> Scope:
+    return Scope(*(frozenset(names) for names in left_out))
 
 
 def _scope_json(scope: Scope) -> list[list[str]]:

@@ -13,7 +13,8 @@ from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import MethodNotAllowed, NotFound, TooManyRequests
 
 from consent_service.config import Settings, SignerProviderSettings
-from consent_service.identity.signer_login import SignerLogin, SignerProvider
+from consent_service.identity.broker_settings import signer_provider
+from consent_service.identity.signer_login import SignerLogin
 from consent_service.services.context import Context
 from consent_service.services.ports import Units
 from consent_service.web import answers, error_pages, language, pages, sign_in
@@ -32,7 +33,7 @@ View = Callable[..., Response]
 ROUTES: tuple[tuple[str, str, View, str], ...] = (
     ("GET", "/", pages.show, SESSION),
     ("POST", "/login", sign_in.begin_login, SESSION),
-    ("GET", "/callback", sign_in.finish_login, SESSION),
+    ("GET", "/callback/<provider>", sign_in.finish_login, SESSION),
     ("POST", "/grant", answers.grant, SESSION),
     ("POST", "/decline", answers.refuse, SESSION),
     ("GET", "/receipt", answers.receipt, SESSION),
@@ -133,7 +134,9 @@ def _elsewhere_at_home() -> Response:
 
 def _refusal(path: str) -> NotFound | MethodNotAllowed:
     """405 for a page asked in the wrong way; all others are links that lead nowhere."""
-    methods = [method for method, known, _, _ in ROUTES if known == path]
+    of_a_provider = path.startswith("/callback/") and path.count("/") == 2
+    asked = "/callback/<provider>" if of_a_provider else path
+    methods = [method for method, known, _, _ in ROUTES if known == asked]
     if path.strip("/") in STATIC_FILES:
         methods = ["GET"]
     if "/" not in path[1:] and path != "/" and not methods and request.method != "GET":
@@ -144,15 +147,7 @@ def _refusal(path: str) -> NotFound | MethodNotAllowed:
 def _login(settings: SignerProviderSettings | None) -> SignerLogin | None:
     if settings is None:
         return None
-    return SignerLogin(
-        SignerProvider(
-            issuer=settings.issuer,
-            client_id=settings.client_id,
-            client_secret=settings.client_secret,
-            cpr_claim=settings.cpr_claim,
-            loa_claim=settings.loa_claim,
-        )
-    )
+    return SignerLogin(signer_provider(settings))
 
 
 def _address() -> str:

@@ -18,9 +18,9 @@ from werkzeug.exceptions import BadRequest
 from consent_service.config import Settings
 from consent_service.identity.signer_login import SignerLogin
 from consent_service.services.context import Context
+from consent_service.services.identity import LOGIN_LASTS
 from consent_service.services.model import Link, SigningSession
 from consent_service.services.ports import UnitOfWork, Units
-from consent_service.services.sign import LOGIN_LASTS
 from consent_service.services.signing_page import LinkUnknown, Signer, signer_of
 from consent_service.web.language import speak, text_language
 from consent_service.web.session_content import SessionContent
@@ -47,7 +47,18 @@ class Site:
     @property
     def redirect_uri(self) -> str:
         """Where the identity provider sends the browser back to."""
-        return f"{self.settings.base_url}/sign/callback"
+        return f"{self.settings.base_url}/sign/callback/{self.provider_name}"
+
+    @property
+    def login_origins(self) -> tuple[str, ...]:
+        """The origins that the browser passes on its way through a login."""
+        return self.login.form_origins if self.login else ()
+
+    @property
+    def provider_name(self) -> str:
+        """The provider's name in that address: an answer sent to another's counts for nothing."""
+        provider = self.settings.signer_provider
+        return provider.name if provider else ""
 
 
 class StaleForm(BadRequest):

@@ -22,7 +22,9 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from consent_service.domain.cpr import CprNumber
-from consent_service.identity.signer_login import LoginRefused, SignerLogin, SignerProvider
+from consent_service.identity.client_authentication import ClientSecretBasic
+from consent_service.identity.registration import Registration
+from consent_service.identity.signer_login import Asked, LoginRefused, SignerLogin, SignerProvider
 from mitid_stand_in import Person, running
 from tests.integration.stand_in_browser import press, query_of
 
@@ -77,14 +79,15 @@ def attack(attacked):
     attack.__init__()
 
 
-def settings(issuer, **changes):
-    given = {
-        "issuer": issuer,
-        "client_id": CLIENT_ID,
-        "client_secret": CLIENT_SECRET,
-        "cpr_claim": "dk.cpr",
-    }
-    return SignerProvider(**{**given, **changes})
+OF_SIGNERS = ("cpr_claim", "loa_claim", "cpr_from", "text")
+ASKED = Asked("ab" * 32)
+HIGH = replace(ASKED, minimum="high")
+
+
+def settings(issuer, client_secret=CLIENT_SECRET, **changes):
+    of_signers = {name: changes.pop(name) for name in OF_SIGNERS if name in changes}
+    registration = Registration(issuer, CLIENT_ID, ClientSecretBasic(client_secret), **changes)
+    return SignerProvider(registration, **{"cpr_claim": "dk.cpr", **of_signers})
 
 
 def client(issuer, **changes):
@@ -95,8 +98,8 @@ def now():
     return datetime.now(UTC)
 
 
-def log_in(login, who=MOTHER.name):
-    under_way = login.start(RETURN, "da", now())
+def log_in(login, who=MOTHER.name, asked=ASKED):
+    under_way = login.start(RETURN, "da", now(), asked)
     return login.finish(under_way, RETURN, press(under_way.url, who), now())
 
 
@@ -136,7 +139,7 @@ def test_one_client_serves_many_people(issuer):
 
 def test_the_request_asks_for_a_fresh_login(issuer):
     login = client(issuer, scopes=("openid", "ssn"), extra_parameters={"idp_values": "mitid"})
-    under_way = login.start(RETURN, "da_DK", now())
+    under_way = login.start(RETURN, "da_DK", now(), ASKED)
     sent = query_of(under_way.url)
     digest = hashlib.sha256(under_way.code_verifier.encode()).digest()
     assert sent.pop("code_challenge") == base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -157,7 +160,7 @@ def test_the_request_asks_for_a_fresh_login(issuer):
 
 def test_every_login_has_its_own_secrets(issuer):
     login = client(issuer)
-    one, other = (login.start(RETURN, "da", now()) for _ in range(2))
+    one, other = (login.start(RETURN, "da", now(), ASKED) for _ in range(2))
     for name in ("state", "nonce", "code_verifier"):
         assert getattr(one, name) != getattr(other, name)
         assert getattr(one, name) not in repr(one)
@@ -171,7 +174,7 @@ def test_claims_have_the_names_of_the_broker(issuer, attack):
         return claims | {"nin": cpr, "loa": "https://data.gov.dk/concept/core/nsis/High"}
 
     attack.tamper = as_another_broker
-    identity = log_in(client(issuer, cpr_claim="nin", loa_claim="loa", minimum="high"))
+    identity = log_in(client(issuer, cpr_claim="nin", loa_claim="loa"), asked=HIGH)
     assert (identity.cpr, identity.loa) == (CprNumber("0101901234"), "high")
 
 
@@ -247,7 +250,7 @@ def test_claims_that_do_not_count(issuer, attack, case):
 
 def test_substantial_is_not_high(issuer):
     with refused("assurance_too_low"):
-        log_in(client(issuer, minimum="high"))
+        log_in(client(issuer), asked=HIGH)
 
 
 # -- signatures that do not count -----------------------------------------------------------
@@ -347,7 +350,7 @@ def test_another_person_behind_a_true_signature_is_what_other_claims_would_be(is
 
 def test_an_answer_to_another_login(issuer):
     login = client(issuer)
-    mine, theirs = (login.start(RETURN, "da", now()) for _ in range(2))
+    mine, theirs = (login.start(RETURN, "da", now(), ASKED) for _ in range(2))
     with refused("state_mismatch", "this login"):
         login.finish(mine, RETURN, press(theirs.url, MOTHER.name), now())
 
@@ -355,7 +358,7 @@ def test_an_answer_to_another_login(issuer):
 @pytest.mark.parametrize("state", [None, "", "å", "x" * 43])
 def test_an_answer_without_the_state(issuer, state):
     login = client(issuer)
-    under_way = login.start(RETURN, "da", now())
+    under_way = login.start(RETURN, "da", now(), ASKED)
     answer = press(under_way.url, MOTHER.name)
     assert answer["state"] == under_way.state
     answer = {**answer, "state": state} if state is not None else without("state")(answer)
@@ -366,7 +369,7 @@ def test_an_answer_without_the_state(issuer, state):
 @pytest.mark.parametrize("iss", [None, "", "https://mitid.example"])
 def test_an_answer_of_another_provider(issuer, iss):
     login = client(issuer)
-    under_way = login.start(RETURN, "da", now())
+    under_way = login.start(RETURN, "da", now(), ASKED)
     answer = press(under_way.url, MOTHER.name)
     assert answer["iss"] == issuer
     answer = {**answer, "iss": iss} if iss is not None else without("iss")(answer)
@@ -376,7 +379,7 @@ def test_an_answer_of_another_provider(issuer, iss):
 
 def test_cancelled(issuer):
     login = client(issuer)
-    under_way = login.start(RETURN, "da", now())
+    under_way = login.start(RETURN, "da", now(), ASKED)
     with refused("access_denied"):
         login.finish(under_way, RETURN, press(under_way.url, "Afbryd"), now())
 
@@ -393,7 +396,7 @@ def test_cancelled(issuer):
 )
 def test_an_error_beside_a_code_counts(issuer, error, code):
     login = client(issuer)
-    under_way = login.start(RETURN, "da", now())
+    under_way = login.start(RETURN, "da", now(), ASKED)
     answer = press(under_way.url, MOTHER.name) | {"error": error}
     with refused(code):
         login.finish(under_way, RETURN, answer, now())
@@ -401,21 +404,21 @@ def test_an_error_beside_a_code_counts(issuer, error, code):
 
 def test_an_error_from_elsewhere_is_not_believed(issuer):
     login = client(issuer)
-    under_way = login.start(RETURN, "da", now())
+    under_way = login.start(RETURN, "da", now(), ASKED)
     with refused("state_mismatch"):
         login.finish(under_way, RETURN, {"error": "access_denied"}, now())
 
 
 def test_no_code(issuer):
     login = client(issuer)
-    under_way = login.start(RETURN, "da", now())
+    under_way = login.start(RETURN, "da", now(), ASKED)
     with refused("provider_refused", "an error"):
         login.finish(under_way, RETURN, without("code")(press(under_way.url, MOTHER.name)), now())
 
 
 def test_a_code_counts_once(issuer):
     login = client(issuer)
-    under_way = login.start(RETURN, "da", now())
+    under_way = login.start(RETURN, "da", now(), ASKED)
     answer = press(under_way.url, MOTHER.name)
     login.finish(under_way, RETURN, answer, now())
     with refused("provider_refused", "invalid_grant"):
@@ -424,7 +427,7 @@ def test_a_code_counts_once(issuer):
 
 def test_a_code_without_its_verifier(issuer):
     login = client(issuer)
-    under_way = login.start(RETURN, "da", now())
+    under_way = login.start(RETURN, "da", now(), ASKED)
     answer = press(under_way.url, MOTHER.name)
     with refused("provider_refused", "invalid_grant"):
         login.finish(replace(under_way, code_verifier="0" * 64), RETURN, answer, now())
@@ -433,7 +436,7 @@ def test_a_code_without_its_verifier(issuer):
 def test_a_code_of_another_login(issuer):
     """Injected code: state and issuer fit, the code was made for somebody else's login."""
     login = client(issuer)
-    mine, theirs = (login.start(RETURN, "da", now()) for _ in range(2))
+    mine, theirs = (login.start(RETURN, "da", now(), ASKED) for _ in range(2))
     answer = press(theirs.url, FATHER.name) | {"state": mine.state}
     with refused("provider_refused", "invalid_grant"):
         login.finish(mine, RETURN, answer, now())
@@ -447,7 +450,7 @@ def test_a_wrong_secret(issuer):
 def test_a_login_that_began_before_this_one(issuer):
     """The provider's own session may not answer for the person: the answer predates the start."""
     login = client(issuer)
-    under_way = login.start(RETURN, "da", now())
+    under_way = login.start(RETURN, "da", now(), ASKED)
     answer = press(under_way.url, MOTHER.name)
     later = replace(under_way, started_at=now() + timedelta(minutes=2))
     with refused("not_fresh"):
@@ -459,13 +462,13 @@ def test_a_login_that_began_before_this_one(issuer):
 
 def test_nobody_listens(unused_port):
     with refused("provider_unreachable"):
-        client(f"http://127.0.0.1:{unused_port}").start(RETURN, "da", now())
+        client(f"http://127.0.0.1:{unused_port}").start(RETURN, "da", now(), ASKED)
 
 
 def test_down_when_the_code_is_to_be_exchanged():
     with running(PEOPLE, CLIENT_ID, CLIENT_SECRET, RETURN) as issuer:
         login = client(issuer)
-        under_way = login.start(RETURN, "da", now())
+        under_way = login.start(RETURN, "da", now(), ASKED)
         answer = press(under_way.url, MOTHER.name)
     with refused("provider_unreachable", "for the code"):
         login.finish(under_way, RETURN, answer, now())
@@ -477,7 +480,7 @@ def test_a_provider_that_does_not_answer_is_not_waited_for():
         login = SignerLogin(settings(issuer), timeout_seconds=0.2)
         started = time.monotonic()
         with refused("provider_unreachable"):
-            login.start(RETURN, "da", now())
+            login.start(RETURN, "da", now(), ASKED)
         assert time.monotonic() - started < 3
 
 
@@ -488,14 +491,14 @@ def test_a_code_is_not_waited_for_either():
 
     with canned({DISCOVERY: (200, {}, document()), "/token": (400, {}, late)}) as issuer:
         login = SignerLogin(settings(issuer), timeout_seconds=0.2)
-        under_way = login.start(RETURN, "da", now())
+        under_way = login.start(RETURN, "da", now(), ASKED)
         with refused("provider_unreachable", "for the code"):
             login.finish(under_way, RETURN, {"state": under_way.state, "code": "x"}, now())
 
 
 def test_a_provider_that_calls_itself_something_else(issuer):
     with refused("provider_unreachable", "another issuer"):
-        client(issuer.replace("127.0.0.1", "localhost")).start(RETURN, "da", now())
+        client(issuer.replace("127.0.0.1", "localhost")).start(RETURN, "da", now(), ASKED)
 
 
 @contextmanager
@@ -552,7 +555,9 @@ def document(**changes):
 
 def test_the_plainest_document_is_enough():
     with canned({DISCOVERY: (200, {}, document())}) as issuer:
-        assert client(issuer).start(RETURN, "da", now()).url.startswith(f"{issuer}/authorize?")
+        assert (
+            client(issuer).start(RETURN, "da", now(), ASKED).url.startswith(f"{issuer}/authorize?")
+        )
 
 
 @pytest.mark.parametrize(
@@ -579,7 +584,7 @@ def test_the_plainest_document_is_enough():
 def test_documents_that_cannot_be_used(answer):
     answers = {DISCOVERY: answer, "/elsewhere": (200, {}, document())}
     with canned(answers) as issuer, refused("provider_unreachable"):
-        client(issuer).start(RETURN, "da", now())
+        client(issuer).start(RETURN, "da", now(), ASKED)
 
 
 @pytest.mark.parametrize(
@@ -606,7 +611,7 @@ def test_answers_to_the_code_that_cannot_be_used(answer, code):
     answers = {DISCOVERY: (200, {}, document()), "/token": answer, "/elsewhere": elsewhere}
     with canned(answers) as issuer:
         login = client(issuer)
-        under_way = login.start(RETURN, "da", now())
+        under_way = login.start(RETURN, "da", now(), ASKED)
         with refused(code):
             login.finish(under_way, RETURN, {"state": under_way.state, "code": "x"}, now())
 
@@ -629,7 +634,7 @@ def test_key_sets_that_cannot_be_used(keys, code):
     }
     with canned(answers) as issuer:
         login = client(issuer)
-        under_way = login.start(RETURN, "da", now())
+        under_way = login.start(RETURN, "da", now(), ASKED)
         with refused(code):
             login.finish(under_way, RETURN, {"state": under_way.state, "code": "x"}, now())
 
@@ -662,7 +667,7 @@ def test_keys_we_cannot_read_do_not_hide_the_one_we_need():
     }
     with canned(answers) as issuer:
         login = client(issuer)
-        under_way = login.start(RETURN, "da", now())
+        under_way = login.start(RETURN, "da", now(), ASKED)
         with refused("id_token_invalid", TIMES):
             login.finish(under_way, RETURN, {"state": under_way.state, "code": "x"}, now())
 
@@ -680,7 +685,7 @@ def test_a_short_key_does_not_sign():
     }
     with canned(answers) as issuer:
         login = client(issuer)
-        under_way = login.start(RETURN, "da", now())
+        under_way = login.start(RETURN, "da", now(), ASKED)
         with refused("id_token_invalid", "does not publish"):
             login.finish(under_way, RETURN, {"state": under_way.state, "code": "x"}, now())
 
@@ -696,7 +701,7 @@ def test_a_symmetric_key_in_the_set_does_not_sign():
     }
     with canned(answers) as issuer:
         login = client(issuer)
-        under_way = login.start(RETURN, "da", now())
+        under_way = login.start(RETURN, "da", now(), ASKED)
         with refused("id_token_invalid", "signature"):
             login.finish(under_way, RETURN, {"state": under_way.state, "code": "x"}, now())
 
@@ -711,10 +716,10 @@ def test_new_keys_are_fetched_once_and_not_too_often(unused_port):
         log_in(login)
     fetched = now()
     with running(PEOPLE, CLIENT_ID, CLIENT_SECRET, RETURN, port=unused_port):
-        under_way = login.start(RETURN, "da", now())
+        under_way = login.start(RETURN, "da", now(), ASKED)
         with refused("id_token_invalid", "does not publish"):
             login.finish(under_way, RETURN, press(under_way.url, MOTHER.name), fetched)
-        under_way = login.start(RETURN, "da", now())
+        under_way = login.start(RETURN, "da", now(), ASKED)
         answer = press(under_way.url, MOTHER.name)
         later = fetched + timedelta(seconds=11)
         assert login.finish(under_way, RETURN, answer, later).subject == MOTHER.subject
@@ -729,7 +734,7 @@ def test_keys_and_endpoints_are_kept_for_an_hour():
     with canned({DISCOVERY: (200, {}, counted(document()))}) as issuer:
         login, start = client(issuer), now()
         for minutes, times in ((0, 1), (59, 1), (60, 2), (61, 2), (30, 3)):
-            login.start(RETURN, "da", start + timedelta(minutes=minutes))
+            login.start(RETURN, "da", start + timedelta(minutes=minutes), ASKED)
             assert len(asked) == times, f"after {minutes} minutes"
 
 

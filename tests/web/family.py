@@ -59,7 +59,7 @@ def household(
         PEOPLE,
         CLIENT_ID,
         CLIENT_SECRET,
-        f"{base_url}/sign/callback",
+        f"{base_url}/sign/callback/mitid",
         make_app=lambda config: create_app(config, clock=lambda: clock().timestamp()),
     )
     provider = SignerProviderSettings(issuer, CLIENT_ID, CLIENT_SECRET, "dk.cpr", "acr")

@@ -192,7 +192,9 @@ def test_every_page_is_hardened(small_home):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
-@pytest.mark.parametrize("path", ["/sign/", "/sign/receipt", "/sign/callback", "/sign/a-token"])
+@pytest.mark.parametrize(
+    "path", ["/sign/", "/sign/receipt", "/sign/callback/mitid", "/sign/a-token"]
+)
 def test_other_methods_are_refused_with_a_page(small_home, method, path):
     answer = small_home.app.test_client().open(path, method=method)
     assert answer.status_code == 405

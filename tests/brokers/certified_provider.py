@@ -1,0 +1,107 @@
+"""A certified OpenID provider in a process of its own, speaking like one broker."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from mitid_stand_in import Person
+
+FOLDER = Path(__file__).parent
+OLDEST_NODE = 20
+
+
+def why_not_here() -> str | None:
+    """Why the suite cannot run on this machine, or None; the packages are fetched when missing."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        return "no Node.js with npm; install Debian's nodejs and npm packages"
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
+    if int(said.stdout.lstrip("v").split(".")[0]) < OLDEST_NODE:
+        return f"Node.js is older than {OLDEST_NODE}"
+    if _installed():
+        return None
+    done = subprocess.run(
+        [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    return None if done.returncode == 0 and _installed() else "npm could not fetch oidc-provider"
+
+
+def _installed() -> bool:
+    """Whether what is installed is what the lock file names."""
+    package = FOLDER / "node_modules" / "oidc-provider" / "package.json"
+    locked = json.loads((FOLDER / "package-lock.json").read_text())
+    wanted = locked["packages"]["node_modules/oidc-provider"]["version"]
+    return package.exists() and json.loads(package.read_text())["version"] == wanted
+
+
+@dataclass(frozen=True)
+class CertifiedProvider:
+    """A running provider."""
+
+    issuer: str
+
+    def shall(self, **changes: object) -> None:
+        """What the next login is like: level, ageSeconds, withoutCpr."""
+        with requests.Session() as session:
+            session.trust_env = False
+            session.post(f"{self.issuer}/control", json=changes, timeout=5).raise_for_status()
+
+
+@contextmanager
+def certified_provider(
+    dialect: str,
+    redirect_uri: str,
+    client_id: str,
+    client_secret: str,
+    client_key: dict[str, str],
+    people: Sequence[Person],
+) -> Iterator[CertifiedProvider]:
+    """Start it, and end it afterwards."""
+    config = {
+        "dialect": dialect,
+        "redirectUri": redirect_uri,
+        "clientId": client_id,
+        "clientSecret": client_secret,
+        "clientKey": client_key,
+        "people": [{"cpr": one.cpr, "name": one.name} for one in people],
+    }
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            ["node", "provider.mjs"],
+            cwd=FOLDER,
+            env={**os.environ, "NODE_ENV": "test", "NODE_NO_WARNINGS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps(config))
+            process.stdin.close()
+            issuer = process.stdout.readline().strip()
+            if not issuer.startswith("http://127.0.0.1:"):
+                errors.seek(0)
+                raise AssertionError(f"the provider did not start: {errors.read()[-2000:]}")
+            yield CertifiedProvider(issuer)
+        finally:
+            process.terminate()
+            process.wait(10)
+            errors.seek(0)
+            print(errors.read()[-4000:])  # noqa: T201 - pytest shows it where a test fails
