@@ -17,6 +17,7 @@ from consent_service.identity.bearer import TokenVerifier, load_token_keys
 from consent_service.logs import configure_logging
 from consent_service.persistence.data_keys import check_keys_fit
 from consent_service.persistence.database import check_durability, db, engine_options, prepare
+from consent_service.web import staff
 from consent_service.wiring import Parts, assemble, utc_now
 from consent_service.worker import watch_over_the_worker
 
@@ -52,6 +53,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     register(app, runtime, ENDPOINTS)
     audit.register_public(app, runtime, parts.keys.published, settings.log_origin)
     web.register(app, parts, settings)
+    staff.register(app, parts, settings)
     register_service_pages(app, engine, ENDPOINTS, settings.base_url)
     return app
 

@@ -1,13 +1,17 @@
 """Settings: frozen, read once from the environment, no default for anything secret."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from consent_service.errors import Misconfigured
 
 MOST_PROXIES = 5
+MOST_SESSION_MINUTES = 24 * 60
 SQLITE = "sqlite:///"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -47,6 +51,36 @@ class SignerProviderSettings:
 
 
 @dataclass(frozen=True)
+class StaffRoleSettings:
+    """What a value of the role claim gives; without an organisation the other claim names it."""
+
+    role: Literal["dpo", "operator"]
+    organisation: str | None = None
+
+
+@dataclass(frozen=True)
+class StaffSettings:
+    """The OpenID Connect provider that identifies staff, and what its claims mean here.
+
+    `organisation` is the one that runs the service: its log has the operators' logins, and those
+    refused before an organisation was known. `acr_values`, where there are any, are asked for,
+    and the ID token must name one of them.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    organisation: str
+    roles: Mapping[str, StaffRoleSettings]
+    organisations: Mapping[str, str] = field(default_factory=dict)
+    role_claim: str = "roles"
+    org_claim: str | None = None
+    acr_values: tuple[str, ...] = ()
+    idle: timedelta = timedelta(minutes=30)
+    absolute: timedelta = timedelta(hours=8)
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything a deployment decides.
 
@@ -64,6 +98,7 @@ class Settings:
     token_jwks_file: Path | None
     signer_provider: SignerProviderSettings | None
     trusted_proxies: int = 0
+    staff: StaffSettings | None = None
 
     @property
     def is_https(self) -> bool:
@@ -76,6 +111,9 @@ class Settings:
         base_url = _required(environment, "CONSENT_BASE_URL").rstrip("/")
         check_base_url(base_url)
         jwks = environment.get("CONSENT_TOKEN_JWKS_FILE")
+        signers, staff = _signer_provider(environment), _staff(environment)
+        if staff and (staff.issuer, staff.client_id) == (signers.issuer, signers.client_id):
+            raise Misconfigured("CONSENT_STAFF_OIDC_CLIENT_ID must not be the signers' client")
         return cls(
             database_url=database_url(environment),
             keys_file=Path(_required(environment, "CONSENT_KEYS_FILE")),
@@ -84,8 +122,9 @@ class Settings:
             token_issuer=environment.get("CONSENT_TOKEN_ISSUER", base_url),
             token_audience=environment.get("CONSENT_TOKEN_AUDIENCE", base_url),
             token_jwks_file=Path(jwks) if jwks else None,
-            signer_provider=_signer_provider(environment),
+            signer_provider=signers,
             trusted_proxies=_count(environment, "CONSENT_TRUSTED_PROXIES"),
+            staff=staff,
         )
 
 
@@ -136,6 +175,62 @@ def _seconds(name: str, text: str | None) -> int | None:
     if text is not None and not (text.isascii() and text.isdigit()):
         raise Misconfigured(f"{name} is a number of seconds, or none")
     return int(text or "0")
+
+
+def _staff(environment: Mapping[str, str]) -> StaffSettings | None:
+    """Without an issuer there are no staff pages."""
+    if not environment.get("CONSENT_STAFF_OIDC_ISSUER"):
+        return None
+    roles, organisations = _staff_meanings(_required(environment, "CONSENT_STAFF_ROLES"))
+    org_claim = environment.get("CONSENT_STAFF_OIDC_ORG_CLAIM") or None
+    unplaced = any(one.role == "dpo" and not one.organisation for one in roles.values())
+    if unplaced and not (org_claim and organisations):
+        raise Misconfigured("CONSENT_STAFF_ROLES has a dpo without an organisation")
+    return StaffSettings(
+        issuer=_required(environment, "CONSENT_STAFF_OIDC_ISSUER"),
+        client_id=_required(environment, "CONSENT_STAFF_OIDC_CLIENT_ID"),
+        client_secret=_required(environment, "CONSENT_STAFF_OIDC_CLIENT_SECRET"),
+        organisation=_required(environment, "CONSENT_STAFF_ORGANISATION"),
+        roles=roles,
+        organisations=organisations,
+        role_claim=environment.get("CONSENT_STAFF_OIDC_ROLE_CLAIM") or "roles",
+        org_claim=org_claim,
+        acr_values=tuple(environment.get("CONSENT_STAFF_OIDC_ACR_VALUES", "").split()),
+        idle=_minutes(environment, "CONSENT_STAFF_IDLE_MINUTES", default=30),
+        absolute=_minutes(environment, "CONSENT_STAFF_SESSION_MINUTES", default=8 * 60),
+    )
+
+
+def _staff_meanings(text: str) -> tuple[dict[str, StaffRoleSettings], dict[str, str]]:
+    """What claims mean: JSON, or the path of a file with it.
+
+    `{"roles": {claim value: {"role": …, "organisation"?: …}}, "organisations"?: {value: id}}`
+    """
+    wrong = Misconfigured("CONSENT_STAFF_ROLES is not the JSON that maps claims to roles")
+    try:
+        given = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text())
+        roles = {value: _staff_role(members) for value, members in given["roles"].items()}
+        organisations = dict(given.get("organisations", {}))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise wrong from None
+    texts = all(isinstance(id_, str) and id_ for id_ in organisations.values())
+    if not roles or not texts or not given.keys() <= {"roles", "organisations"}:
+        raise wrong
+    return roles, organisations
+
+
+def _staff_role(members: Any) -> StaffRoleSettings:
+    read = StaffRoleSettings(**members)
+    if read.role not in ("dpo", "operator") or not isinstance(read.organisation, str | None):
+        raise ValueError("no such role")
+    return read
+
+
+def _minutes(environment: Mapping[str, str], name: str, default: int) -> timedelta:
+    text = environment.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= MOST_SESSION_MINUTES:
+        raise Misconfigured(f"{name} is a number of minutes from 1 to {MOST_SESSION_MINUTES}")
+    return timedelta(minutes=int(text))
 
 
 def check_base_url(base_url: str) -> None:

@@ -7,11 +7,14 @@ from datetime import timedelta
 from consent_service.persistence.answer_store import forget_old_answers
 from consent_service.persistence.link_store import forget_old_sessions
 from consent_service.persistence.sequencer import MOST_AT_ONCE, TAKE_OVER_AFTER
+from consent_service.persistence.staff_store import forget_old_staff_logins
 from consent_service.wiring import Parts
 
 SEQUENCE_EVERY_SECONDS = 0.25
 CLEAN_EVERY = timedelta(minutes=10)
 SESSION_KEPT_FOR = timedelta(hours=2)
+STAFF_LOGIN_KEPT_FOR = timedelta(hours=1)
+STAFF_SESSION_KEPT_FOR = timedelta(days=30)
 LAG_ALARM = timedelta(seconds=60)
 
 log = logging.getLogger(__name__)
@@ -69,4 +72,7 @@ def _clean(parts: Parts) -> None:
     with parts.units.engine.connect().execution_options(writes=True) as connection:
         forget_old_answers(connection, now)
         forget_old_sessions(connection, now - SESSION_KEPT_FOR)
+        forget_old_staff_logins(
+            connection, now - STAFF_LOGIN_KEPT_FOR, now - STAFF_SESSION_KEPT_FOR
+        )
         connection.commit()

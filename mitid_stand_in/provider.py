@@ -31,11 +31,16 @@ Claims = dict[str, Any]
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody made up. `description` says on the button who they are in the story."""
+    """Somebody made up. `description` says on the button who they are in the story.
 
-    cpr: str = field(repr=False)
+    With a CPR number it is a citizen with MitID, without one a member of staff: then the
+    `claims` (their roles, say) are all the ID token holds beside the name.
+    """
+
+    cpr: str | None = field(repr=False)
     name: str
     description: str = ""
+    claims: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def subject(self) -> str:
@@ -52,6 +57,11 @@ class Config:
     client_secret: str = field(repr=False)
     redirect_uri: str
     people: tuple[Person, ...]
+
+    @property
+    def is_for_staff(self) -> bool:
+        """Whether nobody here has MitID."""
+        return bool(self.people) and not any(person.cpr for person in self.people)
 
 
 @dataclass(frozen=True)
@@ -120,7 +130,12 @@ class Provider:
         except Refused as refused:
             return self._answer(state, error=refused.error)
         page = _remember(self._pages, asked, PAGE_SECONDS)
-        return render_template("login.html", page=page, people=self._config.people)
+        return render_template(
+            "login.html",
+            page=page,
+            people=self._config.people,
+            is_for_staff=self._config.is_for_staff,
+        )
 
     def choose(self) -> AnyResponse:
         """The button pressed: back to the client with a code, or with `access_denied`."""
@@ -152,6 +167,15 @@ class Provider:
             "id_token": self._forge(signed),
         }
         return answer, 200, {}
+
+    def logout(self) -> AnyResponse:
+        """Back to the client, on its own host alone: nobody stays logged in here anyway."""
+        there, own = request.args.get("post_logout_redirect_uri", ""), self._config.redirect_uri
+        if request.args.get("client_id") != self._config.client_id:
+            abort(400, "Unknown client_id.")
+        if urlsplit(there)[:2] != urlsplit(own)[:2]:
+            abort(400, "Unknown post_logout_redirect_uri.")
+        return redirect(there, 303)
 
     def harden(self, response: Response) -> Response:
         """Headers of every answer. Browsers hold `form-action` against the redirect as well."""
@@ -193,6 +217,7 @@ def create_app(
     app.get("/authorize")(provider.page)
     app.post("/authorize")(provider.choose)
     app.post("/token")(provider.token)
+    app.get("/logout")(provider.logout)
     app.after_request(provider.harden)
     return app
 
@@ -217,6 +242,7 @@ def _discovery(issuer: str) -> Claims:
         "ui_locales_supported": ["da", "en"],
         "authorization_response_iss_parameter_supported": True,
         "request_uri_parameter_supported": False,
+        "end_session_endpoint": f"{issuer}/logout",
     }
 
 
@@ -287,7 +313,7 @@ def _claims(config: Config, chosen: Chosen, now: float) -> Claims:
         "exp": int(now) + TOKEN_SECONDS,
         "auth_time": int(chosen.since),
         "nonce": chosen.nonce,
-        "acr": ACR,
         "name": chosen.person.name,
-        "dk.cpr": chosen.person.cpr,
+        **({"acr": ACR, "dk.cpr": chosen.person.cpr} if chosen.person.cpr else {}),
+        **chosen.person.claims,
     }

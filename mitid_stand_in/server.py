@@ -25,9 +25,14 @@ class _Quiet(WSGIRequestHandler):
 
 
 def load_people(path: Path) -> tuple[Person, ...]:
-    """The people of a JSON file: [{"cpr": …, "name": …, "description": …}, …]."""
+    """The people of a JSON file: [{"cpr": …, "name": …, "description": …}, …].
+
+    Staff have no `cpr`, and may have `claims`: {"roles": […]}.
+    """
     return tuple(
-        Person(entry["cpr"], entry["name"], entry.get("description", ""))
+        Person(
+            entry.get("cpr"), entry["name"], entry.get("description", ""), entry.get("claims", {})
+        )
         for entry in json.loads(path.read_text(encoding="utf-8"))
     )
 

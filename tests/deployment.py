@@ -10,7 +10,12 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from consent_service.app import create_app
-from consent_service.config import Settings, SignerProviderSettings
+from consent_service.config import (
+    Settings,
+    SignerProviderSettings,
+    StaffRoleSettings,
+    StaffSettings,
+)
 from consent_service.domain.facts import Scope
 from consent_service.identity.bearer import issue_token
 from consent_service.persistence import keystore
@@ -66,6 +71,16 @@ class SettableClock:
 
     def forward(self, **delta: float) -> None:
         self.now += timedelta(**delta)
+
+
+# Nothing answers there: for the many tests that only walk the routes.
+STAFF = StaffSettings(
+    issuer="http://127.0.0.1:9",
+    client_id="staff-test",
+    client_secret="made up",
+    organisation="municipality-x",
+    roles={"dpo-x": StaffRoleSettings("dpo", "municipality-x")},
+)
 
 
 def organisation(id_: str, kind: str, name: str) -> dict[str, Any]:
@@ -275,6 +290,7 @@ def deploy(
     *,
     base_url: str = "http://localhost:8000",
     provider: SignerProviderSettings | None = None,
+    staff: StaffSettings | None = STAFF,
     clock: SettableClock | None = None,
 ) -> Deployment:
     """A service on a migrated database, with keys of its own."""
@@ -291,5 +307,6 @@ def deploy(
         token_audience=base_url,
         token_jwks_file=None,
         signer_provider=provider,
+        staff=staff,
     )
     return Deployment(create_app(settings, clock), settings, clock)

@@ -160,6 +160,10 @@ class CodeFlow:
         outside = {name: asked[name] for name in ("response_type", "scope")}
         return {**outside, "request": request}
 
+    def end_session_endpoint(self, now: datetime) -> str | None:
+        """Where the provider logs people out, if it does. Raises LoginRefused."""
+        return self._provider.endpoints(now).end_session
+
     def _session(self) -> OAuth2Session:
         session = OAuth2Session(
             self._registration.client_id,

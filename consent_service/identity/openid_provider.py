@@ -68,6 +68,8 @@ class Endpoints:
     userinfo: str | None
     names_itself: bool
     """Whether every answer carries `iss` (RFC 9207 § 3), so that one without it is refused."""
+    end_session: str | None = None
+    """Where to log out there (OpenID Connect RP-Initiated Logout 1.0 § 2.1), if anywhere."""
 
 
 class OpenIdProvider:
@@ -106,6 +108,7 @@ class OpenIdProvider:
                 _address(document, "userinfo_endpoint") if "userinfo_endpoint" in document else None
             ),
             names_itself=document.get("authorization_response_iss_parameter_supported") is True,
+            end_session=_optional_address(document, "end_session_endpoint"),
         )
 
     def _fetch_keys(self, now: datetime) -> KeySet:
@@ -181,6 +184,11 @@ def _address(document: dict[str, Any], name: str) -> str:
     if not isinstance(value, str) or not is_safe_address(value):
         raise _unusable(f"{name} is missing or not an https address")
     return value
+
+
+def _optional_address(document: dict[str, Any], name: str) -> str | None:
+    value = document.get(name)
+    return value if isinstance(value, str) and is_safe_address(value) else None
 
 
 def _signing_key(member: Any) -> Key | None:

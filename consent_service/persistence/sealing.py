@@ -131,6 +131,10 @@ class Index:
         """Finds a signing link or a session by its secret."""
         return self._hash(b"token", token)
 
+    def staff(self, issuer: str, name: str) -> bytes:
+        """Finds the sessions of one member of staff, or of one session at their provider."""
+        return self._hash(b"staff", issuer, name)
+
     def idempotency(self, *parts: str) -> bytes:
         """Names a request that must happen once."""
         return self._hash(b"idempotency", *parts)

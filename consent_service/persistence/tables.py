@@ -324,6 +324,36 @@ kept_answer = sa.Table(
     sa.Index("ix_kept_answer_created_at", "created_at"),
 )
 
+staff_login = sa.Table(
+    "staff_login",
+    metadata,
+    sa.Column("state_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("browser_hash", sa.LargeBinary, nullable=False),
+    sa.Column("data_key_id", sa.ForeignKey("data_key.id"), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("used_at", Instant),
+    sa.Column("sealed", sa.LargeBinary, nullable=False, doc="nonce and code verifier"),
+    sa.Index("ix_staff_login_created_at", "created_at"),
+)
+
+staff_session = sa.Table(
+    "staff_session",
+    metadata,
+    sa.Column("token_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("subject_hash", sa.LargeBinary, nullable=False, doc="keyed hash of (issuer, sub)"),
+    sa.Column("provider_session_hash", sa.LargeBinary, doc="keyed hash of (issuer, sid)"),
+    sa.Column("organisation_id", sa.ForeignKey("organisation.id"), nullable=False),
+    sa.Column("roles", sa.String(64), nullable=False, doc="parted by spaces"),
+    sa.Column("data_key_id", sa.ForeignKey("data_key.id"), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("last_seen_at", Instant, nullable=False),
+    sa.Column("previous_login_at", Instant),
+    sa.Column("ended_at", Instant),
+    sa.Column("sealed", sa.LargeBinary, nullable=False, doc="issuer, subject and name"),
+    sa.Index("ix_staff_session_subject_hash", "subject_hash"),
+    sa.Index("ix_staff_session_created_at", "created_at"),
+)
+
 APPEND_ONLY = (
     template_version,
     fact,

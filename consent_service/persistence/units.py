@@ -17,6 +17,7 @@ from consent_service.persistence.link_store import LinkStore
 from consent_service.persistence.log_store import LogStore
 from consent_service.persistence.sealing import Index, KeyRing
 from consent_service.persistence.sequencer import Sequencer
+from consent_service.persistence.staff_store import StaffStore
 from consent_service.persistence.tree_store import TreeStore
 from consent_service.services.ports import UnitOfWork
 
@@ -41,6 +42,7 @@ class SqlUnitOfWork:
         self.children = ChildrenStore(connection, keys, units.index, new_id)
         self.consents = ConsentStore(connection, keys)
         self.links = LinkStore(connection, keys, units.index)
+        self.staff = StaffStore(connection, keys, units.index)
         self.catalogue = CatalogueStore(connection, units.known_organisations)
         self.log = LogStore(connection, keys, units.index)
         self.tree = TreeStore(connection, units.sequencer)

@@ -26,6 +26,7 @@ from consent_service.services.model import (
     SigningSession,
     TemplateVersion,
 )
+from consent_service.services.staff_ports import StaffSessions
 
 
 class Clock(Protocol):
@@ -243,6 +244,9 @@ class UnitOfWork(Protocol):
 
     @property
     def catalogue(self) -> Catalogue: ...
+
+    @property
+    def staff(self) -> StaffSessions: ...
 
     @property
     def log(self) -> Log: ...

@@ -1,6 +1,8 @@
-"""What goes wrong under /sign, as a page: what happened, and what to do. No codes, no traces."""
+"""What goes wrong on a page, as a page: what happened, and what to do. No codes, no traces."""
 
 import logging
+from collections.abc import Callable
+from functools import partial
 
 from flask import Blueprint, Response
 from flask_babel import gettext
@@ -16,7 +18,10 @@ from consent_service.errors import (
     Unavailable,
 )
 from consent_service.web.language import speak
-from consent_service.web.rendering import render
+from consent_service.web.rendering import SIGN, Section, render
+
+Words = Callable[[int], tuple[str, list[str], bool]]
+ErrorPage = Callable[[int], Response]
 
 ATTEMPTS_PAUSE_SECONDS = 60
 BUSY_PAUSE_SECONDS = 5
@@ -26,13 +31,14 @@ _KEPT_HEADERS = frozenset({"Allow", "Retry-After"})
 log = logging.getLogger(__name__)
 
 
-def install(blueprint: Blueprint) -> None:
-    """Answer every error of the blueprint with a page."""
-    blueprint.register_error_handler(HTTPException, _http)
-    blueprint.register_error_handler(Exception, _other)
+def install(blueprint: Blueprint, section: Section = SIGN, words: Words | None = None) -> None:
+    """Answer every error of the blueprint with a page; `words` are a section's own."""
+    page = partial(_error_page, section, words or _words)
+    blueprint.register_error_handler(HTTPException, partial(_http, page))
+    blueprint.register_error_handler(Exception, partial(_other, page))
 
 
-def _http(error: Exception) -> Response:
+def _http(error_page: ErrorPage, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     page = error_page(error.code or 500)
     for name, value in error.get_headers():
@@ -41,7 +47,7 @@ def _http(error: Exception) -> Response:
     return page
 
 
-def _other(error: Exception) -> Response:
+def _other(error_page: ErrorPage, error: Exception) -> Response:
     if isinstance(error, _BUSY):
         log.error("unavailable: %s", type(error).__name__)
         return error_page(503)
@@ -59,13 +65,20 @@ def _other(error: Exception) -> Response:
     return error_page(500)
 
 
-def error_page(status: int) -> Response:
+def _error_page(section: Section, words: Words, status: int) -> Response:
     """The page of a status."""
     if status == 404:
         # One and the same page for whatever is wrong with a link, so nothing of a session shows.
         speak(None)
-    title, sentences, may_go_on = _words(status)
-    page = render("error.html", status=status, title=title, sentences=sentences, go_on=may_go_on)
+    title, sentences, may_go_on = words(status)
+    page = render(
+        "error.html",
+        status=status,
+        section=section,
+        title=title,
+        sentences=sentences,
+        go_on=may_go_on,
+    )
     if status == 429:
         page.headers["Retry-After"] = str(ATTEMPTS_PAUSE_SECONDS)
     elif status == 503:

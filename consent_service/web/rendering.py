@@ -24,16 +24,36 @@ STATIC_FILES = {
     name: StaticFile((_STATIC / name).read_bytes(), media_type)
     for name, media_type in (("style.css", "text/css"), ("icon.svg", "image/svg+xml"))
 }
-HOME = "/sign/"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the site: the folder of its templates, and its start page."""
+
+    folder: str
+    home: str
+
+
+SIGN = Section("sign", "/sign/")
+STAFF = Section("staff", "/staff")
+HOME = SIGN.home
 # In the address of the style sheet, so that a browser never keeps an older one.
 _STYLE_VERSION = sha256(STATIC_FILES["style.css"].content).hexdigest()[:12]
 
 
-def render(template: str, *, status: int = 200, languages: Any = (), **values: Any) -> Response:
+def render(
+    template: str,
+    *,
+    status: int = 200,
+    languages: Any = (),
+    section: Section = SIGN,
+    **values: Any,
+) -> Response:
     """A page; `languages` are those the reader can switch to."""
     language = interface_language()
     html = render_template(
-        f"sign/{template}",
+        f"{section.folder}/{template}",
+        home=section.home,
         page_language=language,
         page_direction=direction(language),
         languages=[(code, own_name(code)) for code in languages],

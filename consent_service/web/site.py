@@ -62,22 +62,24 @@ def register(app: Flask, parts: Parts, settings: Settings) -> None:
     limiter = FixedWindowRateLimiter(MemoryStorage())
     blueprint = Blueprint("sign", __name__, url_prefix="/sign")
     for method, path, view, auth in ROUTES:
-        _add(blueprint, path, _bind(view, site), auth, [method])
-    _add(blueprint, "/<any('style.css', 'icon.svg'):name>", _file, "public: the style sheet")
-    follow = _limited(limiter, _bind(pages.follow, site))
-    _add(blueprint, "/<token>", follow, "public: the token in the link is the key")
+        add_route(blueprint, path, bind(view, site), auth, [method])
+    add_route(blueprint, "/<any('style.css', 'icon.svg'):name>", _file, "public: the style sheet")
+    follow = _limited(limiter, bind(pages.follow, site))
+    add_route(blueprint, "/<token>", follow, "public: the token in the link is the key")
     # Whatever else is asked under /sign gets a page as well, and counts as an attempt.
     elsewhere = _limited(limiter, _elsewhere)
-    _add(blueprint, "/<path:rest>", elsewhere, "public: an error page", list(_METHODS))
-    _add(blueprint, "/", _elsewhere_at_home, "public: an error page", list(_METHODS[1:]))
+    add_route(blueprint, "/<path:rest>", elsewhere, "public: an error page", list(_METHODS))
+    add_route(blueprint, "/", _elsewhere_at_home, "public: an error page", list(_METHODS[1:]))
     for name, words in (("moment", language.moment), ("day", language.day)):
         blueprint.add_app_template_filter(words, name)
-    blueprint.before_request(_limit_forms)
+    blueprint.before_request(limit_forms)
     error_pages.install(blueprint)
     app.register_blueprint(blueprint)
 
 
-def _bind(view: View, site: Site) -> View:
+def bind(view: Callable[..., Response], site: Any) -> View:
+    """A view that is served for one site."""
+
     @wraps(view)
     def serve(**path: Any) -> Response:
         return view(site, **path)
@@ -100,9 +102,10 @@ def _limited(limiter: FixedWindowRateLimiter, view: View) -> View:
     return serve
 
 
-def _add(
+def add_route(
     blueprint: Blueprint, path: str, view: View, auth: str, methods: list[str] | None = None
 ) -> None:
+    """Serve a view under a path, and declare what lets somebody in."""
     # What the route walk in the tests looks for: nothing is served without it.
     view.declared_auth = auth  # type: ignore[attr-defined]  # own mark
     blueprint.add_url_rule(
@@ -114,7 +117,8 @@ def _add(
     )
 
 
-def _limit_forms() -> None:
+def limit_forms() -> None:
+    """Refuse a form larger than any of ours."""
     request.max_content_length = LARGEST_FORM
 
 

@@ -1,19 +1,10 @@
-"""One request of a browser that followed a link: its session, who is asked, and its forms.
+"""One request of a browser that followed a link: its session, who is asked, and its forms."""
 
-The cookie holds 256 random bits and the database only their hash. Everything a form changes is
-guarded by a token made from that secret, so another site, or another person's page in the same
-browser, changes nothing.
-"""
-
-import hashlib
-import hmac
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Response, request
-from werkzeug.exceptions import BadRequest
 
 from consent_service.config import Settings
 from consent_service.identity.signer_login import SignerLogin
@@ -22,12 +13,13 @@ from consent_service.services.identity import LOGIN_LASTS
 from consent_service.services.model import Link, SigningSession
 from consent_service.services.ports import UnitOfWork, Units
 from consent_service.services.signing_page import LinkUnknown, Signer, signer_of
+from consent_service.web import forms
 from consent_service.web.language import speak, text_language
 from consent_service.web.session_content import SessionContent
 
 SESSION_LASTS = timedelta(minutes=60)
 _FORM_PURPOSE = b"consent-service/signing-form/v1"
-_SAME_SITE = ("same-origin", "none")
+_COOKIE = "signing"
 
 
 @dataclass(frozen=True)
@@ -41,8 +33,8 @@ class Site:
 
     @property
     def cookie(self) -> str:
-        """The cookie's name; the prefix makes browsers refuse one set by another host."""
-        return "__Host-signing" if self.settings.is_https else "signing"
+        """The cookie's name."""
+        return forms.cookie_name(self.settings, _COOKIE)
 
     @property
     def redirect_uri(self) -> str:
@@ -61,10 +53,6 @@ class Site:
         return provider.name if provider else ""
 
 
-class StaleForm(BadRequest):
-    """The form was not made for this session, or another site sent it: nothing is done."""
-
-
 @dataclass(frozen=True)
 class Visit:
     """A request with a session whose link holds; `uow` is the transaction it is read in."""
@@ -79,7 +67,7 @@ class Visit:
     @property
     def form_token(self) -> str:
         """What every form of this session carries."""
-        return hmac.new(self.secret.encode(), _FORM_PURPOSE, hashlib.sha256).hexdigest()
+        return forms.form_token(self.secret, _FORM_PURPOSE)
 
     @property
     def login_is_fresh(self) -> bool:
@@ -101,11 +89,7 @@ class Visit:
 
     def verify_form(self) -> None:
         """Raise StaleForm unless this session's own page sent the form."""
-        sent = request.form.get("form_token", "")
-        if _is_foreign(self.site.settings) or not hmac.compare_digest(
-            sent.encode("utf-8", "replace"), self.form_token.encode()
-        ):
-            raise StaleForm
+        forms.verify_form(self.site.settings, self.secret, _FORM_PURPOSE)
 
 
 def open_session(site: Site, uow: UnitOfWork) -> SigningSession | None:
@@ -132,27 +116,10 @@ def visit_of(site: Site, uow: UnitOfWork) -> Visit:
 
 
 def set_cookie(site: Site, response: Response, secret: str) -> None:
-    """Hand the browser its session; it ends with the browser."""
-    response.set_cookie(
-        site.cookie, secret, secure=site.settings.is_https, httponly=True, samesite="Lax", path="/"
-    )
+    """Hand the browser its session."""
+    forms.set_cookie(site.settings, response, _COOKIE, secret)
 
 
 def clear_cookie(site: Site, response: Response) -> None:
     """Take the session away again."""
-    response.delete_cookie(
-        site.cookie, secure=site.settings.is_https, httponly=True, samesite="Lax", path="/"
-    )
-
-
-def _is_foreign(settings: Settings) -> bool:
-    """Whether the browser says that another site sent the form.
-
-    Under `Referrer-Policy: no-referrer` browsers send `Origin: null` with our own forms as well
-    (Fetch § 3.2), so null says nothing; `Sec-Fetch-Site` does.
-    """
-    if request.headers.get("Sec-Fetch-Site", "none") not in _SAME_SITE:
-        return True
-    base = urlsplit(settings.base_url)
-    own = f"{base.scheme}://{base.netloc}"
-    return request.headers.get("Origin", "null") not in ("null", own)
+    forms.clear_cookie(site.settings, response, _COOKIE)

@@ -1,10 +1,13 @@
 """Settings from the environment: complete, or a refusal that names the variable."""
 
+import json
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from consent_service.config import Settings
+from consent_service.config import Settings, StaffRoleSettings
 from consent_service.errors import Misconfigured
 
 COMPLETE = {
@@ -70,3 +73,81 @@ def test_trusted_proxies_are_counted(count: str) -> None:
 def test_a_relative_file_is_the_same_for_every_command(given: str, meant: str) -> None:
     settings = Settings.from_environment(COMPLETE | {"CONSENT_DATABASE_URL": given})
     assert settings.database_url == meant
+
+
+MEANINGS = {"roles": {"consent-dpo": {"role": "dpo", "organisation": "kommune-x"}}}
+STAFF = {
+    "CONSENT_STAFF_OIDC_ISSUER": "https://login.kommune-x.example",
+    "CONSENT_STAFF_OIDC_CLIENT_ID": "staff-client",
+    "CONSENT_STAFF_OIDC_CLIENT_SECRET": "staff-secret",
+    "CONSENT_STAFF_ORGANISATION": "kommune-x",
+    "CONSENT_STAFF_ROLES": json.dumps(MEANINGS),
+}
+
+
+def test_without_a_provider_for_staff_there_are_no_staff() -> None:
+    assert Settings.from_environment(COMPLETE).staff is None
+
+
+def test_staff_settings_and_their_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "roles.json"
+    file.write_text(STAFF["CONSENT_STAFF_ROLES"])
+    for roles in (STAFF["CONSENT_STAFF_ROLES"], str(file)):
+        environment = COMPLETE | STAFF | {"CONSENT_STAFF_ROLES": roles}
+        staff = Settings.from_environment(environment).staff
+        assert staff is not None
+        assert staff.roles == {"consent-dpo": StaffRoleSettings("dpo", "kommune-x")}
+        assert (staff.role_claim, staff.org_claim, staff.organisations) == ("roles", None, {})
+        assert (staff.idle, staff.absolute) == (timedelta(minutes=30), timedelta(hours=8))
+        assert "staff-secret" not in repr(staff)
+
+
+@pytest.mark.parametrize("name", [name for name in STAFF if not name.endswith("ISSUER")])
+def test_a_missing_staff_variable_is_named(name: str) -> None:
+    with pytest.raises(Misconfigured, match=name):
+        Settings.from_environment(COMPLETE | STAFF | {name: ""})
+
+
+@pytest.mark.parametrize(
+    "meanings",
+    [
+        [],
+        {},
+        {"roles": {}},
+        {"roles": ["dpo"]},
+        {"roles": {"a": "dpo"}},
+        {"roles": {"a": {"role": "admin"}}},
+        {"roles": {"a": {"role": "dpo", "organisation": 7}}},
+        {"roles": {"a": {"role": "dpo", "organisation": "x", "more": 1}}},
+        {"roles": {"a": {"organisation": "x"}}},
+        {**MEANINGS, "organisations": {"1": None}},
+        {**MEANINGS, "organisations": 7},
+        {**MEANINGS, "more": {}},
+        # Whose data-protection officer?
+        {"roles": {"a": {"role": "dpo"}}},
+        {"roles": {"a": {"role": "dpo"}}, "organisations": {"1": "x"}},
+        "{",
+        "no-such-file.json",
+    ],
+    ids=str,
+)
+def test_roles_that_mean_nothing_stop_the_start(meanings: Any) -> None:
+    text = meanings if isinstance(meanings, str) else json.dumps(meanings)
+    with pytest.raises(Misconfigured, match="CONSENT_STAFF_ROLES"):
+        Settings.from_environment(COMPLETE | STAFF | {"CONSENT_STAFF_ROLES": text})
+
+
+@pytest.mark.parametrize("name", ["CONSENT_STAFF_IDLE_MINUTES", "CONSENT_STAFF_SESSION_MINUTES"])
+@pytest.mark.parametrize("minutes", ["0", "-1", "1441", "1.5", "long", "²"])
+def test_sessions_of_staff_have_an_end(name: str, minutes: str) -> None:
+    with pytest.raises(Misconfigured, match=name):
+        Settings.from_environment(COMPLETE | STAFF | {name: minutes})
+
+
+def test_staff_are_another_client_than_signers() -> None:
+    same = {
+        "CONSENT_STAFF_OIDC_ISSUER": COMPLETE["CONSENT_OIDC_ISSUER"],
+        "CONSENT_STAFF_OIDC_CLIENT_ID": COMPLETE["CONSENT_OIDC_CLIENT_ID"],
+    }
+    with pytest.raises(Misconfigured, match="CONSENT_STAFF_OIDC_CLIENT_ID"):
+        Settings.from_environment(COMPLETE | STAFF | same)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urljoin, urlsplit
 
 from flask import Flask
@@ -142,6 +142,7 @@ class Signer:
     language: str | None = None
     client: FlaskClient = field(init=False)
     page: TestResponse = field(init=False)
+    home: ClassVar[str] = "/sign/"
 
     def __post_init__(self) -> None:
         self.client = self.deployment.app.test_client()
@@ -156,8 +157,8 @@ class Signer:
             path, base_url=self.base_url, headers={**headers, **kwargs.pop("headers", {})}, **kwargs
         )
 
-    def see(self, path: str = "/sign/") -> TestResponse:
-        self.page = self.get(path)
+    def see(self, path: str | None = None) -> TestResponse:
+        self.page = self.get(path or self.home)
         return self.page
 
     def post(self, path: str, data: Any, **kwargs: Any) -> TestResponse:
@@ -182,13 +183,13 @@ class Signer:
         data = [(name, value) for name, value in form.content() if value not in without]
         answer = self.post(action, data)
         if answer.status_code == 303 and then:
-            return self.see(urljoin("/sign/", answer.headers["Location"]))
+            return self.see(urljoin(self.home, answer.headers["Location"]))
         self.page = answer
         return answer
 
     def to_provider(self) -> str:
         """Press the login button; the provider's address."""
-        answer = self.press("/sign/login", then=False)
+        answer = self.press(urljoin(f"{self.home.rstrip('/')}/", "login"), then=False)
         assert answer.status_code == 303, words(answer)
         return str(answer.headers["Location"])
 
@@ -197,7 +198,7 @@ class Signer:
         parts = urlsplit(address)
         answer = self.get(f"{parts.path}?{parts.query}")
         if answer.status_code == 303:
-            return self.see()
+            return self.see(urljoin(self.home, answer.headers["Location"]))
         self.page = answer
         return answer
 
@@ -251,8 +252,8 @@ def new_link(deployment: Deployment, asked: dict[str, Any], name: str = "Mette M
     return links(answer.json)[name]
 
 
-def cookie_of(signer: Signer) -> str:
+def cookie_of(signer: Signer, name: str = "signing") -> str:
     """The secret of a browser's session, over plain HTTP."""
-    cookie = signer.client.get_cookie("signing", domain="localhost")
+    cookie = signer.client.get_cookie(name, domain="localhost")
     assert cookie is not None
     return cookie.value

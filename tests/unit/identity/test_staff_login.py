@@ -1,0 +1,68 @@
+"""Whom verified claims speak of: whatever a provider may put into them."""
+
+from typing import Any
+
+import pytest
+
+from consent_service.config import StaffRoleSettings, StaffSettings
+from consent_service.identity.openid_provider import LoginRefused
+from consent_service.identity.staff_login import staff_identity
+
+ISSUER = "https://login.kommune-x.example"
+SETTINGS = StaffSettings(
+    issuer=ISSUER,
+    client_id="consent",
+    client_secret="made up",
+    organisation="kommune-x",
+    roles={"dpo": StaffRoleSettings("dpo", "kommune-x")},
+    org_claim="org",
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (["dpo", "op"], ("dpo", "op")),
+        ("dpo", ("dpo",)),
+        ("dpo op", ("dpo op",)),
+        ([], ()),
+        (None, ()),
+        (["dpo", 7, None, ["op"], {"op": True}], ("dpo",)),
+        ({"dpo": True}, ()),
+        (True, ()),
+    ],
+)
+@pytest.mark.parametrize("claim", ["roles", "org"])
+def test_claims_are_a_text_or_a_list_of_texts(claim: str, value: Any, read: Any) -> None:
+    identity = staff_identity({"sub": "s", claim: value}, SETTINGS)
+    found = identity.role_values if claim == "roles" else identity.organisation_values
+    assert found == read
+
+
+@pytest.mark.parametrize("subject", [None, "", 7, ["s"], "s" * 256])
+def test_a_subject_that_names_nobody(subject: Any) -> None:
+    with pytest.raises(LoginRefused) as refused:
+        staff_identity({"sub": subject}, SETTINGS)
+    assert refused.value.code == "id_token_invalid"
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"name": "Dorthe Dahl"}, "Dorthe Dahl"),
+        ({"name": "  Dorthe \n Dahl "}, "Dorthe Dahl"),
+        ({"name": "", "preferred_username": "dd"}, "dd"),
+        ({"name": 7, "preferred_username": "dd"}, "dd"),
+        ({"name": "a\u202eb", "preferred_username": "dd"}, "dd"),
+        ({"name": "x" * 300}, "x" * 200),
+        ({}, "s"),
+    ],
+)
+def test_the_name_that_is_shown(claims: dict[str, Any], name: str) -> None:
+    member = staff_identity({"sub": "s", **claims}, SETTINGS).member
+    assert (member.issuer, member.subject, member.name) == (ISSUER, "s", name)
+
+
+def test_a_name_is_in_no_representation() -> None:
+    identity = staff_identity({"sub": "secret-sub", "name": "Dorthe", "sid": "sid-1"}, SETTINGS)
+    assert not any(text in repr(identity) for text in ("secret-sub", "Dorthe", "sid-1"))
