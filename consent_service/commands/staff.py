@@ -33,4 +33,5 @@ def end_sessions(subject: str | None, everybody: bool) -> None:
     with parts.units.writing() as uow:
         organisations = end_staff_sessions(uow, parts.context, operator, named)
         uow.commit()
+    parts.units.dispose()
     click.echo("Ended." if organisations else "There was no session to end.")

@@ -1,6 +1,7 @@
-"""The processes of the demo: the service, its worker, and the stand-in for MitID."""
+"""The processes of the demo: the service, its worker, and stand-ins for both its providers."""
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -16,7 +17,7 @@ from pathlib import Path
 import requests
 import sqlalchemy as sa
 
-from consent_service.demo.world import Person
+from consent_service.demo.world import CONTROLLER, STAFF, STAFF_ROLES, Person
 from consent_service.errors import Misconfigured
 from consent_service.persistence import keystore
 from consent_service.persistence.data_keys import check_keys_fit
@@ -27,6 +28,7 @@ from consent_service.persistence.sealing import KeyRing
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 60
 CLIENT = "consent-service-demo"
+STAFF_CLIENT = "consent-service-demo-staff"
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,11 @@ def demo_running(
     upgrade(url)
     _check_empty(url, folder / "keys.json")
     listed = [Listed(p.cpr, p.name, f"born {p.born:%d.%m.%Y}") for p in people]
-    with stand_in(listed, CLIENT, secret, f"{base_url}/sign/callback/mitid") as issuer:
+    staff = [Listed(None, e.name, e.description, {"roles": [e.role_value]}) for e in STAFF]
+    with (
+        stand_in(listed, CLIENT, secret, f"{base_url}/sign/callback/mitid") as issuer,
+        stand_in(staff, STAFF_CLIENT, secret, f"{base_url}/staff/callback") as staff_issuer,
+    ):
         environment = {
             "CONSENT_DATABASE_URL": url,
             "CONSENT_KEYS_FILE": str(folder / "keys.json"),
@@ -69,6 +75,11 @@ def demo_running(
             "CONSENT_OIDC_CLIENT_ID": CLIENT,
             "CONSENT_OIDC_CLIENT_SECRET": secret,
             "CONSENT_OIDC_CPR_CLAIM": "dk.cpr",
+            "CONSENT_STAFF_OIDC_ISSUER": staff_issuer,
+            "CONSENT_STAFF_OIDC_CLIENT_ID": STAFF_CLIENT,
+            "CONSENT_STAFF_OIDC_CLIENT_SECRET": secret,
+            "CONSENT_STAFF_ORGANISATION": CONTROLLER,
+            "CONSENT_STAFF_ROLES": json.dumps({"roles": STAFF_ROLES}),
         }
         with contextlib.ExitStack() as stack:
             log = stack.enter_context((folder / "service.log").open("w"))

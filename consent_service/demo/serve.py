@@ -16,7 +16,7 @@ from consent_service.demo.furnish import (
     token_for,
 )
 from consent_service.demo.running import Running, demo_running
-from consent_service.demo.world import CONTROLLER, DOCTOR, PURPOSE, families
+from consent_service.demo.world import CONTROLLER, DOCTOR, PURPOSE, STAFF, families
 
 Say = Callable[[str], None]
 
@@ -75,6 +75,8 @@ def _what_to_open(running: Running, asked: list[Asked]) -> list[str]:
         "The data-protection officer reads the log:",
         "",
         f"  curl -H 'Authorization: Bearer {dpo}' {url}/v1/audit/entries",
+        "",
+        f"Staff log in at {url}/staff: as {STAFF[0].name}, its data-protection officer, or others.",
         "",
         "Stop with Ctrl-C.",
     ]

@@ -57,6 +57,26 @@ ORGANISATIONS: Sequence[dict[str, Any]] = (
 
 
 @dataclass(frozen=True)
+class StaffMember:
+    """Somebody made up who works here; `role_value` is what their provider says they may do."""
+
+    name: str
+    description: str
+    role_value: str
+
+
+STAFF = (
+    StaffMember("Dorthe Dahl", "DPO i Kommune X", "demo-dpo"),
+    StaffMember("Otto Olsen", "driver tjenesten", "demo-operator"),
+    StaffMember("Ingrid Ingen", "har ingen rolle her", "something-else"),
+)
+STAFF_ROLES = {
+    "demo-dpo": {"role": "dpo", "organisation": CONTROLLER},
+    "demo-operator": {"role": "operator"},
+}
+
+
+@dataclass(frozen=True)
 class Person:
     """A made-up person."""
 

@@ -164,6 +164,13 @@ class CodeFlow:
         """Where the provider logs people out, if it does. Raises LoginRefused."""
         return self._provider.endpoints(now).end_session
 
+    def signed_claims(self, token: str, now: datetime) -> Mapping[str, Any]:
+        """The claims of any token this provider signed: what they say is the caller's to check.
+
+        Raises LoginRefused.
+        """
+        return self._verified(token, now)[0]
+
     def _session(self) -> OAuth2Session:
         session = OAuth2Session(
             self._registration.client_id,

@@ -15,9 +15,10 @@ from consent_service.domain.staff import ClaimMeanings, RoleGrant, StaffRole
 from consent_service.identity.client_authentication import ClientSecretBasic
 from consent_service.identity.code_flow import CodeFlow, LoginUnderWay
 from consent_service.identity.id_token import invalid
+from consent_service.identity.logout_token import provider_logout
 from consent_service.identity.openid_provider import LoginRefused
 from consent_service.identity.registration import Registration
-from consent_service.services.staff_ports import StaffIdentity, StaffMember
+from consent_service.services.staff_ports import ProviderLogout, StaffIdentity, StaffMember
 
 LONGEST_SUBJECT = 255
 """Characters (OpenID Connect Core § 2)."""
@@ -64,6 +65,15 @@ class StaffLogin:
         if accepted and claims.get("acr") not in accepted:
             raise LoginRefused("assurance_too_low", "The login is not of an accepted kind.")
         return staff_identity(claims, self._settings)
+
+    def read_logout(self, logout_token: str, now: datetime) -> ProviderLogout:
+        """Whom the provider says it logged out. Raises LoginRefused."""
+        return provider_logout(
+            self._flow.signed_claims(logout_token, now),
+            issuer=self._settings.issuer,
+            client_id=self._settings.client_id,
+            now=now,
+        )
 
     def logout_address(self, return_to: str, now: datetime) -> str | None:
         """Where to send the browser to log out at the provider, if it offers that.

@@ -16,6 +16,7 @@ from consent_service.web.staff.words import REFUSALS, error_words
 
 SESSION = "staff session"
 LOGIN = "public: a login begins or ends here; tied to the browser by a cookie"
+FROM_PROVIDER = "public: a logout token that the provider signed is the key"
 NOTHING = "public: the same for everybody"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
@@ -25,6 +26,7 @@ ROUTES: tuple[tuple[str, str, View, str], ...] = (
     ("GET", "/callback", sign_in.finish_login, LOGIN),
     ("POST", "/logout", sign_out.log_out, SESSION),
     ("POST", "/logout-everywhere", sign_out.log_out_everywhere, SESSION),
+    ("POST", "/backchannel-logout", sign_out.log_out_from_provider, FROM_PROVIDER),
     ("GET", "/goodbye", pages.show_goodbye, NOTHING),
     ("GET", "/", pages.go_without_slash, NOTHING),
 )

@@ -2,10 +2,15 @@
 
 from collections.abc import Callable
 
-from flask import Response, make_response, redirect
+from flask import Response, json, make_response, redirect, request
 
+from consent_service.identity.openid_provider import LoginRefused
 from consent_service.services.context import Context
-from consent_service.services.end_staff_sessions import log_out_staff, log_out_staff_everywhere
+from consent_service.services.end_staff_sessions import (
+    end_sessions_of_provider,
+    log_out_staff,
+    log_out_staff_everywhere,
+)
 from consent_service.services.ports import UnitOfWork
 from consent_service.web.staff.visit import (
     StaffSite,
@@ -47,3 +52,21 @@ def _log_out(site: StaffSite, end: Callable[[UnitOfWork, Context, StaffVisit], N
     response = make_response(redirect(there or site.goodbye, 303))
     clear_session(site, response)
     return response
+
+
+def log_out_from_provider(site: StaffSite) -> Response:
+    """The provider says whom it logged out (OpenID Connect Back-Channel Logout 1.0 §§ 2.5, 2.8).
+
+    No browser is part of this: what is accepted is what the provider's own key signed for us.
+    """
+    try:
+        token = request.form.get("logout_token", "")
+        named = site.login.read_logout(token, site.context.clock())
+    except LoginRefused as refused:
+        status = 503 if refused.code == "provider_unreachable" else 400
+        body = json.dumps({"error": "invalid_request", "error_description": refused.detail})
+        return Response(body, status=status, mimetype="application/json")
+    with site.units.writing() as uow:
+        end_sessions_of_provider(uow, site.context, named)
+        uow.commit()
+    return Response(status=200)
