@@ -131,6 +131,10 @@ class Index:
         """Finds a signing link or a session by its secret."""
         return self._hash(b"token", token)
 
+    def attempt(self, counter: str) -> bytes:
+        """Names a counter of failed attempts, which holds an address."""
+        return self._hash(b"attempt", counter)
+
     def idempotency(self, *parts: str) -> bytes:
         """Names a request that must happen once."""
         return self._hash(b"idempotency", *parts)

@@ -21,6 +21,9 @@ from consent_service.web.language import interface_language
 from consent_service.web.rendering import go_home
 from consent_service.web.visit import Site, Visit, set_cookie, visit_of
 
+# The person changed their mind, or the provider is out of order: nobody guessed anything.
+_NO_ATTEMPT = frozenset({"access_denied", "provider_unreachable"})
+
 
 def begin_login(site: Site) -> Response:
     """Send the browser to the identity provider."""
@@ -70,15 +73,14 @@ def _finish(site: Site, under_way: LoginUnderWay | None, answer: dict[str, str])
 
 
 def _logged_in(site: Site, identity: Identity) -> Response:
-    with site.units.writing() as uow:
-        visit = visit_of(site, uow)
-        try:
+    try:
+        with site.units.writing() as uow:
+            visit = visit_of(site, uow)
             note_login(uow, site.context, visit.signer, identity)
-        except Conflict as refused:
-            _note_refusal(uow, visit, refused.code)
-            return go_home()
-        secret = _new_session(uow, visit, identity)
-        uow.commit()
+            secret = _new_session(uow, visit, identity)
+            uow.commit()
+    except Conflict as refused:
+        return _refused(site, refused.code)
     response = go_home()
     set_cookie(site, response, secret)
     return response
@@ -96,12 +98,12 @@ def _new_session(uow: UnitOfWork, visit: Visit, identity: Identity) -> str:
 
 
 def _refused(site: Site, code: str) -> Response:
+    """Log the refusal and say why on the page. Raises TooManyAttempts instead, past the limit."""
+    if code not in _NO_ATTEMPT:
+        site.attempts.failed("login", request.remote_addr or "")
     with site.units.writing() as uow:
-        _note_refusal(uow, visit_of(site, uow), code)
+        visit = visit_of(site, uow)
+        note_login_refused(uow, site.context, visit.signer, code)
+        visit.save(notice=code)
+        uow.commit()
     return go_home()
-
-
-def _note_refusal(uow: UnitOfWork, visit: Visit, code: str) -> None:
-    note_login_refused(uow, visit.site.context, visit.signer, code)
-    visit.save(notice=code)
-    uow.commit()

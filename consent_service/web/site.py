@@ -2,17 +2,14 @@
 
 from collections.abc import Callable
 from functools import wraps
-from ipaddress import IPv6Address, ip_address
 from typing import Any, Protocol
 
 from flask import Blueprint, Flask, Response, request
 from flask_babel import Babel
-from limits import parse
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
-from werkzeug.exceptions import MethodNotAllowed, NotFound, TooManyRequests
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from consent_service.config import Settings, SignerProviderSettings
+from consent_service.identity.attempts import Attempts
 from consent_service.identity.signer_login import SignerLogin, SignerProvider
 from consent_service.services.context import Context
 from consent_service.services.ports import Units
@@ -20,7 +17,6 @@ from consent_service.web import answers, error_pages, language, pages, sign_in
 from consent_service.web.rendering import STATIC_FILES
 from consent_service.web.visit import Site
 
-LINKS_FOLLOWED = parse("30 per minute")
 LARGEST_FORM = 16 * 1024
 SESSION = "signing session"
 STATIC_SECONDS = 24 * 60 * 60
@@ -49,6 +45,9 @@ class Parts(Protocol):
     @property
     def context(self) -> Context: ...
 
+    @property
+    def attempts(self) -> Attempts: ...
+
 
 def register(app: Flask, parts: Parts, settings: Settings) -> None:
     """Serve the signing pages under /sign, in Danish and English."""
@@ -57,22 +56,21 @@ def register(app: Flask, parts: Parts, settings: Settings) -> None:
         default_translation_directories="web/translations",
         locale_selector=language.locale_name,
     )
-    site = Site(parts.units, parts.context, settings, _login(settings.signer_provider))
-    limiter = FixedWindowRateLimiter(MemoryStorage())
+    login = _login(settings.signer_provider)
+    site = Site(parts.units, parts.context, settings, login, parts.attempts)
     blueprint = Blueprint("sign", __name__, url_prefix="/sign")
     for method, path, view, auth in ROUTES:
         _add(blueprint, path, _bind(view, site), auth, [method])
     _add(blueprint, "/<any('style.css', 'icon.svg'):name>", _file, "public: the style sheet")
-    follow = _limited(limiter, _bind(pages.follow, site))
+    follow = _bind(pages.follow, site)
     _add(blueprint, "/<token>", follow, "public: the token in the link is the key")
-    # Whatever else is asked under /sign gets a page as well, and counts as an attempt.
-    elsewhere = _limited(limiter, _elsewhere)
-    _add(blueprint, "/<path:rest>", elsewhere, "public: an error page", list(_METHODS))
+    # Whatever else is asked under /sign gets a page as well, and counts as a link that failed.
+    _add(blueprint, "/<path:rest>", _elsewhere, "public: an error page", list(_METHODS))
     _add(blueprint, "/", _elsewhere_at_home, "public: an error page", list(_METHODS[1:]))
     for name, words in (("moment", language.moment), ("day", language.day)):
         blueprint.add_app_template_filter(words, name)
     blueprint.before_request(_limit_forms)
-    error_pages.install(blueprint)
+    error_pages.install(blueprint, parts.attempts)
     app.register_blueprint(blueprint)
 
 
@@ -80,21 +78,6 @@ def _bind(view: View, site: Site) -> View:
     @wraps(view)
     def serve(**path: Any) -> Response:
         return view(site, **path)
-
-    return serve
-
-
-def _limited(limiter: FixedWindowRateLimiter, view: View) -> View:
-    """Count the view's requests with every other limited one's, by who asks.
-
-    Only here: a limiter on the application would look at every request of the interface too.
-    """
-
-    @wraps(view)
-    def serve(**path: Any) -> Response:
-        if not limiter.hit(LINKS_FOLLOWED, "signing links", _address()):
-            raise TooManyRequests
-        return view(**path)
 
     return serve
 
@@ -110,6 +93,7 @@ def _add(
         view,
         methods=methods or ["GET"],
         provide_automatic_options=False,
+        strict_slashes=False,  # else /sign is redirected to an address made of the Host header
     )
 
 
@@ -153,15 +137,3 @@ def _login(settings: SignerProviderSettings | None) -> SignerLogin | None:
             loa_claim=settings.loa_claim,
         )
     )
-
-
-def _address() -> str:
-    """Who asks: an IPv4 address, or the /64 network that one IPv6 household has."""
-    text = request.remote_addr or ""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return text
-    if isinstance(address, IPv6Address):
-        return address.exploded[:19]
-    return text

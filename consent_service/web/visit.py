@@ -16,6 +16,7 @@ from flask import Response, request
 from werkzeug.exceptions import BadRequest
 
 from consent_service.config import Settings
+from consent_service.identity.attempts import Attempts
 from consent_service.identity.signer_login import SignerLogin
 from consent_service.services.context import Context
 from consent_service.services.model import Link, SigningSession
@@ -38,6 +39,7 @@ class Site:
     context: Context
     settings: Settings
     login: SignerLogin | None
+    attempts: Attempts
 
     @property
     def cookie(self) -> str:
