@@ -44,10 +44,14 @@ class Door:
         current_request.set(request_id)
         line = Line(request_id, begun)
 
+        has_begun = False
+
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
+            nonlocal has_begun
+            replaces, has_begun = has_begun, True
             line.status, line.route = int(status[:3]), route_of(environ)
             hardened = harden(headers, request_id, is_https=self._is_https)
-            return start_response(status, hardened, *([exc_info] if exc_info else []))
+            return start_response(status, hardened, *([exc_info] if exc_info and replaces else []))
 
         def write() -> None:
             line.write(environ, with_address=self._with_address)
