@@ -29,7 +29,8 @@ RUN /opt/backend/bin/pip wheel --no-deps --no-index --no-build-isolation --wheel
 FROM python:${PYTHON}-slim
 ENV PATH=/opt/consent-service/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    CONSENT_EXTRA_HOSTS=127.0.0.1
 
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin consent
 COPY --from=build /opt/consent-service /opt/consent-service

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -10,16 +11,19 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from consent_service import web
 from consent_service.api import audit, consents, disclosures, organisations, problems
 from consent_service.api.endpoint import LARGEST_BODY, Endpoint, Runtime, register
-from consent_service.api.response_headers import install_headers
 from consent_service.api.service_pages import register_service_pages
 from consent_service.config import Settings
+from consent_service.edge.door import Door
 from consent_service.identity.bearer import TokenVerifier, load_token_keys
 from consent_service.logs import configure_logging
 from consent_service.persistence.data_keys import check_keys_fit
-from consent_service.persistence.database import check_durability, db, engine_options, prepare
+from consent_service.persistence.database import check_durability, db, prepare, serving_options
 from consent_service.web import staff
 from consent_service.wiring import Parts, assemble, utc_now
 from consent_service.worker import watch_over_the_worker
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 ENDPOINTS: list[Endpoint] = [
     *organisations.ENDPOINTS,
@@ -34,22 +38,26 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     app = Flask("consent_service", static_folder=None, template_folder="web/templates")
     app.config.update(
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url),
+        SQLALCHEMY_ENGINE_OPTIONS=serving_options(settings.database_url),
         MAX_CONTENT_LENGTH=LARGEST_BODY,
         PROPAGATE_EXCEPTIONS=False,
     )
+    # Otherwise //x is redirected to an address made of the Host header.
+    app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     db.init_app(app)
     with app.app_context():
         engine = prepare(db.engine)
+    application: WSGIApplication = app.wsgi_app
     if settings.trusted_proxies:
-        # Attempts at links are counted by address: it must be the family's, not the proxy's.
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]  # the documented way
+        # Failed attempts are counted by address: it must be the family's, not the proxy's.
+        application = ProxyFix(application, x_for=settings.trusted_proxies, x_proto=0)
+    app.wsgi_app = Door(application, settings)  # type: ignore[method-assign]  # the documented way
     parts = assemble(settings, engine, clock)
     app.extensions["consent_service"] = parts
-    runtime = Runtime(parts.units, parts.context, _token_verifier(parts), parts.index)
+    tokens = _token_verifier(parts)
+    runtime = Runtime(parts.units, parts.context, tokens, parts.index, parts.attempts)
     problems.install(app)
-    install_headers(app, settings)
     register(app, runtime, ENDPOINTS)
     audit.register_public(app, runtime, parts.keys.published, settings.log_origin)
     web.register(app, parts, settings)

@@ -52,10 +52,8 @@ def serve(bind: str, workers: int, threads: int) -> None:
         sys.executable,
         [
             sys.executable,
-            *("-m", "gunicorn", "consent_service.app:create_app_from_environment()"),
+            *("-m", "gunicorn", "-c", "python:consent_service.gunicorn_settings"),
             *("--bind", bind, "--workers", str(workers), "--threads", str(threads)),
-            *("--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else "."),  # noqa: S108
-            *("--graceful-timeout", "20", "--timeout", "60", "--no-control-socket"),
         ],
     )
 

@@ -1,6 +1,7 @@
 """Settings: frozen, read once from the environment, no default for anything secret."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +15,8 @@ MOST_PROXIES = 5
 MOST_SESSION_MINUTES = 24 * 60
 SQLITE = "sqlite:///"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f.]*:[0-9a-f:.]+")
+"""A host name, an IPv4 address, or an IPv6 address without its brackets."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,9 @@ class Settings:
 
     `base_url` is what families and callers see, without a slash at the end; `log_origin` names
     the log in every signature and is never changed afterwards; `trusted_proxies` is how many
-    reverse proxies stand before the service and add to `X-Forwarded-For`.
+    reverse proxies stand before the service and add to `X-Forwarded-For`; `extra_hosts` are the
+    names beside that of `base_url` under which it answers, for health checks; `log_addresses`
+    puts callers' addresses into the access log.
     """
 
     database_url: str
@@ -99,11 +104,19 @@ class Settings:
     signer_provider: SignerProviderSettings | None
     trusted_proxies: int = 0
     staff: StaffSettings | None = None
+    extra_hosts: frozenset[str] = frozenset()
+    log_addresses: bool = False
 
     @property
     def is_https(self) -> bool:
         """Whether families reach the service over TLS."""
         return self.base_url.startswith("https://")
+
+    @property
+    def trusted_hosts(self) -> frozenset[str]:
+        """The hosts that a request may name, in lower case and without a port."""
+        own = urlsplit(self.base_url).hostname or ""
+        return self.extra_hosts | (LOOPBACK if own in LOOPBACK else {own})
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -125,6 +138,8 @@ class Settings:
             signer_provider=signers,
             trusted_proxies=_count(environment, "CONSENT_TRUSTED_PROXIES"),
             staff=staff,
+            extra_hosts=_hosts(environment, "CONSENT_EXTRA_HOSTS"),
+            log_addresses=_yes(environment, "CONSENT_LOG_ADDRESSES"),
         )
 
 
@@ -246,6 +261,25 @@ def _count(environment: Mapping[str, str], name: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > MOST_PROXIES:
         raise Misconfigured(f"{name} is a number from 0 to {MOST_PROXIES}")
     return int(text)
+
+
+def _hosts(environment: Mapping[str, str], name: str) -> frozenset[str]:
+    """Names or addresses with commas between them; an IPv6 address may stand in brackets."""
+    hosts = frozenset(
+        host.strip().lower().removeprefix("[").removesuffix("]")
+        for host in environment.get(name, "").split(",")
+        if host.strip()
+    )
+    if any(HOST.fullmatch(host) is None for host in hosts):
+        raise Misconfigured(f"{name} is a list of host names, without ports")
+    return hosts
+
+
+def _yes(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "no").lower()
+    if text not in ("yes", "no"):
+        raise Misconfigured(f"{name} is yes or no")
+    return text == "yes"
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

@@ -92,6 +92,16 @@ class Unavailable(ConsentServiceError):
         self.code = code
 
 
+class TooManyAttempts(ConsentServiceError):
+    """The attempt failed like many before it; what is right is still let in."""
+
+    code = "too_many_requests"
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__("Too many attempts have failed: wait before the next.")
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Misconfigured(ConsentServiceError):
     """The service refuses to start; the detail names the setting."""
 

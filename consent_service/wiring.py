@@ -9,6 +9,8 @@ from sqlalchemy.engine import Engine
 
 from consent_service.config import Settings
 from consent_service.domain.deadlines import Periods
+from consent_service.identity.attempts import Attempts
+from consent_service.persistence.attempt_store import AttemptStore
 from consent_service.persistence.keystore import Keys, load
 from consent_service.persistence.sealing import Index, KeyRing
 from consent_service.persistence.sequencer import LogIdentity, Sequencer
@@ -34,6 +36,7 @@ class Parts:
     units: SqlUnits
     sequencer: Sequencer
     context: Context
+    attempts: Attempts
 
 
 def assemble(settings: Settings, engine: Engine, clock: Callable[[], datetime] = utc_now) -> Parts:
@@ -54,4 +57,5 @@ def assemble(settings: Settings, engine: Engine, clock: Callable[[], datetime] =
         periods=Periods(),
         public_url=settings.base_url,
     )
-    return Parts(settings, keys, index, units, sequencer, context)
+    attempts = Attempts(AttemptStore(engine, index))
+    return Parts(settings, keys, index, units, sequencer, context, attempts)

@@ -5,10 +5,11 @@ import threading
 from datetime import timedelta
 
 from consent_service.persistence.answer_store import forget_old_answers
+from consent_service.persistence.attempt_store import forget_old_attempts
 from consent_service.persistence.link_store import forget_old_sessions
 from consent_service.persistence.sequencer import MOST_AT_ONCE, TAKE_OVER_AFTER
 from consent_service.persistence.staff_store import forget_old_staff_logins
-from consent_service.wiring import Parts
+from consent_service.wiring import Parts, utc_now
 
 SEQUENCE_EVERY_SECONDS = 0.25
 CLEAN_EVERY = timedelta(minutes=10)
@@ -75,4 +76,6 @@ def _clean(parts: Parts) -> None:
         forget_old_staff_logins(
             connection, now - STAFF_LOGIN_KEPT_FOR, now - STAFF_SESSION_KEPT_FOR
         )
+        # Attempts are counted by the machine's clock, whatever the service's own says.
+        forget_old_attempts(connection, utc_now())
         connection.commit()

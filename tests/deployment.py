@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from flask import Flask
+from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from consent_service.app import create_app
@@ -145,6 +146,10 @@ class Deployment:
         parts: Parts = self.app.extensions["consent_service"]
         return parts
 
+    def client(self) -> FlaskClient:
+        """A client of the application."""
+        return self.app.test_client()
+
     def token(self, org: str, scopes: frozenset[str] = ALL_SCOPES) -> str:
         if (org, scopes) not in self.tokens:
             now = datetime.now(UTC)
@@ -161,7 +166,7 @@ class Deployment:
 
     def get(self, path: str, org: str = "municipality-x", **kwargs: Any) -> TestResponse:
         headers = {"Authorization": f"Bearer {self.token(org)}", **kwargs.pop("headers", {})}
-        return self.app.test_client().get(path, headers=headers, **kwargs)
+        return self.client().get(path, headers=headers, **kwargs)
 
     def post(
         self,
@@ -176,7 +181,7 @@ class Deployment:
             "Idempotency-Key": key or str(uuid4()),
             **kwargs.pop("headers", {}),
         }
-        answer = self.app.test_client().post(path, json=body, headers=headers, **kwargs)
+        answer = self.client().post(path, json=body, headers=headers, **kwargs)
         WATCH.remember(body, answer.get_json(silent=True))
         return answer
 
@@ -284,6 +289,16 @@ class Deployment:
         self.parts.units.dispose()
 
 
+class OwnHostClient(FlaskClient):
+    """Asks for the host that the application answers to, unless told otherwise."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        if args and isinstance(args[0], str):
+            settings = self.application.extensions["consent_service"].settings
+            kwargs.setdefault("base_url", settings.base_url)
+        return super().open(*args, **kwargs)
+
+
 def deploy(
     database_url: str,
     folder: Path,
@@ -309,4 +324,11 @@ def deploy(
         signer_provider=provider,
         staff=staff,
     )
-    return Deployment(create_app(settings, clock), settings, clock)
+    return deploy_with(settings, clock)
+
+
+def deploy_with(settings: Settings, clock: SettableClock) -> Deployment:
+    """A service with these settings."""
+    app = create_app(settings, clock)
+    app.test_client_class = OwnHostClient
+    return Deployment(app, settings, clock)

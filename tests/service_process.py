@@ -28,7 +28,7 @@ from tests.privacy import WATCH
 START_SECONDS = 60
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -95,7 +95,8 @@ class ServiceProcess:
     threads: int = 4
     environment: Mapping[str, str] = field(default_factory=dict)
     offset: timedelta = timedelta(0)
-    port: int = field(default_factory=_free_port)
+    port: int = field(default_factory=free_port)
+    gunicorn_settings: str = "consent_service.gunicorn_settings"
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -118,20 +119,14 @@ class ServiceProcess:
             "CONSENT_OIDC_CPR_CLAIM": "dk.cpr",
             **self.environment,
         }
-        shared = Path("/dev/shm")
         arguments = [
-            *("--bind", f"127.0.0.1:{self.port}", "--worker-class", "gthread"),
+            *("-c", f"python:{self.gunicorn_settings}", "--bind", f"127.0.0.1:{self.port}"),
             *("--workers", str(self.workers), "--threads", str(self.threads)),
-            *("--worker-tmp-dir", str(shared if shared.is_dir() else self.folder)),
-            *("--log-level", "warning", "--no-control-socket"),
+            *("--log-level", "warning"),
         ]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    *("-m", "gunicorn", "consent_service.app:create_app_from_environment()"),
-                    *arguments,
-                ],
+                [sys.executable, "-m", "gunicorn", *arguments],
                 cwd=Path(__file__).resolve().parent.parent,
                 env=environment,
                 stdin=subprocess.DEVNULL,

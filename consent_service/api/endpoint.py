@@ -18,6 +18,7 @@ from consent_service.api.idempotency import KeyReused, Repeat, StillRunning, key
 from consent_service.api.problems import problem_of, respond, status_of
 from consent_service.api.strict_json import parse_json
 from consent_service.domain.cpr import mask_cpr
+from consent_service.edge.access_log import note_caller
 from consent_service.errors import (
     ConsentServiceError,
     FieldError,
@@ -27,6 +28,7 @@ from consent_service.errors import (
     NotFound,
     Unauthenticated,
 )
+from consent_service.identity.attempts import Attempts
 from consent_service.identity.bearer import TokenVerifier
 from consent_service.persistence.sealing import Index
 from consent_service.services.context import Context
@@ -46,6 +48,7 @@ class Runtime:
     context: Context
     tokens: TokenVerifier
     index: Index
+    attempts: Attempts
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def _view(runtime: Runtime, endpoint: Endpoint) -> Callable[..., Response]:
     query_schema = endpoint.query() if endpoint.query else None
 
     def view(**path: Any) -> Response:
-        caller = authenticate(runtime.tokens, endpoint.scope)
+        caller = authenticate(runtime, endpoint.scope)
         _check_path(path)
         raw = _read_body() if endpoint.method == "POST" else b""
         repeat = key_of(runtime.index, endpoint.idempotency, caller, raw)
@@ -173,12 +176,17 @@ def _keep_error(runtime: Runtime, repeat: Repeat, error: ConsentServiceError) ->
     return respond(members)
 
 
-def authenticate(tokens: TokenVerifier, scope: str) -> Caller:
-    """The caller of this request. Raises Unauthenticated or InsufficientScope."""
+def authenticate(runtime: Runtime, scope: str) -> Caller:
+    """The caller of this request. Raises Unauthenticated, TooManyAttempts or InsufficientScope."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise Unauthenticated("Send an access token: Authorization: Bearer …")
-    caller = tokens.verify(token)
+    try:
+        caller = runtime.tokens.verify(token)
+    except Unauthenticated:
+        runtime.attempts.failed("token", request.remote_addr or "")
+        raise
+    note_caller(request.environ, caller)
     if scope not in caller.scopes:
         raise InsufficientScope(f"This needs the scope {scope}.")
     return caller

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from flask import Flask, Response, json
+from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -17,10 +18,12 @@ from consent_service.errors import (
     Malformed,
     NotAllowed,
     NotFound,
+    TooManyAttempts,
     Unauthenticated,
     Unavailable,
     Unreadable,
 )
+from consent_service.logs import place_of
 
 STATUSES: dict[type[ConsentServiceError], int] = {
     Malformed: 400,
@@ -31,6 +34,7 @@ STATUSES: dict[type[ConsentServiceError], int] = {
     Conflict: 409,
     InvalidInput: 422,
     InvalidCpr: 422,
+    TooManyAttempts: 429,
     Unavailable: 503,
     Unreadable: 500,
     ConsentServiceError: 500,
@@ -113,6 +117,8 @@ def install(app: Flask) -> None:
     def _known(error: ConsentServiceError) -> Response:
         if status_of(error) >= 500:
             log.error("%s: %s", type(error).__name__, error.code)
+        if isinstance(error, TooManyAttempts):
+            return respond(problem_of(error), {"Retry-After": str(error.retry_after_seconds)})
         return respond(problem_of(error))
 
     @app.errorhandler(HTTPException)
@@ -122,6 +128,11 @@ def install(app: Flask) -> None:
             name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")
         }
         return respond(problem(status, CODES.get(status, "error"), TITLES.get(status, "")), headers)
+
+    @app.errorhandler(ParseException)
+    def _broken_off(_: Exception) -> Response:
+        # The server finds out while the body is read that its chunks are none.
+        return respond(problem(400, CODES[400], TITLES[400]))
 
     @app.errorhandler(DBAPIError)
     @app.errorhandler(PoolTimeout)
@@ -139,9 +150,5 @@ def install(app: Flask) -> None:
     @app.errorhandler(Exception)
     def _unknown(error: Exception) -> Response:
         # The class and the place, never the message: it may hold personal data.
-        frame = error.__traceback__
-        while frame is not None and frame.tb_next is not None:
-            frame = frame.tb_next
-        place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"
-        log.error("unexpected %s at %s", type(error).__name__, place)
+        log.error("unexpected %s at %s", type(error).__name__, place_of(error))
         return respond(problem(500, "internal_error", "Reported to the operator."))

@@ -11,7 +11,12 @@ from consent_service.persistence.tables import metadata
 
 db = SQLAlchemy(metadata=metadata)
 
+_SERVES = "serves_requests"
 BUSY_TIMEOUT_MS = 20_000
+LOCK_TIMEOUT_MS = 10_000
+STATEMENT_TIMEOUT_MS = 30_000
+IDLE_TIMEOUT_MS = 60_000
+"""How long a request may leave a transaction open without a word: then its locks are let go."""
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -21,6 +26,27 @@ def engine_options(url: str) -> dict[str, Any]:
         options |= {"isolation_level": "READ COMMITTED", "pool_pre_ping": False}
         options |= {"pool_size": 8, "max_overflow": 8, "pool_timeout": 10}
     return options
+
+
+def serving_options(url: str) -> dict[str, Any]:
+    """The same for what serves requests: on PostgreSQL no wait is endless.
+
+    Not for the commands: verifying a large log is one long transaction.
+    """
+    options = engine_options(url)
+    if sa.make_url(url).get_backend_name() == "postgresql":
+        options["connect_args"] = {"options": _timeouts()}
+        options["execution_options"] = {_SERVES: True}
+    return options
+
+
+def _timeouts() -> str:
+    limits = {
+        "lock_timeout": LOCK_TIMEOUT_MS,
+        "statement_timeout": STATEMENT_TIMEOUT_MS,
+        "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
+    }
+    return " ".join(f"-c {name}={value}" for name, value in limits.items())
 
 
 def prepare(engine: Engine) -> Engine:
@@ -39,7 +65,8 @@ def stepwise(engine: Engine) -> Engine:
     """
     if engine.dialect.name != "postgresql":
         return engine.execution_options(writes=True)
-    options = engine_options(engine.url.render_as_string(hide_password=False))
+    options_of = serving_options if _SERVES in engine.get_execution_options() else engine_options
+    options = options_of(engine.url.render_as_string(hide_password=False))
     options |= {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
     options |= {"skip_autocommit_rollback": True}
     return sa.create_engine(engine.url, **options)

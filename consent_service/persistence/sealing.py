@@ -135,6 +135,10 @@ class Index:
         """Finds the sessions of one member of staff, or of one session at their provider."""
         return self._hash(b"staff", issuer, name)
 
+    def attempt(self, counter: str) -> bytes:
+        """Names a counter of failed attempts, which holds an address."""
+        return self._hash(b"attempt", counter)
+
     def idempotency(self, *parts: str) -> bytes:
         """Names a request that must happen once."""
         return self._hash(b"idempotency", *parts)

@@ -354,6 +354,15 @@ staff_session = sa.Table(
     sa.Index("ix_staff_session_created_at", "created_at"),
 )
 
+failed_attempt = sa.Table(
+    "failed_attempt",
+    metadata,
+    sa.Column("key_hash", sa.LargeBinary, primary_key=True, doc="keyed hash of what, and who"),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Index("ix_failed_attempt_expires_at", "expires_at"),
+)
+
 APPEND_ONLY = (
     template_version,
     fact,

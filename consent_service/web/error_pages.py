@@ -1,68 +1,113 @@
 """What goes wrong on a page, as a page: what happened, and what to do. No codes, no traces."""
 
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from flask_babel import gettext
-from sqlalchemy.exc import IntegrityError, OperationalError
+from gunicorn.http.errors import ParseException
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from consent_service.edge.door import BEGUN
 from consent_service.errors import (
     Conflict,
     ConsentServiceError,
     InvalidInput,
     NotFound,
+    TooManyAttempts,
     Unavailable,
 )
+from consent_service.identity.attempts import Attempts
+from consent_service.logs import place_of
 from consent_service.web.language import speak
 from consent_service.web.rendering import SIGN, Section, render
 
 Words = Callable[[int], tuple[str, list[str], bool]]
 ErrorPage = Callable[[int], Response]
 
-ATTEMPTS_PAUSE_SECONDS = 60
 BUSY_PAUSE_SECONDS = 5
+DEAD_END_SECONDS = 0.1
+FLOOD_SECONDS = 0.02
+"""A dead end is answered at a multiple of the first after it was asked, past the limit at one of
+the second: each wait keeps a thread, and of those a flood must not have all."""
 
 _BUSY = (Unavailable, OperationalError, IntegrityError, PoolTimeout)
 _KEPT_HEADERS = frozenset({"Allow", "Retry-After"})
 log = logging.getLogger(__name__)
 
 
-def install(blueprint: Blueprint, section: Section = SIGN, words: Words | None = None) -> None:
-    """Answer every error of the blueprint with a page; `words` are a section's own."""
+def install(
+    blueprint: Blueprint,
+    section: Section = SIGN,
+    words: Words | None = None,
+    attempts: Attempts | None = None,
+) -> None:
+    """Answer every error of the blueprint with a page.
+
+    `words` are a section's own. With `attempts` a page that is not there counts as a failed one.
+    """
     page = partial(_error_page, section, words or _words)
-    blueprint.register_error_handler(HTTPException, partial(_http, page))
-    blueprint.register_error_handler(Exception, partial(_other, page))
+
+    def answer(error: Exception) -> Response:
+        found = _http(page, error) if isinstance(error, HTTPException) else _other(page, error)
+        if found.status_code == 404 and attempts is not None:
+            return _dead_end(found, page, attempts)
+        return found
+
+    # Two registrations: Flask prefers the application's handler of a nearer class.
+    blueprint.register_error_handler(HTTPException, answer)
+    blueprint.register_error_handler(Exception, answer)
 
 
-def _http(error_page: ErrorPage, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
-    page = error_page(error.code or 500)
+def _dead_end(found: Response, page: ErrorPage, attempts: Attempts) -> Response:
+    """The page of a link that leads nowhere, counted as an attempt.
+
+    Past the limit only its status changes: whoever has an old link still reads what to do. The
+    answer waits for the next tick of a clock that began with the request, so that its time does
+    not tell a wrong link from one whose holder lost their standing.
+    """
+    tick = DEAD_END_SECONDS
+    try:
+        attempts.failed("link", request.remote_addr or "")
+    except TooManyAttempts as refusal:
+        tick = FLOOD_SECONDS
+        found.status_code = 429
+        found.headers["Retry-After"] = str(refusal.retry_after_seconds)
+    except SQLAlchemyError as error:
+        found = _other(page, error)
+    gone = time.perf_counter() - request.environ[BEGUN]
+    time.sleep(tick - gone % tick)
+    return found
+
+
+def _http(page: ErrorPage, error: HTTPException) -> Response:
+    found = page(error.code or 500)
     for name, value in error.get_headers():
         if name in _KEPT_HEADERS:
-            page.headers[name] = value
-    return page
+            found.headers[name] = value
+    return found
 
 
-def _other(error_page: ErrorPage, error: Exception) -> Response:
+def _other(page: ErrorPage, error: Exception) -> Response:
+    if isinstance(error, TooManyAttempts):
+        found = page(429)
+        found.headers["Retry-After"] = str(error.retry_after_seconds)
+        return found
     if isinstance(error, _BUSY):
         log.error("unavailable: %s", type(error).__name__)
-        return error_page(503)
+        return page(503)
     if isinstance(error, NotFound):
-        return error_page(404)
-    if isinstance(error, InvalidInput | Conflict):
-        return error_page(400)
+        return page(404)
+    if isinstance(error, InvalidInput | Conflict | ParseException):
+        return page(400)
     # The class and the place, never the message: it may hold personal data.
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"
     code = error.code if isinstance(error, ConsentServiceError) else ""
-    log.error("unexpected %s %s at %s", type(error).__name__, code, place)
-    return error_page(500)
+    log.error("unexpected %s %s at %s", type(error).__name__, code, place_of(error))
+    return page(500)
 
 
 def _error_page(section: Section, words: Words, status: int) -> Response:
@@ -79,9 +124,7 @@ def _error_page(section: Section, words: Words, status: int) -> Response:
         sentences=sentences,
         go_on=may_go_on,
     )
-    if status == 429:
-        page.headers["Retry-After"] = str(ATTEMPTS_PAUSE_SECONDS)
-    elif status == 503:
+    if status == 503:
         page.headers["Retry-After"] = str(BUSY_PAUSE_SECONDS)
     return page
 
@@ -105,10 +148,10 @@ def _words(status: int) -> tuple[str, list[str], bool]:
         return (
             gettext("Wait a moment"),
             [
-                gettext("The link has been opened many times in a short while."),
-                gettext("Wait a minute, and open it again. Nothing is lost."),
+                gettext("The login has failed many times in a short while."),
+                gettext("Wait a minute, and try again. Nothing is lost."),
             ],
-            False,
+            True,
         )
     if status in (500, 503):
         return (

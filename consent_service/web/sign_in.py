@@ -25,6 +25,9 @@ from consent_service.web.rendering import go_home
 from consent_service.web.session_content import Answer, PendingLogin
 from consent_service.web.visit import Site, Visit, set_cookie, visit_of
 
+# The person changed their mind, or the provider is out of order: nobody guessed anything.
+_NO_ATTEMPT = frozenset({"access_denied", "provider_unreachable"})
+
 
 def begin_login(site: Site) -> Response:
     """Send the browser to the identity provider."""
@@ -135,6 +138,9 @@ def _new_session(uow: UnitOfWork, visit: Visit, identity: Identity, notice: str 
 
 
 def _refused(site: Site, code: str) -> Response:
+    """Log the refusal and say why on the page. Raises TooManyAttempts instead, past the limit."""
+    if code not in _NO_ATTEMPT:
+        site.attempts.failed("login", request.remote_addr or "")
     with site.units.writing() as uow:
         visit = visit_of(site, uow)
         note_login_refused(uow, site.context, visit.signer, code)

@@ -2,17 +2,14 @@
 
 from collections.abc import Callable
 from functools import wraps
-from ipaddress import IPv6Address, ip_address
 from typing import Any, Protocol
 
 from flask import Blueprint, Flask, Response, request
 from flask_babel import Babel
-from limits import parse
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
-from werkzeug.exceptions import MethodNotAllowed, NotFound, TooManyRequests
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from consent_service.config import Settings, SignerProviderSettings
+from consent_service.identity.attempts import Attempts
 from consent_service.identity.broker_settings import signer_provider
 from consent_service.identity.signer_login import SignerLogin
 from consent_service.services.context import Context
@@ -21,7 +18,6 @@ from consent_service.web import answers, error_pages, language, pages, sign_in
 from consent_service.web.rendering import STATIC_FILES
 from consent_service.web.visit import Site
 
-LINKS_FOLLOWED = parse("30 per minute")
 LARGEST_FORM = 16 * 1024
 SESSION = "signing session"
 STATIC_SECONDS = 24 * 60 * 60
@@ -50,6 +46,9 @@ class Parts(Protocol):
     @property
     def context(self) -> Context: ...
 
+    @property
+    def attempts(self) -> Attempts: ...
+
 
 def register(app: Flask, parts: Parts, settings: Settings) -> None:
     """Serve the signing pages under /sign, in Danish and English."""
@@ -58,22 +57,21 @@ def register(app: Flask, parts: Parts, settings: Settings) -> None:
         default_translation_directories="web/translations",
         locale_selector=language.locale_name,
     )
-    site = Site(parts.units, parts.context, settings, _login(settings.signer_provider))
-    limiter = FixedWindowRateLimiter(MemoryStorage())
+    login = _login(settings.signer_provider)
+    site = Site(parts.units, parts.context, settings, login, parts.attempts)
     blueprint = Blueprint("sign", __name__, url_prefix="/sign")
     for method, path, view, auth in ROUTES:
         add_route(blueprint, path, bind(view, site), auth, [method])
     add_route(blueprint, "/<any('style.css', 'icon.svg'):name>", _file, "public: the style sheet")
-    follow = _limited(limiter, bind(pages.follow, site))
+    follow = bind(pages.follow, site)
     add_route(blueprint, "/<token>", follow, "public: the token in the link is the key")
-    # Whatever else is asked under /sign gets a page as well, and counts as an attempt.
-    elsewhere = _limited(limiter, _elsewhere)
-    add_route(blueprint, "/<path:rest>", elsewhere, "public: an error page", list(_METHODS))
+    # Whatever else is asked under /sign gets a page as well, and counts as a link that failed.
+    add_route(blueprint, "/<path:rest>", _elsewhere, "public: an error page", list(_METHODS))
     add_route(blueprint, "/", _elsewhere_at_home, "public: an error page", list(_METHODS[1:]))
     for name, words in (("moment", language.moment), ("day", language.day)):
         blueprint.add_app_template_filter(words, name)
     blueprint.before_request(limit_forms)
-    error_pages.install(blueprint)
+    error_pages.install(blueprint, attempts=parts.attempts)
     app.register_blueprint(blueprint)
 
 
@@ -83,21 +81,6 @@ def bind(view: Callable[..., Response], site: Any) -> View:
     @wraps(view)
     def serve(**path: Any) -> Response:
         return view(site, **path)
-
-    return serve
-
-
-def _limited(limiter: FixedWindowRateLimiter, view: View) -> View:
-    """Count the view's requests with every other limited one's, by who asks.
-
-    Only here: a limiter on the application would look at every request of the interface too.
-    """
-
-    @wraps(view)
-    def serve(**path: Any) -> Response:
-        if not limiter.hit(LINKS_FOLLOWED, "signing links", _address()):
-            raise TooManyRequests
-        return view(**path)
 
     return serve
 
@@ -114,6 +97,7 @@ def add_route(
         view,
         methods=methods or ["GET"],
         provide_automatic_options=False,
+        strict_slashes=False,  # else /sign is redirected to an address made of the Host header
     )
 
 
@@ -152,15 +136,3 @@ def _login(settings: SignerProviderSettings | None) -> SignerLogin | None:
     if settings is None:
         return None
     return SignerLogin(signer_provider(settings))
-
-
-def _address() -> str:
-    """Who asks: an IPv4 address, or the /64 network that one IPv6 household has."""
-    text = request.remote_addr or ""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return text
-    if isinstance(address, IPv6Address):
-        return address.exploded[:19]
-    return text

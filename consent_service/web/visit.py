@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, request
 
 from consent_service.config import Settings
+from consent_service.identity.attempts import Attempts
 from consent_service.identity.signer_login import SignerLogin
 from consent_service.services.context import Context
 from consent_service.services.identity import LOGIN_LASTS
@@ -30,6 +31,7 @@ class Site:
     context: Context
     settings: Settings
     login: SignerLogin | None
+    attempts: Attempts
 
     @property
     def cookie(self) -> str:

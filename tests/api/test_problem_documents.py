@@ -187,7 +187,7 @@ def _kinds(root: type[ConsentServiceError]) -> list[type[ConsentServiceError]]:
 def test_every_kind_of_error_has_a_status() -> None:
     for kind in _kinds(ConsentServiceError):
         error = kind.__new__(kind)
-        assert status_of(error) in {400, 401, 403, 404, 409, 422, 500, 503}, kind
+        assert status_of(error) in {400, 401, 403, 404, 409, 422, 429, 500, 503}, kind
     assert set(STATUSES) <= set(_kinds(ConsentServiceError))
 
 

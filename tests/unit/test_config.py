@@ -151,3 +151,42 @@ def test_staff_are_another_client_than_signers() -> None:
     }
     with pytest.raises(Misconfigured, match="CONSENT_STAFF_OIDC_CLIENT_ID"):
         Settings.from_environment(COMPLETE | STAFF | same)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "extra", "hosts"),
+    [
+        ("https://Samtykke.Example", "", {"samtykke.example"}),
+        ("https://samtykke.example:8443/", "10.0.0.9", {"samtykke.example", "10.0.0.9"}),
+        (
+            "https://a.example",
+            "B.example, [FD00::1],::1",
+            {"a.example", "b.example", "fd00::1", "::1"},
+        ),
+        ("http://localhost:8000", "", {"localhost", "127.0.0.1", "::1"}),
+    ],
+)
+def test_hosts_that_a_request_may_name(base_url: str, extra: str, hosts: set[str]) -> None:
+    changes = {"CONSENT_BASE_URL": base_url, "CONSENT_EXTRA_HOSTS": extra}
+    assert Settings.from_environment(COMPLETE | changes).trusted_hosts == hosts
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CONSENT_EXTRA_HOSTS", "https://a.example"),
+        ("CONSENT_EXTRA_HOSTS", "a.example:80"),
+        ("CONSENT_EXTRA_HOSTS", "*"),
+        ("CONSENT_EXTRA_HOSTS", "a b"),
+        ("CONSENT_LOG_ADDRESSES", "perhaps"),
+        ("CONSENT_LOG_ADDRESSES", ""),
+    ],
+)
+def test_what_is_misspelt_is_named(name: str, value: str) -> None:
+    with pytest.raises(Misconfigured, match=name):
+        Settings.from_environment(COMPLETE | {name: value})
+
+
+def test_addresses_are_logged_only_where_somebody_says_so() -> None:
+    assert not Settings.from_environment(COMPLETE).log_addresses
+    assert Settings.from_environment(COMPLETE | {"CONSENT_LOG_ADDRESSES": "Yes"}).log_addresses

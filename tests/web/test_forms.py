@@ -4,8 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from consent_service.web.site import SESSION
+from tests.deployment import Deployment
 from tests.integration.stand_in_browser import Page
-from tests.web.family import METTE, Signer, acts, cookie_of, entries, links, words
+from tests.web.family import FREDERIK, METTE, Signer, acts, cookie_of, entries, links, words
 
 
 @pytest.mark.parametrize("action", ["login", "grant", "decline", "logout"])
@@ -140,3 +142,63 @@ def test_two_logins_under_way_in_two_tabs(home):
     secret = cookie_of(mette)
     assert "Må oplysninger" in words(mette.come_back(answer_to_second))
     assert cookie_of(mette) == secret
+
+
+def form_routes(deployment: Deployment) -> set[str]:
+    """Every address that a page's form may be sent to: what takes a POST and no bearer token.
+
+    Whatever answers every method with an error page takes no form.
+    """
+    found = set()
+    for rule in deployment.app.url_map.iter_rules():
+        declared = str(deployment.app.view_functions[rule.endpoint].declared_auth)
+        takes_forms = "POST" in (rule.methods or ()) and not declared.startswith("scope ")
+        if takes_forms and declared != "public: an error page":
+            assert declared == SESSION, f"{rule.rule}: how is its form guarded? Walk it here too."
+            found.add(rule.rule)
+    return found
+
+
+def test_no_form_works_without_its_token_or_from_another_site(small_home):
+    """Every route there is, so that a new form without a guard fails here."""
+    asked = small_home.ask()
+    mette = Signer(small_home)
+    mette.arrive(links(asked)["Mette Mor"])
+    right = dict(mette.form("/sign/grant").hidden)
+    before = entries(small_home, asked["id"])
+    routes = form_routes(small_home)
+    assert routes == {"/sign/login", "/sign/grant", "/sign/decline", "/sign/logout"}
+    bad = [
+        ({}, {}),
+        ({"form_token": ""}, {}),
+        ({"form_token": "0" * 64}, {}),
+        ({"form_token": right["form_token"][:-1]}, {}),
+        (right, {"Origin": "https://evil.example"}),
+        (right, {"Origin": "http://localhost:8000.evil.example"}),
+        (right, {"Sec-Fetch-Site": "cross-site"}),
+        (right, {"Sec-Fetch-Site": "same-site"}),
+    ]
+    for route in sorted(routes):
+        for fields, headers in bad:
+            answer = mette.post(route, {"language": "da"} | fields, headers=headers)
+            assert answer.status_code == 400, (route, fields, headers)
+        # A token in the address, or in JSON, is no form.
+        address = f"{route}?form_token={right['form_token']}"
+        assert mette.post(address, {"language": "da"}).status_code == 400
+        json = mette.client.post(route, base_url=mette.base_url, json=right)
+        assert json.status_code == 400
+    stranger = Signer(small_home)
+    for route in sorted(routes):
+        assert stranger.post(route, right).status_code == 404, "without the cookie"
+    assert entries(small_home, asked["id"]) == before
+    assert "Må oplysninger" in words(mette.see()), "still signed in"
+
+
+def test_another_sessions_token_opens_no_form(small_home):
+    asked = small_home.ask()
+    mette, frederik = Signer(small_home), Signer(small_home, FREDERIK)
+    mette.arrive(links(asked)["Mette Mor"])
+    frederik.arrive(links(asked)["Frederik Far"])
+    content = frederik.form("/sign/grant").content()
+    assert mette.post("/sign/grant", content).status_code == 400
+    assert acts(small_home, asked["id"]) == []

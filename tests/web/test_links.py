@@ -53,7 +53,10 @@ def test_every_link_that_leads_nowhere_gets_one_and_the_same_answer(home):
     answers = [someone.get(path) for path in paths]
     assert {answer.status_code for answer in answers} == {404}
     assert len({answer.data for answer in answers}) == 1
-    headers = {tuple(sorted(answer.headers.items())) for answer in answers}
+    headers = {
+        tuple(sorted((name, value) for name, value in answer.headers if name != "X-Request-Id"))
+        for answer in answers
+    }
     assert len(headers) == 1
     assert "Set-Cookie" not in answers[0].headers
     assert "Linket virker ikke" in words(answers[0])
@@ -92,15 +95,6 @@ def test_following_a_link_changes_nothing_but_the_session(home):
     assert len(entries(home, asked["id"])) == before
     states = home.get(f"/v1/consents/{asked['id']}").json["signatories"]
     assert {one["state"] for one in states if one["required"]} == {"invited"}
-
-
-def test_too_many_attempts(small_home):
-    someone = Signer(small_home)
-    answers = [someone.get("/sign/guess") for _ in range(31)]
-    assert [answer.status_code for answer in answers] == [404] * 30 + [429]
-    assert answers[-1].headers["Retry-After"] == "60"
-    assert "Vent et øjeblik" in words(answers[-1])
-    assert small_home.app.test_client().get("/healthz").status_code == 200
 
 
 def test_the_cookie_on_this_machine(small_home):
