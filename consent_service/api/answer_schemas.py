@@ -173,7 +173,8 @@ ANSWERS: dict[str, Json] = {
             "granular": {"type": "boolean"},
             "labels": {"type": "object"},
             "texts": {"type": "object"},
-        }
+        },
+        {"text_bound_login": {"const": True}, "minimum_assurance": {"const": "high"}},
     ),
     "TemplatePage": _page("Template"),
     "Disclosed": DISCLOSED,

@@ -69,6 +69,36 @@ def test_a_template_version_is_immutable_and_hashed(service: Deployment) -> None
     assert service.get("/v1/templates/joint-action-plan/versions/1").json == first
 
 
+def test_what_a_template_demands_of_a_login(service: Deployment) -> None:
+    plain = service.post("/v1/templates", template()).json
+    body = template(text_bound_login=True, minimum_assurance="high")
+    demanding = service.post("/v1/templates", body).json
+    assert {name: demanding[name] for name in body} == body
+    defaults = template(text_bound_login=False, minimum_assurance="substantial")
+    default = service.post("/v1/templates", defaults).json
+    assert not {"text_bound_login", "minimum_assurance"} & default.keys()
+    # So the hash of a template that says nothing is what it always was.
+    assert {**default, "version": 0, "sha256": "", "published_at": ""} == {
+        **plain,
+        "version": 0,
+        "sha256": "",
+        "published_at": "",
+    }
+
+
+@pytest.mark.parametrize(
+    "demand",
+    [
+        {"text_bound_login": "yes"},
+        {"text_bound_login": None},
+        {"minimum_assurance": "low"},
+        {"minimum_assurance": None},
+    ],
+)
+def test_demands_there_are_not(service: Deployment, demand: dict[str, Any]) -> None:
+    assert service.post("/v1/templates", template(**demand)).status_code == 422
+
+
 def test_the_hash_covers_every_language(service: Deployment) -> None:
     texts = template()["texts"]
     changed = {**texts, "en": {**texts["en"], "voluntary": "It is voluntary."}}

@@ -161,6 +161,7 @@ def another_person_approves_the_answer(scene):
     log_in(scene.page)
     press(scene.page, YES)
     press(scene.page, FREDERIK.name)
+    press(scene.page, "Continue")  # the provider logs the other person out first
 
 
 def an_approval_cancelled(scene):

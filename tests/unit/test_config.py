@@ -55,6 +55,36 @@ def test_this_machine_needs_no_tls(base_url: str) -> None:
     assert not settings.is_https
 
 
+def test_the_brokers_own_claims_may_go_unsaid() -> None:
+    environment = {k: v for k, v in COMPLETE.items() if k != "CONSENT_OIDC_CPR_CLAIM"}
+    settings = Settings.from_environment(environment | {"CONSENT_OIDC_BROKER": "idura"})
+    assert settings.signer_provider is not None
+    assert settings.signer_provider.broker == settings.signer_provider.name == "idura"
+    assert settings.signer_provider.cpr_claim is None
+    assert settings.signer_provider.max_age_seconds == 0
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("0", 0), ("900", 900), ("none", None)])
+def test_the_age_of_a_login_that_is_asked_for(text: str, seconds: int | None) -> None:
+    settings = Settings.from_environment(COMPLETE | {"CONSENT_OIDC_MAX_AGE": text})
+    assert settings.signer_provider is not None
+    assert settings.signer_provider.max_age_seconds == seconds
+
+
+@pytest.mark.parametrize("text", ["-1", "soon", "1.5", "²"])
+def test_an_age_is_a_number(text: str) -> None:
+    with pytest.raises(Misconfigured, match="CONSENT_OIDC_MAX_AGE"):
+        Settings.from_environment(COMPLETE | {"CONSENT_OIDC_MAX_AGE": text})
+
+
+def test_a_key_stands_for_the_secret() -> None:
+    environment = {k: v for k, v in COMPLETE.items() if k != "CONSENT_OIDC_CLIENT_SECRET"}
+    environment["CONSENT_OIDC_CLIENT_AUTHENTICATION"] = "private_key_jwt"
+    settings = Settings.from_environment(environment)
+    assert settings.signer_provider is not None
+    assert settings.signer_provider.client_secret is None
+
+
 @pytest.mark.parametrize("count", ["-1", "many", "6", "1.0", "²"])
 def test_trusted_proxies_are_counted(count: str) -> None:
     with pytest.raises(Misconfigured, match="CONSENT_TRUSTED_PROXIES"):
