@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from consent_service.commands.clients import clients
 from consent_service.errors import ConsentServiceError
 
 if TYPE_CHECKING:
@@ -137,6 +138,9 @@ def tokens_issue(org: str, client: str, scopes: tuple[str, ...], hours: int) -> 
         token_id=new_id(),
     )
     click.echo(token)
+
+
+cli.add_command(clients)
 
 
 @cli.group()

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from consent_service.errors import Misconfigured
 
 MOST_PROXIES = 5
+LONGEST_TOKEN_MINUTES = 60
 SQLITE = "sqlite:///"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -29,7 +31,8 @@ class Settings:
 
     `base_url` is what families and callers see, without a slash at the end; `log_origin` names
     the log in every signature and is never changed afterwards; `trusted_proxies` is how many
-    reverse proxies stand before the service and add to `X-Forwarded-For`.
+    reverse proxies stand before the service and add to `X-Forwarded-For`; `token_lifetime` is that
+    of the tokens issued at the token endpoint.
     """
 
     database_url: str
@@ -38,9 +41,10 @@ class Settings:
     log_origin: str
     token_issuer: str
     token_audience: str
-    token_jwks_file: Path | None
+    token_issuers_file: Path | None
     signer_provider: SignerProviderSettings | None
     trusted_proxies: int = 0
+    token_lifetime: timedelta = timedelta(minutes=15)
 
     @property
     def is_https(self) -> bool:
@@ -52,7 +56,7 @@ class Settings:
         """Read the variables named CONSENT_*. Raises Misconfigured naming the first missing one."""
         base_url = _required(environment, "CONSENT_BASE_URL").rstrip("/")
         check_base_url(base_url)
-        jwks = environment.get("CONSENT_TOKEN_JWKS_FILE")
+        issuers = environment.get("CONSENT_TOKEN_ISSUERS_FILE")
         return cls(
             database_url=database_url(environment),
             keys_file=Path(_required(environment, "CONSENT_KEYS_FILE")),
@@ -60,9 +64,10 @@ class Settings:
             log_origin=environment.get("CONSENT_LOG_ORIGIN", f"{urlsplit(base_url).netloc}/log"),
             token_issuer=environment.get("CONSENT_TOKEN_ISSUER", base_url),
             token_audience=environment.get("CONSENT_TOKEN_AUDIENCE", base_url),
-            token_jwks_file=Path(jwks) if jwks else None,
+            token_issuers_file=Path(issuers) if issuers else None,
             signer_provider=_signer_provider(environment),
             trusted_proxies=_count(environment, "CONSENT_TRUSTED_PROXIES"),
+            token_lifetime=_token_lifetime(environment),
         )
 
 
@@ -98,6 +103,14 @@ def _count(environment: Mapping[str, str], name: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > MOST_PROXIES:
         raise Misconfigured(f"{name} is a number from 0 to {MOST_PROXIES}")
     return int(text)
+
+
+def _token_lifetime(environment: Mapping[str, str]) -> timedelta:
+    name, longest = "CONSENT_TOKEN_MINUTES", LONGEST_TOKEN_MINUTES
+    text = environment.get(name, "15")
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= longest:
+        raise Misconfigured(f"{name} is a number from 1 to {longest}")
+    return timedelta(minutes=int(text))
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

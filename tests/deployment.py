@@ -276,6 +276,7 @@ def deploy(
     base_url: str = "http://localhost:8000",
     provider: SignerProviderSettings | None = None,
     clock: SettableClock | None = None,
+    token_issuers_file: Path | None = None,
 ) -> Deployment:
     """A service on a migrated database, with keys of its own."""
     keys_file = folder / "keys.json"
@@ -289,7 +290,7 @@ def deploy(
         log_origin="consent.example/log",
         token_issuer=base_url,
         token_audience=base_url,
-        token_jwks_file=None,
+        token_issuers_file=token_issuers_file,
         signer_provider=provider,
     )
     return Deployment(create_app(settings, clock), settings, clock)
