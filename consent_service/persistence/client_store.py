@@ -112,7 +112,8 @@ class ClientStore:
     def use_assertion(self, digest: bytes, expires: datetime) -> bool:
         values = {"digest": digest, "expires_at": expires}
         statement = insert_or_ignore(self._connection, used_assertion).values(**values)
-        return self._connection.execute(statement).rowcount == 1
+        first = statement.returning(used_assertion.c.digest)
+        return self._connection.scalar(first) is not None
 
     def _revoked_at(self, issuer: str, client_id: str) -> datetime | None:
         query = sa.select(client_revocation.c.revoked_at).where(
