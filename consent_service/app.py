@@ -9,12 +9,15 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent_service import web
-from consent_service.api import audit, consents, disclosures, organisations, problems
+from consent_service.api import audit, clients, consents, disclosures, organisations, problems
 from consent_service.api.endpoint import LARGEST_BODY, Endpoint, Runtime, register
+from consent_service.api.oauth import register_oauth
 from consent_service.api.service_pages import register_service_pages
 from consent_service.config import Settings
 from consent_service.edge.door import Door
-from consent_service.identity.bearer import TokenVerifier, load_token_keys
+from consent_service.identity.bearer import TokenVerifier, load_token_keys, own_issuer
+from consent_service.identity.external_issuers import load_issuers
+from consent_service.identity.token_endpoint import PATH, TokenSettings
 from consent_service.logs import configure_logging
 from consent_service.persistence.data_keys import check_keys_fit
 from consent_service.persistence.database import check_durability, db, prepare, serving_options
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 ENDPOINTS: list[Endpoint] = [
     *organisations.ENDPOINTS,
+    *clients.ENDPOINTS,
     *consents.ENDPOINTS,
     *disclosures.ENDPOINTS,
     *audit.ENDPOINTS,
@@ -60,6 +64,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     problems.install(app)
     register(app, runtime, ENDPOINTS)
     audit.register_public(app, runtime, parts.keys.published, settings.log_origin)
+    register_oauth(app, parts.units, parts.attempts, _token_settings(parts), settings.base_url)
     web.register(app, parts, settings)
     staff.register(app, parts, settings)
     register_service_pages(app, engine, ENDPOINTS, settings.base_url)
@@ -79,5 +84,20 @@ def create_app_from_environment() -> Flask:
 
 def _token_verifier(parts: Parts) -> TokenVerifier:
     settings = parts.settings
-    keys = load_token_keys(parts.keys.token_keys, settings.token_jwks_file)
-    return TokenVerifier(keys, settings.token_issuer, settings.token_audience)
+    own, audience = settings.token_issuer, settings.token_audience
+    issuers = {own: own_issuer(own, audience, load_token_keys(parts.keys.token_keys))}
+    if settings.token_issuers_file is not None:
+        issuers |= load_issuers(settings.token_issuers_file, own)
+    return TokenVerifier(issuers)
+
+
+def _token_settings(parts: Parts) -> TokenSettings:
+    settings = parts.settings
+    return TokenSettings(
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
+        endpoint=settings.base_url + PATH,
+        lifetime=settings.token_lifetime,
+        signing_key=lambda: parts.keys.signing["token"],
+        new_id=parts.context.new_id,
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from consent_service.commands.clients import clients
 from consent_service.commands.staff import staff
 from consent_service.errors import ConsentServiceError
 
@@ -139,6 +140,9 @@ def tokens_issue(org: str, client: str, scopes: tuple[str, ...], hours: int) -> 
         token_id=new_id(),
     )
     click.echo(token)
+
+
+cli.add_command(clients)
 
 
 @cli.group()

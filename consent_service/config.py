@@ -13,6 +13,7 @@ from consent_service.errors import Misconfigured
 
 MOST_PROXIES = 5
 MOST_SESSION_MINUTES = 24 * 60
+LONGEST_TOKEN_MINUTES = 60
 SQLITE = "sqlite:///"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f.]*:[0-9a-f:.]+")
@@ -91,7 +92,8 @@ class Settings:
     the log in every signature and is never changed afterwards; `trusted_proxies` is how many
     reverse proxies stand before the service and add to `X-Forwarded-For`; `extra_hosts` are the
     names beside that of `base_url` under which it answers, for health checks; `log_addresses`
-    puts callers' addresses into the access log.
+    puts callers' addresses into the access log; `token_lifetime` is that of the tokens issued at
+    the token endpoint.
     """
 
     database_url: str
@@ -100,12 +102,13 @@ class Settings:
     log_origin: str
     token_issuer: str
     token_audience: str
-    token_jwks_file: Path | None
+    token_issuers_file: Path | None
     signer_provider: SignerProviderSettings | None
     trusted_proxies: int = 0
     staff: StaffSettings | None = None
     extra_hosts: frozenset[str] = frozenset()
     log_addresses: bool = False
+    token_lifetime: timedelta = timedelta(minutes=15)
 
     @property
     def is_https(self) -> bool:
@@ -123,7 +126,7 @@ class Settings:
         """Read the variables named CONSENT_*. Raises Misconfigured naming the first missing one."""
         base_url = _required(environment, "CONSENT_BASE_URL").rstrip("/")
         check_base_url(base_url)
-        jwks = environment.get("CONSENT_TOKEN_JWKS_FILE")
+        issuers = environment.get("CONSENT_TOKEN_ISSUERS_FILE")
         signers, staff = _signer_provider(environment), _staff(environment)
         if staff and (staff.issuer, staff.client_id) == (signers.issuer, signers.client_id):
             raise Misconfigured("CONSENT_STAFF_OIDC_CLIENT_ID must not be the signers' client")
@@ -134,12 +137,13 @@ class Settings:
             log_origin=environment.get("CONSENT_LOG_ORIGIN", f"{urlsplit(base_url).netloc}/log"),
             token_issuer=environment.get("CONSENT_TOKEN_ISSUER", base_url),
             token_audience=environment.get("CONSENT_TOKEN_AUDIENCE", base_url),
-            token_jwks_file=Path(jwks) if jwks else None,
+            token_issuers_file=Path(issuers) if issuers else None,
             signer_provider=signers,
             trusted_proxies=_count(environment, "CONSENT_TRUSTED_PROXIES"),
             staff=staff,
             extra_hosts=_hosts(environment, "CONSENT_EXTRA_HOSTS"),
             log_addresses=_yes(environment, "CONSENT_LOG_ADDRESSES"),
+            token_lifetime=_token_lifetime(environment),
         )
 
 
@@ -280,6 +284,14 @@ def _yes(environment: Mapping[str, str], name: str) -> bool:
     if text not in ("yes", "no"):
         raise Misconfigured(f"{name} is yes or no")
     return text == "yes"
+
+
+def _token_lifetime(environment: Mapping[str, str]) -> timedelta:
+    name, longest = "CONSENT_TOKEN_MINUTES", LONGEST_TOKEN_MINUTES
+    text = environment.get(name, "15")
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= longest:
+        raise Misconfigured(f"{name} is a number from 1 to {longest}")
+    return timedelta(minutes=int(text))
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from consent_service.persistence.answer_store import forget_old_answers
 from consent_service.persistence.attempt_store import forget_old_attempts
+from consent_service.persistence.client_store import forget_used_assertions
 from consent_service.persistence.link_store import forget_old_sessions
 from consent_service.persistence.sequencer import MOST_AT_ONCE, TAKE_OVER_AFTER
 from consent_service.persistence.staff_store import forget_old_staff_logins
@@ -72,6 +73,7 @@ def _clean(parts: Parts) -> None:
     now = parts.context.clock()
     with parts.units.engine.connect().execution_options(writes=True) as connection:
         forget_old_answers(connection, now)
+        forget_used_assertions(connection, now)
         forget_old_sessions(connection, now - SESSION_KEPT_FOR)
         forget_old_staff_logins(
             connection, now - STAFF_LOGIN_KEPT_FOR, now - STAFF_SESSION_KEPT_FOR

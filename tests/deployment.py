@@ -307,6 +307,7 @@ def deploy(
     provider: SignerProviderSettings | None = None,
     staff: StaffSettings | None = STAFF,
     clock: SettableClock | None = None,
+    token_issuers_file: Path | None = None,
 ) -> Deployment:
     """A service on a migrated database, with keys of its own."""
     keys_file = folder / "keys.json"
@@ -320,7 +321,7 @@ def deploy(
         log_origin="consent.example/log",
         token_issuer=base_url,
         token_audience=base_url,
-        token_jwks_file=None,
+        token_issuers_file=token_issuers_file,
         signer_provider=provider,
         staff=staff,
     )

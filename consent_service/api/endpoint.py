@@ -6,13 +6,14 @@ it. An endpoint that declares no scope and no reason to be public cannot be regi
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from flask import Flask, Response, json, request
 from marshmallow import Schema, ValidationError
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
 from consent_service.api.idempotency import KeyReused, Repeat, StillRunning, key_of
 from consent_service.api.problems import problem_of, respond, status_of
@@ -30,13 +31,14 @@ from consent_service.errors import (
 )
 from consent_service.identity.attempts import Attempts
 from consent_service.identity.bearer import TokenVerifier
+from consent_service.identity.standing import Standings
 from consent_service.persistence.sealing import Index
+from consent_service.services.client import OPERATOR_SCOPE
 from consent_service.services.context import Context
 from consent_service.services.model import Caller
 from consent_service.services.ports import UnitOfWork, Units
 
 LARGEST_BODY = 256 * 1024
-OPERATOR_SCOPE = "organisations:write"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
@@ -49,6 +51,7 @@ class Runtime:
     tokens: TokenVerifier
     index: Index
     attempts: Attempts
+    standings: Standings = field(default_factory=Standings)
 
 
 @dataclass(frozen=True)
@@ -121,15 +124,19 @@ def _view(runtime: Runtime, endpoint: Endpoint) -> Callable[..., Response]:
     query_schema = endpoint.query() if endpoint.query else None
 
     def view(**path: Any) -> Response:
-        caller = authenticate(runtime, endpoint.scope)
-        _check_path(path)
-        raw = _read_body() if endpoint.method == "POST" else b""
-        repeat = key_of(runtime.index, endpoint.idempotency, caller, raw)
+        caller = authenticate(runtime)
+        with _welcome_first(runtime, caller):
+            check_scope(caller, endpoint.scope)
+            _check_path(path)
+            raw = _read_body() if endpoint.method == "POST" else b""
+            repeat = key_of(runtime.index, endpoint.idempotency, caller, raw)
         try:
-            body = _load_body(body_schema, raw)
-            query = _load(query_schema, request.args.to_dict()) if query_schema else {}
+            with _welcome_first(runtime, caller):
+                body = _load_body(body_schema, raw)
+                query = _load(query_schema, request.args.to_dict()) if query_schema else {}
             unit = runtime.units.stepwise if endpoint.stepwise else runtime.units.writing
             with unit() as uow:
+                runtime.standings.check(uow.clients, caller)
                 _check_organisation(uow, caller, endpoint.scope)
                 call = Call(uow, runtime.context, caller, body, query, path, repeat)
                 return _run(endpoint, call)
@@ -141,6 +148,20 @@ def _view(runtime: Runtime, endpoint: Endpoint) -> Callable[..., Response]:
             return _keep_error(runtime, repeat, error)
 
     return view
+
+
+@contextmanager
+def _welcome_first(runtime: Runtime, caller: Caller) -> Iterator[None]:
+    """Whatever is wrong with a request, a revoked client hears that it is revoked.
+
+    A sound request is asked in the unit of work that serves it, which costs no connection more.
+    """
+    try:
+        yield
+    except (ConsentServiceError, HTTPException):
+        with runtime.units.reading() as uow:
+            runtime.standings.check(uow.clients, caller)
+        raise
 
 
 def _run(endpoint: Endpoint, call: Call) -> Response:
@@ -176,8 +197,8 @@ def _keep_error(runtime: Runtime, repeat: Repeat, error: ConsentServiceError) ->
     return respond(members)
 
 
-def authenticate(runtime: Runtime, scope: str) -> Caller:
-    """The caller of this request. Raises Unauthenticated, TooManyAttempts or InsufficientScope."""
+def authenticate(runtime: Runtime) -> Caller:
+    """Whose token this request carries. Raises Unauthenticated or TooManyAttempts."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise Unauthenticated("Send an access token: Authorization: Bearer …")
@@ -187,9 +208,13 @@ def authenticate(runtime: Runtime, scope: str) -> Caller:
         runtime.attempts.failed("token", request.remote_addr or "")
         raise
     note_caller(request.environ, caller)
+    return caller
+
+
+def check_scope(caller: Caller, scope: str) -> None:
+    """Raises InsufficientScope."""
     if scope not in caller.scopes:
         raise InsufficientScope(f"This needs the scope {scope}.")
-    return caller
 
 
 def _check_organisation(uow: UnitOfWork, caller: Caller, scope: str) -> None:

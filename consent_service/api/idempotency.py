@@ -102,7 +102,7 @@ def key_of(
         detail = f"Send the header {HEADER}: 1 to {LONGEST_KEY} printable ASCII characters."
         raise InvalidInput.field("", detail, "idempotency_key_required")
     named = index.idempotency(
-        caller.organisation, caller.client, request.method, request.path, secret
+        caller.issuer, caller.organisation, caller.client, request.method, request.path, secret
     )
     return Repeat(named, index.request_body(body), secret)
 

@@ -8,8 +8,11 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 
 import consent_service
 from consent_service.api.answer_schemas import ANSWERS
+from consent_service.api.client_schemas import CLIENT_ANSWERS
 from consent_service.api.endpoint import Endpoint
 from consent_service.api.idempotency import HEADER
+from consent_service.identity.token_endpoint import PATH as TOKEN_PATH
+from consent_service.services.client import SCOPES
 
 _PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
 
@@ -38,7 +41,20 @@ def document(endpoints: list[Endpoint], base_url: str) -> dict[str, Any]:
     spec.components.security_scheme(
         "bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     )
-    for name, schema in ANSWERS.items():
+    spec.components.security_scheme(
+        "oauth2",
+        {
+            "type": "oauth2",
+            "description": "A token of this service's own. Others: see the guide.",
+            "flows": {
+                "clientCredentials": {
+                    "tokenUrl": base_url + TOKEN_PATH,
+                    "scopes": dict(SCOPES),
+                }
+            },
+        },
+    )
+    for name, schema in (ANSWERS | CLIENT_ANSWERS).items():
         spec.components.schema(name, schema)
     for endpoint in endpoints:
         path = _PARAMETER.sub(r"{\2}", endpoint.path)
@@ -57,7 +73,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "summary": endpoint.summary,
         "tags": [endpoint.tag],
         "description": f"Needs the scope `{endpoint.scope}`.",
-        "security": [{"bearer": [endpoint.scope]}],
+        "security": [{"bearer": [endpoint.scope]}, {"oauth2": [endpoint.scope]}],
         "parameters": _parameters(endpoint),
         "responses": _responses(endpoint),
     }

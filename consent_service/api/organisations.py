@@ -4,10 +4,11 @@ from typing import Any
 
 from consent_service.api import schemas
 from consent_service.api.commands import decode_cursor, encode_cursor
-from consent_service.api.endpoint import OPERATOR_SCOPE, Call, Endpoint, Reply
+from consent_service.api.endpoint import Call, Endpoint, Reply
 from consent_service.api.fields import PageQuery
 from consent_service.errors import NotFound
 from consent_service.services.catalogue import publish_template, register_organisation
+from consent_service.services.client import OPERATOR_SCOPE
 from consent_service.services.model import Organisation, TemplateVersion
 from consent_service.signing.canonical import instant_text
 

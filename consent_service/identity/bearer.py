@@ -1,101 +1,136 @@
-"""Access tokens of municipal systems: JWTs (RFC 9068) verified against a configured key set."""
+"""Access tokens of municipal systems: JWTs (RFC 9068) verified under the keys of their issuer."""
 
 import hashlib
-import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jwt
 
 from consent_service.errors import Misconfigured, Unauthenticated
+from consent_service.identity.jwt_parts import Unreadable, media_type, read_parts
+from consent_service.identity.public_keys import UnusableKey, pinned
 from consent_service.services.model import Caller
 from consent_service.signing.keys import KeySet, SigningKey
 
-ALGORITHMS = frozenset({"EdDSA", "ES256", "RS256", "PS256"})
 LONGEST_TOKEN = 8192
 MOST_CACHED = 10_000
-_TYPES = ("at+jwt", "application/at+jwt")
+FUTURE_SECONDS = 60
+"""How far ahead another machine's clock may be, for `iat` and `nbf`; `exp` has no such grace."""
+
+ACCESS_TOKEN = "at+jwt"  # noqa: S105 - a media type, RFC 9068 § 2.1
+_REQUIRED = ["exp", "iat", "iss", "aud"]
+
+
+class VerifyingKeys(Protocol):
+    """Keys by their kid, each pinned to one algorithm."""
+
+    def get(self, kid: str, /) -> jwt.PyJWK | None:
+        """The key, or None: no such key counts now."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrustedIssuer:
+    """Somebody whose tokens are accepted, and who they say is calling.
+
+    `caller` maps verified claims and raises ValueError, TypeError or KeyError where they name
+    nobody. `typ` is in its short form.
+    """
+
+    name: str
+    audience: str
+    keys: VerifyingKeys
+    caller: Callable[[Mapping[str, Any]], Caller]
+    typ: str = ACCESS_TOKEN
+
+
+@dataclass(frozen=True)
+class _Verified:
+    caller: Caller
+    expires: float
+    issuer: TrustedIssuer
+    kid: str
 
 
 class TokenVerifier:
-    """Verifies tokens, and remembers the verified ones until they expire."""
+    """Verifies tokens, and remembers the verified ones until they expire or their key goes."""
 
     def __init__(
-        self,
-        keys: dict[str, jwt.PyJWK],
-        issuer: str,
-        audience: str,
-        clock: Callable[[], float] = time.time,
+        self, issuers: Mapping[str, TrustedIssuer], clock: Callable[[], float] = time.time
     ) -> None:
-        self._keys = keys
-        self._issuer = issuer
-        self._audience = audience
+        self._issuers = issuers
         self._clock = clock
-        self._verified: dict[bytes, tuple[Caller, float]] = {}
+        self._known: dict[bytes, _Verified] = {}
 
     def verify(self, token: str) -> Caller:
         """Who is calling. Raises Unauthenticated, without saying which check failed."""
         name = hashlib.sha256(token.encode("utf-8", "replace")).digest()
-        known = self._verified.get(name)
-        if known is not None and self._clock() < known[1]:
-            return known[0]
-        caller, expires = self._verify(token)
-        if len(self._verified) >= MOST_CACHED:
-            self._verified.clear()
-        self._verified[name] = (caller, expires)
-        return caller
-
-    def _verify(self, token: str) -> tuple[Caller, float]:
-        if len(token) > LONGEST_TOKEN:
-            raise Unauthenticated("The token is too long.")
+        known = self._known.get(name)
+        if (
+            known is not None
+            and self._clock() < known.expires
+            and known.issuer.keys.get(known.kid) is not None
+        ):
+            return known.caller
         try:
-            header = jwt.get_unverified_header(token)
-            key = self._keys[header["kid"]]
-            if str(header.get("typ", "")).lower() not in _TYPES:
-                raise Unauthenticated("The token is no access token.")
-            claims = jwt.decode(
-                token,
-                key,
-                algorithms=[key.algorithm_name],
-                issuer=self._issuer,
-                audience=self._audience,
-                options={"require": ["exp", "iat", "iss", "aud", "sub"]},
-            )
-            return _caller(claims), float(claims["exp"])
-        except (jwt.PyJWTError, KeyError, TypeError, ValueError):
+            verified = self._verify(token)
+        except (jwt.PyJWTError, Unreadable, KeyError, TypeError, ValueError):
+            self._known.pop(name, None)
             raise Unauthenticated("The token does not verify.") from None
+        if len(self._known) >= MOST_CACHED:
+            self._known.clear()
+        self._known[name] = verified
+        return verified.caller
+
+    def _verify(self, token: str) -> _Verified:
+        """Verify a token not seen before.
+
+        1. Read it strictly. 2. Choose among the configured issuers. 3. Take that issuer's key of
+        this kid, which brings its one algorithm, and check the type. 4. Verify the signature, the
+        issuer, the audience and the times. 5. Map the claims to a caller.
+        """
+        parts = read_parts(token, LONGEST_TOKEN)
+        issuer = self._issuers[parts.claims["iss"]]
+        kid = parts.header["kid"]
+        key = issuer.keys.get(kid)
+        if key is None or media_type(parts.header) != issuer.typ:
+            raise Unreadable("an unknown key or another type")
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=[key.algorithm_name],
+            issuer=issuer.name,
+            audience=issuer.audience,
+            leeway=FUTURE_SECONDS,
+            options={"require": _REQUIRED},
+        )
+        expires = float(claims["exp"])
+        if self._clock() >= expires:
+            raise Unreadable("expired")
+        return _Verified(issuer.caller(claims), expires, issuer, kid)
 
 
-def _caller(claims: dict[str, Any]) -> Caller:
+def own_issuer(name: str, audience: str, keys: VerifyingKeys) -> TrustedIssuer:
+    """This service as an issuer: its tokens name organisation and scopes themselves."""
+    return TrustedIssuer(name, audience, keys, _caller)
+
+
+def _caller(claims: Mapping[str, Any]) -> Caller:
     organisation, client, scope = claims["org"], claims["sub"], claims.get("scope", "")
     if not all(isinstance(value, str) for value in (organisation, client, scope)):
         raise TypeError("claims are text")
     return Caller(organisation, client, frozenset(scope.split()))
 
 
-def load_token_keys(own: KeySet, jwks_file: Path | None) -> dict[str, jwt.PyJWK]:
-    """The keys that may sign tokens: our own issuer's, and those of a configured file.
-
-    Raises Misconfigured for a file that is no key set, or a key of another algorithm.
-    """
-    jwks = [key.to_jwk() for key in own if key.status == "active"]
-    if jwks_file is not None:
-        try:
-            jwks += json.loads(jwks_file.read_text())["keys"]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise Misconfigured("CONSENT_TOKEN_JWKS_FILE is not a JWK set") from None
-    return dict(_load(jwks))
-
-
-def _load(jwks: Iterable[dict[str, Any]]) -> Iterable[tuple[str, jwt.PyJWK]]:
-    for jwk in jwks:
-        key = jwt.PyJWK(jwk)
-        if key.algorithm_name not in ALGORITHMS or not key.key_id:
-            raise Misconfigured("a token key needs a kid and one of the allowed algorithms")
-        yield key.key_id, key
+def load_token_keys(own: KeySet) -> dict[str, jwt.PyJWK]:
+    """The keys that may sign our own tokens. Raises Misconfigured."""
+    try:
+        return {key.kid: pinned(key.to_jwk()) for key in own if key.status == "active"}
+    except UnusableKey:
+        raise Misconfigured("a key for tokens is not one we verify with") from None
 
 
 def issue_token(
@@ -108,7 +143,7 @@ def issue_token(
     expires_at: datetime,
     token_id: str,
 ) -> str:
-    """An access token for a small installation without an authorization server of its own."""
+    """An access token of our own (RFC 9068 § 2), bound to an organisation and scopes."""
     claims = {
         "iss": issuer,
         "aud": audience,
@@ -120,5 +155,5 @@ def issue_token(
         "exp": int(expires_at.timestamp()),
         "jti": token_id,
     }
-    headers = {"typ": "at+jwt", "kid": key.kid}
+    headers = {"typ": ACCESS_TOKEN, "kid": key.kid}
     return jwt.encode(claims, key.private, algorithm="EdDSA", headers=headers)

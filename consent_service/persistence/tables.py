@@ -313,6 +313,62 @@ statement = sa.Table(
     sa.Index("ix_statement_consent_id", "consent_id"),
 )
 
+client = sa.Table(
+    "client",
+    metadata,
+    sa.Column("id", Slug, primary_key=True),
+    sa.Column("organisation_id", sa.ForeignKey("organisation.id"), nullable=False),
+    sa.Column("scopes", sa.Text, nullable=False, doc="separated by spaces, as in a token"),
+    sa.Column("auth_method", sa.String(32), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    _one_of("auth_method", "private_key_jwt", "client_secret"),
+)
+
+client_key = sa.Table(
+    "client_key",
+    metadata,
+    sa.Column("client_id", sa.ForeignKey("client.id"), primary_key=True),
+    sa.Column("kid", Slug, primary_key=True),
+    sa.Column("jwk", sa.JSON, nullable=False, doc="public members only"),
+    sa.Column("added_at", Instant, nullable=False),
+)
+
+client_secret = sa.Table(
+    "client_secret",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("client.id"), nullable=False),
+    sa.Column("sha256", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Index("ix_client_secret_client_id", "client_id"),
+)
+
+client_revocation = sa.Table(
+    "client_revocation",
+    metadata,
+    # Empty: this service itself. Neither column names a row of ours: any client can be revoked.
+    sa.Column("issuer", sa.String(255), primary_key=True),
+    sa.Column("client_id", sa.String(255), primary_key=True),
+    sa.Column("revoked_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+client_epoch = sa.Table(
+    "client_epoch",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("id = 1", name="one_row"),
+)
+
+used_assertion = sa.Table(
+    "used_assertion",
+    metadata,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Index("ix_used_assertion_expires_at", "expires_at"),
+)
+
 kept_answer = sa.Table(
     "kept_answer",
     metadata,
@@ -372,6 +428,7 @@ APPEND_ONLY = (
     log_head,
     log_checkpoint,
     log_rejected,
+    client_revocation,
 )
 """Refused by the database: UPDATE, DELETE, TRUNCATE, and INSERT over an existing key.
 

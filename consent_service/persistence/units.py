@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, Engine
 from consent_service.persistence.answer_store import AnswerStore
 from consent_service.persistence.catalogue_store import CatalogueStore
 from consent_service.persistence.children_store import ChildrenStore
+from consent_service.persistence.client_store import ClientStore
 from consent_service.persistence.consent_store import ConsentStore
 from consent_service.persistence.data_keys import DataKeys
 from consent_service.persistence.database import stepwise
@@ -44,6 +45,7 @@ class SqlUnitOfWork:
         self.links = LinkStore(connection, keys, units.index)
         self.staff = StaffStore(connection, keys, units.index)
         self.catalogue = CatalogueStore(connection, units.known_organisations)
+        self.clients = ClientStore(connection)
         self.log = LogStore(connection, keys, units.index)
         self.tree = TreeStore(connection, units.sequencer)
         self.answers = AnswerStore(connection, units.clock, units.claims)

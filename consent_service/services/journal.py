@@ -27,6 +27,7 @@ class Event:
     organisation: str
     child: ChildRef | None = None
     client: str | None = None
+    issuer: str | None = None
     employee: Employee | None = None
     recipient: str | None = None
     outcome: str | None = None
@@ -37,7 +38,9 @@ class Event:
     @classmethod
     def by(cls, caller: Caller, type_: str, controller: str, **members: Any) -> "Event":
         """An event that a system brought about."""
-        return cls(type_, controller, caller.organisation, client=caller.client, **members)
+        issuer = caller.issuer or None
+        named = {"client": caller.client, "issuer": issuer, **members}
+        return cls(type_, controller, caller.organisation, **named)
 
     def body(self) -> dict[str, Any]:
         """The body that is hashed and encrypted."""
@@ -45,6 +48,7 @@ class Event:
             return {"type": self.type, "consent": self.consent, **self.details}
         named = {
             "client": self.client,
+            "issuer": self.issuer,
             "recipient": self.recipient,
             "outcome": self.outcome,
             "consent": self.consent,

@@ -20,11 +20,15 @@ class Employee:
 
 @dataclass(frozen=True)
 class Caller:
-    """The system that is calling, as its token proves: its organisation and its client id."""
+    """The system that is calling, as its token proves: its organisation and its client id.
+
+    `issuer` is who vouches for it; empty: this service itself.
+    """
 
     organisation: str
     client: str
     scopes: frozenset[str] = field(default_factory=frozenset)
+    issuer: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from consent_service.domain.cpr import CprNumber
 from consent_service.domain.facts import History
 from consent_service.domain.records import FactRecord
 from consent_service.errors import Unreadable
+from consent_service.services.client import Clients
 from consent_service.services.model import (
     ChildRef,
     ConsentFile,
@@ -247,6 +248,9 @@ class UnitOfWork(Protocol):
 
     @property
     def staff(self) -> StaffSessions: ...
+
+    @property
+    def clients(self) -> Clients: ...
 
     @property
     def log(self) -> Log: ...

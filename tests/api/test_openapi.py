@@ -1,5 +1,6 @@
 """The OpenAPI document is valid, agrees with the routes, and what is served agrees with it."""
 
+import os
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.core.parameters import ParameterLocation
 
+from consent_service.signing import base64url
 from tests.api.families import BOTH, CHILD, MOTHER_ALONE, SIBLING, YOUNG_PERSON
 from tests.deployment import COLLEAGUE, EMPLOYEE, PARTIES, Deployment, template
 
@@ -30,7 +32,8 @@ CHECKED = [
 ]
 REJECTED = CHECKS.get_one("negative_data_rejection")
 EXAMPLES = 25
-ENDINGS = ("/cancellation", "/withdrawals", "/custody-changes")
+BY_SECRET = {"auth_method": "client_secret"}
+ENDINGS = ("/cancellation", "/withdrawals", "/custody-changes", "{client_id}/revocation")
 
 
 def document(service: Deployment) -> dict[str, Any]:
@@ -87,8 +90,9 @@ def test_every_operation_says_who_may_call_it_and_how_it_is_refused(on_sqlite: D
     names = set()
     for path, method, operation in operations(document(on_sqlite)):
         names.add(operation["operationId"])
-        ((scheme, scopes),) = operation["security"][0].items()
-        assert scheme == "bearer"
+        bearer, oauth2 = operation["security"]
+        assert bearer["bearer"] == oauth2["oauth2"]
+        scopes = bearer["bearer"]
         rules = on_sqlite.app.view_functions
         assert rules[operation["operationId"]].declared_auth == f"scope {scopes[0]}"  # type: ignore[attr-defined]
         refusals = {"401", "403"} | ({"400", "413", "415", "422"} if method == "post" else set())
@@ -114,6 +118,10 @@ def test_the_browser_of_the_interface_needs_no_other_server(on_sqlite: Deploymen
 # -- what is served ---------------------------------------------------------------------------
 
 
+def _jwk(kid: str) -> dict[str, Any]:
+    return {"kty": "OKP", "crv": "Ed25519", "x": base64url.encode(os.urandom(32)), "kid": kid}
+
+
 @pytest.fixture
 def lived_in(on_sqlite: Deployment) -> Deployment:
     """A service in which something has happened, so that some guesses find it."""
@@ -129,6 +137,9 @@ def lived_in(on_sqlite: Deployment) -> Deployment:
         "performed_by": EMPLOYEE,
     }
     on_sqlite.post(f"/v1/consents/{asked['id']}/exemptions", body)
+    for name, proof in (("by-key", {"jwks": {"keys": [_jwk("first")]}}), ("by-secret", BY_SECRET)):
+        client = {"id": name, "organisation": "gp-y", "scopes": ["consents:read"], **proof}
+        assert on_sqlite.post("/v1/clients", client).status_code == 201
     return on_sqlite
 
 
@@ -198,6 +209,7 @@ def _plausible(service: Deployment) -> Callable[[Any, random.Random], None]:
     disclosures = [item["id"] for item in service.get("/v1/disclosures").json["items"]]
     entries = [item["id"] for item in service.get("/v1/audit/entries").json["items"]]
     exemption = service.get("/v1/audit/entries?type=exemption_recorded").json["items"][0]
+    (secret,) = service.get("/v1/clients/by-secret").json["secrets"]
     known: dict[str, list[Any]] = {
         "consent_id": [consent["id"]],
         "exemption_id": [exemption["body"]["exemption"]],
@@ -235,6 +247,14 @@ def _plausible(service: Deployment) -> Callable[[Any, random.Random], None]:
         "labels": [template()["labels"]],
         "texts": [template()["texts"]],
         "max_validity": ["P1Y", "P90D"],
+        "client_id": ["by-key", "by-secret"],
+        "kid": ["first"],
+        "secret_id": [secret["id"]],
+        "client": ["somebody"],
+        "organisation": ["gp-y"],
+        "scopes": [["consents:read"]],
+        "auth_method": ["client_secret"],
+        "jwks": [None],
     }
     families = [one.named() for one in (CHILD, SIBLING, YOUNG_PERSON)]
 
@@ -254,6 +274,8 @@ def _plausible(service: Deployment) -> Callable[[Any, random.Random], None]:
             case.headers["Idempotency-Key"] = f"key-{chance.random()}"
         for part in (case.path_parameters, case.body):
             replace(part, chance)
+        if isinstance(case.body, dict) and case.operation.label.endswith("/keys"):
+            case.body = _jwk(f"key-{chance.randrange(100)}")
         # Two operations take more of what other bodies only name.
         if isinstance(case.body, dict) and case.operation.label == "POST /v1/consents":
             case.body["child"] = chance.choice(families)

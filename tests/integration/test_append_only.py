@@ -37,6 +37,8 @@ def _fill(deployment: Deployment) -> None:
     deployment.furnish()
     deployment.in_force()
     assert deployment.disclose().status_code == 201
+    revoked = {"client": "lost-laptop", "organisation": "gp-y"}
+    assert deployment.post("/v1/client-revocations", revoked).status_code == 201
     deployment.parts.sequencer.run_once()
     forged = {"entry_id": "forged", "time": deployment.clock(), "header": b"{}", "leaf": bytes(32)}
     with deployment.parts.units.engine.connect().execution_options(writes=True) as connection:

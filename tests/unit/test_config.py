@@ -91,6 +91,18 @@ def test_trusted_proxies_are_counted(count: str) -> None:
         Settings.from_environment(COMPLETE | {"CONSENT_TRUSTED_PROXIES": count})
 
 
+def test_tokens_live_for_a_quarter_of_an_hour_unless_said() -> None:
+    assert Settings.from_environment(COMPLETE).token_lifetime == timedelta(minutes=15)
+    settings = Settings.from_environment(COMPLETE | {"CONSENT_TOKEN_MINUTES": "60"})
+    assert settings.token_lifetime == timedelta(minutes=60)
+
+
+@pytest.mark.parametrize("minutes", ["0", "61", "-5", "x", "1.5", ""])
+def test_no_token_lives_for_more_than_an_hour(minutes: str) -> None:
+    with pytest.raises(Misconfigured, match="CONSENT_TOKEN_MINUTES"):
+        Settings.from_environment(COMPLETE | {"CONSENT_TOKEN_MINUTES": minutes})
+
+
 @pytest.mark.parametrize(
     ("given", "meant"),
     [
