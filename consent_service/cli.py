@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from consent_service.commands.erase import erase, retention
 from consent_service.errors import ConsentServiceError
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ def main() -> None:
     except ConsentServiceError as error:
         click.echo(f"consent-service: {error.detail or error.code}", err=True)
         sys.exit(1)
+
+
+for command in (erase, retention):
+    cli.add_command(command)
 
 
 @cli.command()

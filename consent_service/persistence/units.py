@@ -13,6 +13,7 @@ from consent_service.persistence.children_store import ChildrenStore
 from consent_service.persistence.consent_store import ConsentStore
 from consent_service.persistence.data_keys import DataKeys
 from consent_service.persistence.database import stepwise
+from consent_service.persistence.erasure_store import ErasureStore
 from consent_service.persistence.link_store import LinkStore
 from consent_service.persistence.log_store import LogStore
 from consent_service.persistence.sealing import Index, KeyRing
@@ -44,7 +45,8 @@ class SqlUnitOfWork:
         self.catalogue = CatalogueStore(connection, units.known_organisations)
         self.log = LogStore(connection, keys, units.index)
         self.tree = TreeStore(connection, units.sequencer)
-        self.answers = AnswerStore(connection, units.clock, units.claims)
+        self.answers = AnswerStore(connection, keys, units.clock, units.claims)
+        self.erasures = ErasureStore(connection, units.sequencer)
 
     def commit(self) -> None:
         """Keep all of it. On SQLite the tree grows in this same transaction."""

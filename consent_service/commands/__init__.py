@@ -1,0 +1,1 @@
+"""Groups of `consent-service` commands, each in a module that `cli` registers."""

@@ -1,0 +1,197 @@
+"""`consent-service erase` and `retention`: forget a child, or all that has had its time."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from consent_service.commands.assembled import assembled_parts
+from consent_service.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from consent_service.domain.cpr import CprNumber
+    from consent_service.domain.forgetting import RetentionRule
+    from consent_service.services.erase import Approval, ChildPlan
+    from consent_service.wiring import Parts
+
+CHILDREN_AT_ONCE = 200
+"""So many children share one erasure's entry and transaction."""
+
+
+@click.command()
+@click.option("--controller", required=True, help="The organisation whose data it is.")
+@click.option("--child-file", type=click.File(), help="Holds the CPR number; - is standard input.")
+@click.option("--retention", is_flag=True, help="What has had its time by the controller's rule.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go, and what stays.")
+@click.option("--performed-by", help="The id of the employee who erases.")
+@click.option("--approved-by", help="The id of the employee who approved it: somebody else.")
+@click.option("--reason", help="Why, in words that name nobody.")
+def erase(
+    controller: str,
+    child_file: IO[str] | None,
+    retention: bool,
+    dry_run: bool,
+    performed_by: str | None,
+    approved_by: str | None,
+    reason: str | None,
+) -> None:
+    """Erase one child, or what has had its time, so that the log still verifies.
+
+    Verifies the whole log before and after, and refuses to begin when it does not verify.
+    """
+    from consent_service.services.erase import Approval
+
+    if retention == (child_file is not None):
+        raise click.UsageError("Say either --child-file or --retention.")
+    cpr = _read_number(child_file) if child_file else None
+    parts = assembled_parts()
+    plans, rule = _plan(parts, controller, cpr)
+    _describe(plans)
+    if dry_run:
+        click.echo("Nothing was changed.")
+        return
+    approval = Approval(performed_by or "", approved_by or "", reason or "")
+    approval.check()
+    _verify(parts, "before: nothing was erased")
+    entries = _carry_out(parts, controller, plans, cpr, rule, approval)
+    for entry in entries:
+        click.echo(f"Erased; the log's entry is {entry}.")
+    _clean(parts)
+    _verify(parts, "AFTER the erasure")
+
+
+@click.group()
+def retention() -> None:
+    """How long each controller keeps consents and its log."""
+
+
+@retention.command("set")
+@click.option("--controller", required=True)
+@click.option("--consents-years", required=True, type=click.IntRange(1, 100))
+@click.option("--log-years", required=True, type=click.IntRange(1, 100))
+@click.option("--performed-by", required=True, help="The id of the employee who decided it.")
+def retention_set(controller: str, consents_years: int, log_years: int, performed_by: str) -> None:
+    """Say how many years after its end a consent is kept, and how many a log entry."""
+    from consent_service.domain.forgetting import RetentionRule
+    from consent_service.services.erase import set_retention
+
+    parts = assembled_parts()
+    rule = RetentionRule(consents_years, log_years)
+    with parts.units.writing() as uow:
+        set_retention(uow, parts.context, controller, rule, performed_by)
+        uow.commit()
+
+
+@retention.command("show")
+@click.option("--controller", required=True)
+def retention_show(controller: str) -> None:
+    """Show a controller's rule."""
+    rule = _rule(assembled_parts(), controller)
+    click.echo(f"consents: {rule.consents_years} years after their end")
+    click.echo(f"log: {rule.log_years} years")
+
+
+def _read_number(child_file: IO[str]) -> "CprNumber":
+    from consent_service.domain.cpr import parse_cpr
+
+    return parse_cpr(child_file.read().strip())
+
+
+def _rule(parts: "Parts", controller: str) -> "RetentionRule":
+    with parts.units.reading() as uow:
+        rule = uow.erasures.rule(controller)
+    if rule is None:
+        raise NotFound("This organisation has no retention rule: consent-service retention set.")
+    return rule
+
+
+def _plan(
+    parts: "Parts", controller: str, cpr: "CprNumber | None"
+) -> "tuple[list[ChildPlan], RetentionRule | None]":
+    from consent_service.services.erase import plan_for_child, plan_for_retention
+
+    if cpr is not None:
+        with parts.units.reading() as uow:
+            return [plan_for_child(uow, parts.context, controller, cpr)[1]], None
+    rule = _rule(parts, controller)
+    with parts.units.reading() as uow:
+        return plan_for_retention(uow, parts.context, controller, rule), rule
+
+
+def _describe(plans: "Sequence[ChildPlan]") -> None:
+    going = [plan for plan in plans if not plan.is_empty]
+    whole = sum(plan.forgotten.is_whole for plan in going)
+    consents = sum(len(plan.forgotten.consents) for plan in going)
+    entries = sum(len(plan.entries) for plan in going)
+    click.echo(f"To erase: {len(going)} children, of them {whole} whole;")
+    click.echo(f"{consents} consents, {entries} log entries.")
+    if live := sum(len(plan.live) for plan in plans):
+        click.echo(
+            f"Of these consents {live} are live: they end, and nothing is permitted by them."
+        )
+    if needed := sum(len(plan.needed) for plan in plans):
+        click.echo(f"Consents that have to stay: {needed}. A denial said under them stops a live")
+        click.echo("consent; forgotten, it would turn a no into a yes. They can go when that ends.")
+
+
+def _carry_out(
+    parts: "Parts",
+    controller: str,
+    plans: "Sequence[ChildPlan]",
+    cpr: "CprNumber | None",
+    rule: "RetentionRule | None",
+    approval: "Approval",
+) -> list[str]:
+    """Erase, one transaction for each entry; the ids of the entries."""
+    from consent_service.services.erase import erase_by_retention, erase_child
+
+    if cpr is not None:
+        with parts.units.writing() as uow:
+            erased = erase_child(uow, parts.context, controller, cpr, approval)
+            uow.commit()
+        return [erased.entry]
+    if rule is None:
+        raise InvalidInput.field("/retention", "There is no rule to erase by.")
+    entries = []
+    for children in _batches(plan.forgotten.child for plan in plans if not plan.is_empty):
+        with parts.units.writing() as uow:
+            some = erase_by_retention(uow, parts.context, controller, rule, children, approval)
+            uow.commit()
+        if some is not None:
+            entries.append(some.entry)
+    return entries
+
+
+def _batches(children: Iterable[str]) -> Iterable[list[str]]:
+    remaining = iter(children)
+    while batch := list(islice(remaining, CHILDREN_AT_ONCE)):
+        yield batch
+
+
+def _clean(parts: "Parts") -> None:
+    from consent_service.persistence.scrubbing import scrub
+
+    parts.sequencer.run_once()
+    if left := scrub(parts.units.engine):
+        click.echo(left)
+
+
+def _verify(parts: "Parts", when: str) -> None:
+    from consent_service.persistence.log_reader import verify_database
+
+    report = verify_database(
+        parts.units.engine,
+        parts.units.ring,
+        parts.index,
+        parts.keys.published,
+        parts.settings.log_origin,
+        parts.context.clock(),
+    )
+    for finding in report.findings:
+        click.echo(f"{finding.kind}: {finding.place}: {finding.detail}")
+    if report.findings:
+        click.echo(f"THE LOG DOES NOT VERIFY {when}.")
+        sys.exit(1)
+    click.echo(f"The log verifies: {report.entries} entries, {report.erased} of them erased.")
