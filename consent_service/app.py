@@ -8,7 +8,14 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent_service import web
-from consent_service.api import audit, consents, disclosures, organisations, problems
+from consent_service.api import (
+    audit,
+    consents,
+    disclosures,
+    organisations,
+    problems,
+    subject_export,
+)
 from consent_service.api.endpoint import LARGEST_BODY, Endpoint, Runtime, register
 from consent_service.api.response_headers import install_headers
 from consent_service.api.service_pages import register_service_pages
@@ -25,6 +32,7 @@ ENDPOINTS: list[Endpoint] = [
     *consents.ENDPOINTS,
     *disclosures.ENDPOINTS,
     *audit.ENDPOINTS,
+    *subject_export.ENDPOINTS,
 ]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from consent_service.commands.erase import erase, retention
+from consent_service.commands.export_person import export_person
 from consent_service.errors import ConsentServiceError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def main() -> None:
         sys.exit(1)
 
 
-for command in (erase, retention):
+for command in (erase, retention, export_person):
     cli.add_command(command)
 
 

@@ -46,20 +46,20 @@ def erase(
     if retention == (child_file is not None):
         raise click.UsageError("Say either --child-file or --retention.")
     cpr = _read_number(child_file) if child_file else None
-    parts = assembled_parts()
-    plans, rule = _plan(parts, controller, cpr)
-    _describe(plans)
-    if dry_run:
-        click.echo("Nothing was changed.")
-        return
-    approval = Approval(performed_by or "", approved_by or "", reason or "")
-    approval.check()
-    _verify(parts, "before: nothing was erased")
-    entries = _carry_out(parts, controller, plans, cpr, rule, approval)
-    for entry in entries:
-        click.echo(f"Erased; the log's entry is {entry}.")
-    _clean(parts)
-    _verify(parts, "AFTER the erasure")
+    approval = None if dry_run else Approval(performed_by or "", approved_by or "", reason or "")
+    if approval is not None:
+        approval.check()
+    with assembled_parts() as parts:
+        plans, rule = _plan(parts, controller, cpr)
+        _describe(plans)
+        if approval is None:
+            click.echo("Nothing was changed.")
+            return
+        _verify(parts, "before: nothing was erased")
+        for entry in _carry_out(parts, controller, plans, cpr, rule, approval):
+            click.echo(f"Erased; the log's entry is {entry}.")
+        _clean(parts)
+        _verify(parts, "AFTER the erasure")
 
 
 @click.group()
@@ -77,9 +77,8 @@ def retention_set(controller: str, consents_years: int, log_years: int, performe
     from consent_service.domain.forgetting import RetentionRule
     from consent_service.services.erase import set_retention
 
-    parts = assembled_parts()
     rule = RetentionRule(consents_years, log_years)
-    with parts.units.writing() as uow:
+    with assembled_parts() as parts, parts.units.writing() as uow:
         set_retention(uow, parts.context, controller, rule, performed_by)
         uow.commit()
 
@@ -88,7 +87,8 @@ def retention_set(controller: str, consents_years: int, log_years: int, performe
 @click.option("--controller", required=True)
 def retention_show(controller: str) -> None:
     """Show a controller's rule."""
-    rule = _rule(assembled_parts(), controller)
+    with assembled_parts() as parts:
+        rule = _rule(parts, controller)
     click.echo(f"consents: {rule.consents_years} years after their end")
     click.echo(f"log: {rule.log_years} years")
 

@@ -18,6 +18,7 @@ from consent_service.persistence.link_store import LinkStore
 from consent_service.persistence.log_store import LogStore
 from consent_service.persistence.sealing import Index, KeyRing
 from consent_service.persistence.sequencer import Sequencer
+from consent_service.persistence.subject_store import SubjectStore
 from consent_service.persistence.tree_store import TreeStore
 from consent_service.services.ports import UnitOfWork
 
@@ -47,6 +48,7 @@ class SqlUnitOfWork:
         self.tree = TreeStore(connection, units.sequencer)
         self.answers = AnswerStore(connection, keys, units.clock, units.claims)
         self.erasures = ErasureStore(connection, units.sequencer)
+        self.subjects = SubjectStore(connection, units.index)
 
     def commit(self) -> None:
         """Keep all of it. On SQLite the tree grows in this same transaction."""

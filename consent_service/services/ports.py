@@ -256,6 +256,18 @@ class Erasures(Protocol):
     def set_rule(self, controller: str, rule: RetentionRule, now: datetime) -> None: ...
 
 
+class Subjects(Protocol):
+    """Who somebody is at one controller."""
+
+    def around(self, controller: str, cpr: CprNumber) -> Sequence[tuple[str, str]]:
+        """The children a person is or is known around, each with the person's id there."""
+        ...
+
+    def person(self, child: str, cpr: CprNumber) -> str | None:
+        """The id of a person around one child."""
+        ...
+
+
 class Tree(Protocol):
     """Checkpoints and proofs: public, nothing about anybody."""
 
@@ -298,6 +310,9 @@ class UnitOfWork(Protocol):
 
     @property
     def erasures(self) -> Erasures: ...
+
+    @property
+    def subjects(self) -> Subjects: ...
 
     def commit(self) -> None: ...
 

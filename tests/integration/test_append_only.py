@@ -17,14 +17,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from consent_service.domain.cpr import CprNumber
 from consent_service.persistence.database import engine_options, prepare
 from consent_service.persistence.migrate import upgrade
 from consent_service.persistence.tables import (
     APPEND_ONLY,
+    fact,
+    log_erased,
     log_header,
     log_pending,
     log_rejected,
 )
+from consent_service.services.erase import Approval, erase_child
 from tests.deployment import Deployment, deploy
 from tests.postgres_cluster import SUPERUSER, Cluster, find_binaries
 
@@ -37,6 +41,13 @@ def _fill(deployment: Deployment) -> None:
     deployment.furnish()
     deployment.in_force()
     assert deployment.disclose().status_code == 201
+    sibling = {"cpr": "050519-4321", "name": "Eva", "birth_date": "2019-05-05"}
+    deployment.in_force(child=sibling)
+    approval = Approval("e1", "e2", "the family asked for it")
+    with deployment.parts.units.writing() as uow:
+        context = deployment.parts.context
+        erase_child(uow, context, "municipality-x", CprNumber("0505194321"), approval)
+        uow.commit()
     deployment.parts.sequencer.run_once()
     forged = {"entry_id": "forged", "time": deployment.clock(), "header": b"{}", "leaf": bytes(32)}
     with deployment.parts.units.engine.connect().execution_options(writes=True) as connection:
@@ -289,6 +300,27 @@ def test_the_application_cannot_take_the_guards_away(
         with pytest.raises(DBAPIError) as refused:
             connection.exec_driver_sql(statement)
         assert re.search("permission denied|must be owner", str(refused.value.orig))
+
+
+def test_the_application_deletes_facts_by_the_list_of_an_erasure_alone(
+    as_application: Deployment,
+) -> None:
+    """The owner's function goes by the list; a table of the caller's own does not pass for it."""
+    engine = as_application.parts.units.engine
+    facts = _rows(engine, fact)
+    listed = _rows(engine, log_erased)
+    assert listed
+    with engine.connect() as connection:
+        connection.exec_driver_sql(
+            "CREATE TEMPORARY TABLE log_erased AS SELECT fact.entry_id, leaf.entry_id AS erasure_id"
+            " FROM fact, (SELECT entry_id FROM public.log_leaf LIMIT 1) AS leaf"
+        ) if connection.exec_driver_sql(
+            "SELECT has_database_privilege(current_database(), 'TEMPORARY')"
+        ).scalar() else None
+        for (erasure,) in connection.execute(sa.select(log_header.c.entry_id)):
+            assert connection.scalar(sa.select(sa.func.erase_facts(erasure))) == 0
+        connection.rollback()
+    assert _rows(engine, fact) == facts
 
 
 def test_a_rejected_entry_stays_rejected(filled: Engine) -> None:
