@@ -336,10 +336,10 @@ def test_a_signer_downloads_their_own(tmp_path: Path, database_url: str) -> None
         service.disclose()
         signer = Signer(service, METTE)
         signer.open(links(asked)[METTE.name])
-        assert signer.client.get("/sign/everything").status_code == 303
+        assert signer.get("/sign/everything").status_code == 303
         signer.log_in()
         assert "/sign/everything" in signer.page.get_data(as_text=True)
-        answer = signer.client.get("/sign/everything")
+        answer = signer.get("/sign/everything")
         assert answer.status_code == 200
         assert answer.headers["Content-Disposition"].startswith("attachment")
         assert answer.headers["Cache-Control"] == "no-store"
@@ -347,7 +347,7 @@ def test_a_signer_downloads_their_own(tmp_path: Path, database_url: str) -> None
         assert f"{MOTHER[:6]}-{MOTHER[6:]}" in page
         assert not [name for name in STAFF[:2] if name in page]
         assert FREDERIK.cpr not in page
-    assert Signer(service).client.get("/sign/everything").status_code == 404
+    assert Signer(service).get("/sign/everything").status_code == 404
 
 
 # -- the command ------------------------------------------------------------------------------
