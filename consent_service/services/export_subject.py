@@ -257,6 +257,7 @@ def _statement(filed: FiledStatement, signatories: Iterable[Signatory]) -> dict[
         "scope": said["scope"],
         "identity": {name: said["identity"][name] for name in ("issuer", "loa", "time")},
         "text": shown["text"] if shown else None,
+        "text_language": shown["language"] if shown else None,
     }
 
 

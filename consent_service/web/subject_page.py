@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from consent_service.domain.calendar import COPENHAGEN
 from consent_service.domain.cpr import CprNumber
+from consent_service.web.language import own_name
 from consent_service.web.subject_words import CODES, WORDS
 
 Language = Literal["da", "en"]
@@ -50,5 +51,6 @@ def subject_page(export: Mapping[str, Any], language: Language) -> str:
         organisation=lambda id_: export["organisations"].get(id_, id_),
         purpose=lambda slug: named.get("purposes", {}).get(slug, slug),
         category=lambda slug: named.get("categories", {}).get(slug, slug),
+        own_name=own_name,
         is_dpo=export["audience"] == "dpo",
     )

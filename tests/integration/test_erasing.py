@@ -4,6 +4,7 @@ Keys are looked for in every value of every table, and in the bytes of the SQLit
 write-ahead log.
 """
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from consent_service.audit.entry import erased_list, parse_header
 from consent_service.audit.finding import VerifyReport
 from consent_service.audit.merkle import leaf_hash
 from consent_service.audit.receipt import verify_receipt
@@ -39,6 +41,7 @@ from consent_service.persistence.tables import (
     person,
 )
 from consent_service.services.erase import Approval, Erased, erase_child, plan_for_child
+from consent_service.signing import base64url
 from tests.deployment import FATHER, MOTHER, Deployment, deploy
 from tests.deployment import person as named
 
@@ -382,6 +385,20 @@ def test_the_entry_says_who_and_how_much_and_never_whom(service: Deployment) -> 
         "rule": {"by": "child"},
         "counts": {"children": 1, "consents": 1, "entries": erased.rows.entries},
     }
+
+
+def test_the_list_goes_into_the_export_and_is_the_one_the_header_names(
+    service: Deployment,
+) -> None:
+    service.in_force()
+    erased = erase(service, ALMA)
+    lines = service.get("/v1/audit/export?type=data_erased").get_data(as_text=True).splitlines()
+    (line,) = [json.loads(line) for line in lines]
+    assert line["id"] == erased.entry
+    listed = [(entry, bytes.fromhex(leaf)) for entry, leaf in line["erased"]]
+    header = parse_header(base64url.decode(line["evidence"]["header"]))
+    assert (header.kind, header.erased) == ("erasure", erased_list(listed))
+    assert len(listed) == erased.rows.entries
 
 
 @pytest.mark.parametrize(
