@@ -1,7 +1,8 @@
 """`consent-service erase` and `retention`: forget a child, or all that has had its time."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, TYPE_CHECKING
 
@@ -50,13 +51,14 @@ def erase(
     if approval is not None:
         approval.check()
     with assembled_parts() as parts:
-        plans, rule = _plan(parts, controller, cpr)
-        _describe(plans)
+        rule = None if cpr is not None else _rule(parts, controller)
+        planned = _plan(parts, controller, cpr, rule)
+        planned.describe()
         if approval is None:
             click.echo("Nothing was changed.")
             return
         _verify(parts, "before: nothing was erased")
-        for entry in _carry_out(parts, controller, plans, cpr, rule, approval):
+        for entry in _carry_out(parts, controller, planned, cpr, rule, approval):
             click.echo(f"Erased; the log's entry is {entry}.")
         _clean(parts)
         _verify(parts, "AFTER the erasure")
@@ -107,39 +109,59 @@ def _rule(parts: "Parts", controller: str) -> "RetentionRule":
     return rule
 
 
+@dataclass
+class _Planned:
+    """How much would go, counted while it is planned: the plans themselves may be too many."""
+
+    children: list[str] = field(default_factory=list)
+    whole: int = 0
+    consents: int = 0
+    entries: int = 0
+    live: int = 0
+    needed: int = 0
+
+    def add(self, plan: "ChildPlan") -> None:
+        self.needed += len(plan.needed)
+        if plan.is_empty:
+            return
+        self.children.append(plan.forgotten.child)
+        self.whole += plan.forgotten.is_whole
+        self.consents += len(plan.forgotten.consents)
+        self.entries += len(plan.entries)
+        self.live += len(plan.live)
+
+    def describe(self) -> None:
+        click.echo(f"To erase: {len(self.children)} children, of them {self.whole} whole;")
+        click.echo(f"{self.consents} consents, {self.entries} log entries.")
+        if self.live:
+            click.echo(
+                f"Of these consents {self.live} are live: they end, and permit nothing more."
+            )
+        if self.needed:
+            click.echo(f"Consents that have to stay: {self.needed}. A denial said under them stops")
+            click.echo("a live consent; forgotten, it would turn a no into a yes. They can go when")
+            click.echo("that one ends.")
+
+
 def _plan(
-    parts: "Parts", controller: str, cpr: "CprNumber | None"
-) -> "tuple[list[ChildPlan], RetentionRule | None]":
+    parts: "Parts", controller: str, cpr: "CprNumber | None", rule: "RetentionRule | None"
+) -> _Planned:
     from consent_service.services.erase import plan_for_child, plan_for_retention
 
-    if cpr is not None:
-        with parts.units.reading() as uow:
-            return [plan_for_child(uow, parts.context, controller, cpr)[1]], None
-    rule = _rule(parts, controller)
+    planned = _Planned()
     with parts.units.reading() as uow:
-        return plan_for_retention(uow, parts.context, controller, rule), rule
-
-
-def _describe(plans: "Sequence[ChildPlan]") -> None:
-    going = [plan for plan in plans if not plan.is_empty]
-    whole = sum(plan.forgotten.is_whole for plan in going)
-    consents = sum(len(plan.forgotten.consents) for plan in going)
-    entries = sum(len(plan.entries) for plan in going)
-    click.echo(f"To erase: {len(going)} children, of them {whole} whole;")
-    click.echo(f"{consents} consents, {entries} log entries.")
-    if live := sum(len(plan.live) for plan in plans):
-        click.echo(
-            f"Of these consents {live} are live: they end, and nothing is permitted by them."
-        )
-    if needed := sum(len(plan.needed) for plan in plans):
-        click.echo(f"Consents that have to stay: {needed}. A denial said under them stops a live")
-        click.echo("consent; forgotten, it would turn a no into a yes. They can go when that ends.")
+        if cpr is not None:
+            planned.add(plan_for_child(uow, parts.context, controller, cpr)[1])
+        elif rule is not None:
+            for plan in plan_for_retention(uow, parts.context, controller, rule):
+                planned.add(plan)
+    return planned
 
 
 def _carry_out(
     parts: "Parts",
     controller: str,
-    plans: "Sequence[ChildPlan]",
+    planned: _Planned,
     cpr: "CprNumber | None",
     rule: "RetentionRule | None",
     approval: "Approval",
@@ -155,7 +177,7 @@ def _carry_out(
     if rule is None:
         raise InvalidInput.field("/retention", "There is no rule to erase by.")
     entries = []
-    for children in _batches(plan.forgotten.child for plan in plans if not plan.is_empty):
+    for children in _batches(planned.children):
         with parts.units.writing() as uow:
             some = erase_by_retention(uow, parts.context, controller, rule, children, approval)
             uow.commit()

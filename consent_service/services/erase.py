@@ -5,7 +5,7 @@ the list of what it erases and stands in the tree, then the rows go. Headers and
 that every proof and every receipt still verifies; another controller's data is never touched.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -118,14 +118,14 @@ def erase_child(
 
 def plan_for_retention(
     uow: UnitOfWork, context: Context, controller: str, rule: RetentionRule
-) -> list[ChildPlan]:
-    """What has had its time by a rule, for each child, those left out for whom that is nothing."""
-    plans = []
+) -> Iterator[ChildPlan]:
+    """What has had its time by a rule, child by child, without those for whom that is nothing."""
     for child in uow.erasures.children(controller):
         history = uow.children.snapshot(child).history
         now = moment_after(history, context.clock())
-        plans.append(_by_rule(uow, controller, child, history, now, rule))
-    return [plan for plan in plans if not plan.is_empty or plan.needed]
+        plan = _by_rule(uow, controller, child, history, now, rule)
+        if plan.needed or not plan.is_empty:
+            yield plan
 
 
 def erase_by_retention(
