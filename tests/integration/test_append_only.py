@@ -305,22 +305,23 @@ def test_the_application_cannot_take_the_guards_away(
 def test_the_application_deletes_facts_by_the_list_of_an_erasure_alone(
     as_application: Deployment,
 ) -> None:
-    """The owner's function goes by the list; a table of the caller's own does not pass for it."""
+    """The owner's function goes by the list, and the trigger asks whether the erasure stands."""
     engine = as_application.parts.units.engine
     facts = _rows(engine, fact)
-    listed = _rows(engine, log_erased)
-    assert listed
     with engine.connect() as connection:
-        connection.exec_driver_sql(
-            "CREATE TEMPORARY TABLE log_erased AS SELECT fact.entry_id, leaf.entry_id AS erasure_id"
-            " FROM fact, (SELECT entry_id FROM public.log_leaf LIMIT 1) AS leaf"
-        ) if connection.exec_driver_sql(
-            "SELECT has_database_privilege(current_database(), 'TEMPORARY')"
-        ).scalar() else None
-        for (erasure,) in connection.execute(sa.select(log_header.c.entry_id)):
-            assert connection.scalar(sa.select(sa.func.erase_facts(erasure))) == 0
-        connection.rollback()
+        for entry in connection.scalars(sa.select(log_header.c.entry_id)).all():
+            assert connection.scalar(sa.select(sa.func.erase_facts(entry))) == 0
+        connection.commit()
     assert _rows(engine, fact) == facts
+    with engine.connect() as connection:
+        victim = connection.execute(sa.select(log_header).join(
+            fact, fact.c.entry_id == log_header.c.entry_id).limit(1)).one()  # fmt: skip
+        made_up = dict(victim._mapping) | {"entry_id": "made up"}
+        connection.execute(sa.insert(log_header).values(made_up))
+        listed = {"entry_id": victim.entry_id, "erasure_id": "made up", "leaf": victim.leaf}
+        connection.execute(sa.insert(log_erased).values(listed))
+        with pytest.raises(DBAPIError, match="fact is append-only"):
+            connection.scalar(sa.select(sa.func.erase_facts("made up")))
 
 
 def test_a_rejected_entry_stays_rejected(filled: Engine) -> None:
