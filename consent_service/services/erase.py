@@ -236,17 +236,7 @@ def _erase(
     rule: dict[str, Any],
 ) -> Erased | None:
     """Take the children's rows, plan again on what stands now, log it, and only then delete."""
-    plans, moment = [], context.clock()
-    for child in sorted(children):
-        uow.children.begin_act(child)
-        if not uow.erasures.hold(controller, child):
-            continue
-        history = uow.children.snapshot(child).history
-        now = moment_after(history, context.clock())
-        planned = plan(history, child, now)
-        moment = max(moment, now)
-        if not planned.is_empty:
-            plans.append(planned)
+    plans, moment = _take(uow, context, controller, children, plan)
     if not plans:
         return None
     listed = sorted((entry.id, entry.leaf) for one in plans for entry in one.entries)
@@ -269,6 +259,28 @@ def _erase(
     uow.erasures.integrate()
     rows = uow.erasures.erase(prepared.entry.id, controller, [one.forgotten for one in plans])
     return Erased(prepared.entry.id, rows, plans)
+
+
+def _take(
+    uow: UnitOfWork,
+    context: Context,
+    controller: str,
+    children: Iterable[str],
+    plan: Callable[[History, str, datetime], ChildPlan],
+) -> tuple[list[ChildPlan], datetime]:
+    """The children's rows (R8) and data keys, held until the commit; what goes, and the moment."""
+    plans, moment = [], context.clock()
+    for child in sorted(children):
+        uow.children.begin_act(child)
+        if not uow.erasures.hold(controller, child):
+            continue
+        history = uow.children.snapshot(child).history
+        now = moment_after(history, context.clock())
+        planned = plan(history, child, now)
+        moment = max(moment, now)
+        if not planned.is_empty:
+            plans.append(planned)
+    return plans, moment
 
 
 def _event(type_: str, controller: str, performed_by: str, details: dict[str, Any]) -> Event:

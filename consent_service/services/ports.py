@@ -10,15 +10,8 @@ from consent_service.audit.entry import Entry
 from consent_service.audit.receipt_document import InclusionProof
 from consent_service.domain.cpr import CprNumber
 from consent_service.domain.facts import History
-from consent_service.domain.forgetting import RetentionRule
 from consent_service.domain.records import FactRecord
 from consent_service.errors import Unreadable
-from consent_service.services.erased import (
-    ErasableEntry,
-    ErasedRows,
-    Forgotten,
-    ListedEntry,
-)
 from consent_service.services.model import (
     ChildRef,
     ConsentFile,
@@ -33,6 +26,7 @@ from consent_service.services.model import (
     SigningSession,
     TemplateVersion,
 )
+from consent_service.services.rights_ports import Erasures, Subjects
 
 
 class Clock(Protocol):
@@ -218,54 +212,6 @@ class Answers(Protocol):
     def find(self, key_hash: bytes) -> Answer | None: ...
 
     def keep(self, answer: Answer) -> None: ...
-
-
-class Erasures(Protocol):
-    """What a controller has about children, and how it goes (see `services.erase`)."""
-
-    def children(self, controller: str) -> Sequence[str]:
-        """Every child the controller has a data key for, in the order they are locked in."""
-        ...
-
-    def hold(self, controller: str, child: str) -> bool:
-        """Keep others from writing under the data key until the commit; whether there is one."""
-        ...
-
-    def entries(self, controller: str, child: str) -> Sequence[ErasableEntry]:
-        """Every entry whose body is still there, by ascending id."""
-        ...
-
-    def list_erased(self, erasure: str, entries: Iterable[ListedEntry]) -> None:
-        """Write an erasure's list."""
-        ...
-
-    def listed(self, erasure: str) -> Sequence[ListedEntry]:
-        """An erasure's list, by ascending id."""
-        ...
-
-    def integrate(self) -> None:
-        """Put everything that waits into the tree, the erasure too: only then may facts go."""
-        ...
-
-    def erase(self, erasure: str, controller: str, forgotten: Iterable[Forgotten]) -> ErasedRows:
-        """Delete what the erasure lists, and whatever is about these children alone."""
-        ...
-
-    def rule(self, controller: str) -> RetentionRule | None: ...
-
-    def set_rule(self, controller: str, rule: RetentionRule, now: datetime) -> None: ...
-
-
-class Subjects(Protocol):
-    """Who somebody is at one controller."""
-
-    def around(self, controller: str, cpr: CprNumber) -> Sequence[tuple[str, str]]:
-        """The children a person is or is known around, each with the person's id there."""
-        ...
-
-    def person(self, child: str, cpr: CprNumber) -> str | None:
-        """The id of a person around one child."""
-        ...
 
 
 class Tree(Protocol):
