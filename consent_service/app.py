@@ -9,7 +9,15 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent_service import web
-from consent_service.api import audit, clients, consents, disclosures, organisations, problems
+from consent_service.api import (
+    audit,
+    clients,
+    consents,
+    disclosures,
+    organisations,
+    problems,
+    subject_export,
+)
 from consent_service.api.endpoint import LARGEST_BODY, Endpoint, Runtime, register
 from consent_service.api.oauth import register_oauth
 from consent_service.api.service_pages import register_service_pages
@@ -34,6 +42,7 @@ ENDPOINTS: list[Endpoint] = [
     *consents.ENDPOINTS,
     *disclosures.ENDPOINTS,
     *audit.ENDPOINTS,
+    *subject_export.ENDPOINTS,
 ]
 
 

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from consent_service.commands.assembled import assembled_parts
 from consent_service.commands.clients import clients
+from consent_service.commands.erase import erase, retention
+from consent_service.commands.export_person import export_person
 from consent_service.commands.staff import staff
 from consent_service.errors import ConsentServiceError
 
 if TYPE_CHECKING:
-    from consent_service.wiring import Parts
+    pass
 
 KEY_USES = ("seal", "promise", "log", "token")
 
@@ -36,7 +39,8 @@ def main() -> None:
         sys.exit(1)
 
 
-cli.add_command(staff)
+for command in (clients, staff, erase, retention, export_person):
+    cli.add_command(command)
 
 
 @cli.command()
@@ -76,12 +80,12 @@ def worker() -> None:
     from consent_service.worker import run_worker
 
     configure_logging()
-    parts = _parts()
-    check_durability(parts.units.engine)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    run_worker(parts, stop)
+    with assembled_parts() as parts:
+        check_durability(parts.units.engine)
+        run_worker(parts, stop)
 
 
 @cli.group()
@@ -142,9 +146,6 @@ def tokens_issue(org: str, client: str, scopes: tuple[str, ...], hours: int) -> 
     click.echo(token)
 
 
-cli.add_command(clients)
-
-
 @cli.group()
 def organisations() -> None:
     """The organisations of this deployment."""
@@ -170,8 +171,7 @@ def organisations_add(id_: str, name: str, kind: str, phone: str, email: str) ->
 
     contact = {"phone": phone, "email": email}
     body = OrganisationBody().load({"id": id_, "name": name, "kind": kind, "contact": contact})
-    parts = _parts()
-    with parts.units.writing() as uow:
+    with assembled_parts() as parts, parts.units.writing() as uow:
         operator = Caller("operator", "command-line")
         register_organisation(uow, parts.context, operator, Organisation(**body))
         uow.commit()
@@ -189,17 +189,17 @@ def audit_verify(checkpoints: tuple[Path, ...], workers: int) -> None:
     """Verify the whole log of the configured database; exits 1 at the first lie."""
     from consent_service.persistence.log_reader import verify_database
 
-    parts = _parts()
-    report = verify_database(
-        parts.units.engine,
-        parts.units.ring,
-        parts.index,
-        parts.keys.published,
-        parts.settings.log_origin,
-        parts.context.clock(),
-        outside=[path.read_text() for path in checkpoints],
-        workers=workers,
-    )
+    with assembled_parts() as parts:
+        report = verify_database(
+            parts.units.engine,
+            parts.units.ring,
+            parts.index,
+            parts.keys.published,
+            parts.settings.log_origin,
+            parts.context.clock(),
+            outside=[path.read_text() for path in checkpoints],
+            workers=workers,
+        )
     for checked in report.checked:
         click.echo(checked)
     for finding in (*report.notices, *report.findings):
@@ -256,18 +256,6 @@ def demo(play: bool, database_url: str | None, folder: Path, port: int) -> None:
         from consent_service.demo.serve import serve_demo
 
         serve_demo(folder, database_url, port, click.echo)
-
-
-def _parts() -> "Parts":
-    import sqlalchemy as sa
-
-    from consent_service.config import Settings
-    from consent_service.persistence.database import engine_options, prepare
-    from consent_service.wiring import assemble
-
-    settings = Settings.from_environment(os.environ)
-    url = settings.database_url
-    return assemble(settings, prepare(sa.create_engine(url, **engine_options(url))))
 
 
 if __name__ == "__main__":

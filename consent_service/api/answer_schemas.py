@@ -217,4 +217,29 @@ ANSWERS: dict[str, Json] = {
             "proof": _or_null(PROOF),
         }
     ),
+    "SubjectExport": _object(
+        {
+            "v": {"const": 1},
+            "made_at": INSTANT,
+            "audience": {"enum": ["citizen", "dpo"]},
+            "controller": _open({"id": TEXT, "name": TEXT}),
+            "cpr": TEXT,
+            "about": _list(
+                _open(
+                    {
+                        "relation": {"enum": ["child", "holder"]},
+                        "disclosures": _list(_open({"id": TEXT, "time": INSTANT})),
+                        "consents": _list(_open({"id": TEXT})),
+                        "statements": _list(_open({"decision": TEXT, "time": INSTANT})),
+                        "logins": _list(_open({"time": INSTANT, "type": TEXT})),
+                        "accesses": _list(_open({"time": INSTANT, "type": TEXT})),
+                        "questions": _list(_open({"time": INSTANT})),
+                        "steps": _list(_open({"time": INSTANT, "type": TEXT})),
+                    }
+                )
+            ),
+            "organisations": {"type": "object", "additionalProperties": TEXT},
+            "words": {"type": "object"},
+        }
+    ),
 }

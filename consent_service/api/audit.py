@@ -13,6 +13,7 @@ from consent_service.api.endpoint import Call, Endpoint, Reply, Runtime
 from consent_service.audit.checkpoint import vkey
 from consent_service.audit.receipt_document import InclusionProof
 from consent_service.errors import ConsentServiceError, InvalidInput, NotFound
+from consent_service.services.erase import ENTRY_TYPE as ERASURE
 from consent_service.services.model import EntryFilter, LoggedEntry
 from consent_service.services.people import check_cpr
 from consent_service.services.read_log import find_entries, get_entry
@@ -98,7 +99,12 @@ def _evidence(call: Call, entry: LoggedEntry) -> dict[str, Any]:
 
 
 def _exported(call: Call, entry: LoggedEntry) -> dict[str, Any]:
-    return _shown(entry) | {"evidence": _evidence(call, entry)}
+    exported = _shown(entry) | {"evidence": _evidence(call, entry)}
+    if entry.body["type"] == ERASURE:
+        # What the digest in the header is of: one (entry id, leaf hash) for each.
+        listed = call.uow.erasures.listed(entry.id)
+        exported["erased"] = [[erased, leaf.hex()] for erased, leaf in listed]
+    return exported
 
 
 def proof_json(proof: InclusionProof) -> dict[str, Any]:

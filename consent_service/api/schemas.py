@@ -319,3 +319,10 @@ class EntrySearchBody(PageBody):
     type = Text(most=40)
     organisation = slug()
     outcome = one_of("permitted", "denied", "recorded")
+
+
+class SubjectExportBody(Schema):
+    """A person by number, and the employee who asks."""
+
+    subject = fields.Nested(ChildCpr, required=True)
+    performed_by = fields.Nested(PerformedBy, required=True)

@@ -1,7 +1,6 @@
 """`consent-service clients …`: the operator manages the systems that may ask for tokens."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from consent_service.commands.assembled import assembled_parts
 from consent_service.errors import InvalidInput
 from consent_service.services.client import SCOPES
 
@@ -137,24 +137,13 @@ def revoke(id_: str, org: str | None, issuer: str | None) -> None:
 
 
 @contextmanager
-def _operator() -> Iterator[tuple["UnitOfWork", "Context", "Caller"]]:
-    """A unit of work that is committed where nothing is raised."""
-    import sqlalchemy as sa
-
-    from consent_service.config import Settings
-    from consent_service.persistence.database import engine_options, prepare
+def _operator() -> "Iterator[tuple[UnitOfWork, Context, Caller]]":
+    """A unit of work in the operator's name, kept where nothing goes wrong."""
     from consent_service.services.model import Caller
-    from consent_service.wiring import assemble
 
-    settings = Settings.from_environment(os.environ)
-    url = settings.database_url
-    parts = assemble(settings, prepare(sa.create_engine(url, **engine_options(url))))
-    try:
-        with parts.units.writing() as uow:
-            yield uow, parts.context, Caller("operator", "command-line")
-            uow.commit()
-    finally:
-        parts.units.dispose()
+    with assembled_parts() as parts, parts.units.writing() as uow:
+        yield uow, parts.context, Caller("operator", "command-line")
+        uow.commit()
 
 
 def _keys(path: Path) -> list["ClientKey"]:

@@ -24,14 +24,12 @@ def end_sessions(subject: str | None, everybody: bool) -> None:
 
     if everybody == bool(subject):
         raise click.UsageError("Say either --subject or --all.")
-    parts = assembled_parts()
-    settings = parts.settings.staff
-    if settings is None:
-        raise Misconfigured("CONSENT_STAFF_OIDC_ISSUER is not set")
     operator = Caller("operator", "command-line")
-    named = (settings.issuer, subject) if subject else None
-    with parts.units.writing() as uow:
+    with assembled_parts() as parts, parts.units.writing() as uow:
+        settings = parts.settings.staff
+        if settings is None:
+            raise Misconfigured("CONSENT_STAFF_OIDC_ISSUER is not set")
+        named = (settings.issuer, subject) if subject else None
         organisations = end_staff_sessions(uow, parts.context, operator, named)
         uow.commit()
-    parts.units.dispose()
     click.echo("Ended." if organisations else "There was no session to end.")

@@ -55,6 +55,17 @@ def standing_objections(
     return tuple(found)
 
 
+def latest_denials(history: History, transfer: Transfer) -> tuple[Act, ...]:
+    """The acts by which a signer's latest word about a transfer is a no, whoever counts now."""
+    requests = {r.consent: r for r in history.requests if r.purpose == transfer.purpose}
+    return tuple(
+        act
+        for category in sorted(transfer.categories)
+        for act in _latest_acts(history, requests, transfer, category).values()
+        if act.kept is None or not act.kept.covers(transfer.sender, transfer.recipient, category)
+    )
+
+
 def requests_stopped_by_declining(
     history: History, request: Request, instant: datetime
 ) -> tuple[Request, ...]:

@@ -7,21 +7,22 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from consent_service.persistence.data_keys import insert_or_ignore
+from consent_service.persistence.data_keys import DataKeys, insert_or_ignore
 from consent_service.persistence.tables import kept_answer
 from consent_service.services.ports import Answer
 
 KEPT_FOR = timedelta(hours=24)
 
 
-def answer_row(answer: Answer, now: datetime) -> dict[str, Any]:
-    """A kept answer as its table has it."""
+def answer_row(answer: Answer, now: datetime, data_key: str | None) -> dict[str, Any]:
+    """A kept answer as its table has it; the data key says whose child it is about."""
     return {
         "key_hash": answer.key_hash,
         "body_hash": answer.body_hash,
         "status": answer.status,
         "sealed": answer.sealed,
         "created_at": now,
+        "data_key_id": data_key,
     }
 
 
@@ -33,9 +34,14 @@ class AnswerStore:
     """
 
     def __init__(
-        self, connection: Connection, clock: Callable[[], datetime], claims: set[bytes]
+        self,
+        connection: Connection,
+        keys: DataKeys,
+        clock: Callable[[], datetime],
+        claims: set[bytes],
     ) -> None:
         self._connection = connection
+        self._keys = keys
         self._clock = clock
         self._claims = claims
         self._own: set[bytes] = set()
@@ -68,7 +74,7 @@ class AnswerStore:
         return Answer(row.key_hash, row.body_hash, row.status, row.sealed)
 
     def keep(self, answer: Answer) -> None:
-        row = answer_row(answer, self._clock())
+        row = answer_row(answer, self._clock(), self._keys.written_about)
         self._connection.execute(insert_or_ignore(self._connection, kept_answer).values(**row))
 
 

@@ -13,7 +13,10 @@ from consent_service.persistence.tables import data_key
 
 
 class DataKeys:
-    """Finds data keys, and makes one where a controller has none for a child yet."""
+    """Finds data keys, and makes one where a controller has none for a child yet.
+
+    `written_about` is the id of the newest key of a child that something was sealed with.
+    """
 
     def __init__(
         self,
@@ -27,6 +30,7 @@ class DataKeys:
         self._new_id = new_id
         self._clock = clock
         self._by_owner: dict[tuple[str, str | None], DataKey] = {}
+        self.written_about: str | None = None
 
     def remember(
         self, organisation: str, child: str | None, key_id: str, wrapped: bytes
@@ -37,12 +41,15 @@ class DataKeys:
         return key
 
     def find_or_make(self, organisation: str, child: str | None) -> DataKey:
-        """The key of a controller for a child, or with None the organisation's own."""
-        return (
+        """The key to seal with: a controller's for a child, or with None the organisation's own."""
+        key = (
             self._by_owner.get((organisation, child))
             or self._find(organisation, child)
             or self._make(organisation, child)
         )
+        if child is not None:
+            self.written_about = key.id
+        return key
 
     def get(self, key_id: str) -> DataKey:
         """A key by its id. Raises Unreadable."""

@@ -1,6 +1,6 @@
 """The log in a database, read for the verifier: one snapshot, streamed, whatever its size."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
@@ -30,6 +30,7 @@ from consent_service.persistence.stray_checks import StrayChecks
 from consent_service.persistence.tables import (
     log_body,
     log_checkpoint,
+    log_erased,
     log_head,
     log_header,
     log_leaf,
@@ -130,13 +131,31 @@ class DatabaseLog:
         for row in self._reading.rows(query, "header_invalid", "pending"):
             yield PendingRow(row.entry_id, row.header, row.promise)
 
-    def erased(self) -> Iterable[ErasedRow]:
-        """Nothing: nothing can be erased yet, so that whatever is missing is a lie."""
-        return ()
+    def erased(self) -> Iterator[ErasedRow]:
+        query = (
+            sa.select(
+                log_leaf.c.index.label("position"),
+                log_erased.c.entry_id,
+                log_erased.c.leaf,
+                log_erased.c.erasure_id,
+            )
+            .select_from(log_erased)
+            .outerjoin(log_leaf, log_leaf.c.entry_id == log_erased.c.entry_id)
+            .order_by(sa.nulls_last(log_leaf.c.index))
+        )
+        for row in self._reading.rows(query, "erasure_mismatch", "erasure lists"):
+            yield ErasedRow(row.position, row.entry_id, row.leaf, row.erasure_id)
 
-    def erased_by(self, erasure_id: str) -> Iterable[tuple[str, bytes]]:  # noqa: ARG002 - the port
-        """Nothing, as above."""
-        return ()
+    def erased_by(self, erasure_id: str) -> Iterator[tuple[str, bytes]]:
+        # By the bytes of the id, as the digest was made, whatever the database sorts by.
+        by = sa.cast(log_erased.c.entry_id, sa.LargeBinary)
+        query = (
+            sa.select(log_erased.c.entry_id, log_erased.c.leaf)
+            .where(log_erased.c.erasure_id == erasure_id)
+            .order_by(by)
+        )
+        for row in self._reading.rows(query, "erasure_mismatch", f"erasure {erasure_id}"):
+            yield row.entry_id, row.leaf
 
     def bodies(self, rows: Sequence[LeafRow]) -> Mapping[str, StoredBody] | None:
         """Opened, and kept until the next chunk for `check_columns`."""

@@ -144,7 +144,8 @@ class LogStore:
         if guard is not None:
             values |= {"guard_child": guard.child, "guard_version": guard.version}
         if answer is not None:
-            values |= {f"answer_{k}": v for k, v in answer_row(answer, now).items()}
+            kept = answer_row(answer, now, body["data_key_id"])
+            values |= {f"answer_{k}": v for k, v in kept.items()}
         statement = _STATEMENTS[guard is not None, answer is not None]
         return statement.run(self._connection, values).rowcount == 1
 
@@ -163,8 +164,9 @@ class LogStore:
             if version != guard.version:
                 return False
         if answer is not None:
-            kept = insert_or_ignore(self._connection, kept_answer)
-            if self._connection.execute(kept.values(**answer_row(answer, now))).rowcount == 0:
+            kept = answer_row(answer, now, body["data_key_id"])
+            keep = insert_or_ignore(self._connection, kept_answer).values(**kept)
+            if self._connection.execute(keep).rowcount == 0:
                 return False
         self._connection.execute(sa.insert(log_header).values(**header))
         self._connection.execute(sa.insert(log_body).values(**body))

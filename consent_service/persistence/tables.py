@@ -95,6 +95,8 @@ person_details = sa.Table(
     sa.Column("person_id", sa.ForeignKey("person.id"), primary_key=True),
     sa.Column("data_key_id", sa.ForeignKey("data_key.id"), nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Index("ix_person_details_data_key_id", "data_key_id"),
+    sa.Index("ix_person_details_person_id", "person_id"),
 )
 
 consent = sa.Table(
@@ -115,6 +117,7 @@ consent = sa.Table(
         ["controller_id", "template_id", "template_version"],
         ["template_version.organisation_id", "template_version.id", "template_version.version"],
     ),
+    sa.Index("ix_consent_data_key_id", "data_key_id"),
     sa.Index("ix_consent_controller_id_id", "controller_id", "id"),
     sa.Index("ix_consent_child_id", "child_id"),
 )
@@ -124,6 +127,7 @@ consent_party = sa.Table(
     metadata,
     sa.Column("organisation_id", sa.ForeignKey("organisation.id"), primary_key=True),
     sa.Column("consent_id", sa.ForeignKey("consent.id"), primary_key=True),
+    sa.Index("ix_consent_party_consent_id", "consent_id"),
 )
 
 signatory = sa.Table(
@@ -134,6 +138,7 @@ signatory = sa.Table(
     sa.Column("person_id", sa.ForeignKey("person.id"), nullable=False),
     sa.Column("role", sa.String(16), nullable=False),
     sa.UniqueConstraint("consent_id", "person_id"),
+    sa.Index("ix_signatory_person_id", "person_id"),
     _one_of("role", "custody_holder", "guardian", "child"),
 )
 
@@ -187,6 +192,7 @@ log_body = sa.Table(
     sa.Column("about_id", Id),
     sa.Column("child_hash", sa.LargeBinary),
     sa.Column("employee_hash", sa.LargeBinary),
+    sa.Index("ix_log_body_data_key_id", "data_key_id"),
     sa.Index("ix_log_body_controller_id_entry_id", "controller_id", "entry_id"),
     sa.Index("ix_log_body_organisation_id_entry_id", "organisation_id", "entry_id"),
     sa.Index("ix_log_body_consent_id", "consent_id"),
@@ -271,6 +277,26 @@ log_sequencer = sa.Table(
     sa.CheckConstraint("id = 1", name="one_row"),
 )
 
+log_erased = sa.Table(
+    "log_erased",
+    metadata,
+    sa.Column("entry_id", sa.ForeignKey("log_header.entry_id"), primary_key=True),
+    sa.Column("erasure_id", sa.ForeignKey("log_header.entry_id"), nullable=False),
+    sa.Column("leaf", sa.LargeBinary, nullable=False),
+    sa.Index("ix_log_erased_erasure_id", "erasure_id"),
+    sqlite_with_rowid=False,
+)
+
+retention_rule = sa.Table(
+    "retention_rule",
+    metadata,
+    sa.Column("organisation_id", sa.ForeignKey("organisation.id"), primary_key=True),
+    sa.Column("consents_years", sa.Integer, nullable=False),
+    sa.Column("log_years", sa.Integer, nullable=False),
+    sa.Column("set_at", Instant, nullable=False),
+    sa.CheckConstraint("consents_years >= 1 AND log_years >= 1", name="years_positive"),
+)
+
 fact = sa.Table(
     "fact",
     metadata,
@@ -296,6 +322,7 @@ fact = sa.Table(
         "exemption_revoked",
         "cancellation",
     ),
+    sa.Index("ix_fact_person_id", "person_id"),
     sa.Index("ix_fact_consent_id", "consent_id"),
     sqlite_with_rowid=False,
 )
@@ -310,6 +337,8 @@ statement = sa.Table(
     sa.Column("data_key_id", sa.ForeignKey("data_key.id"), nullable=False),
     sa.Column("seal_sealed", sa.LargeBinary, nullable=False),
     sa.Column("evidence_sealed", sa.LargeBinary, nullable=False),
+    sa.Index("ix_statement_data_key_id", "data_key_id"),
+    sa.Index("ix_statement_signatory_id", "signatory_id"),
     sa.Index("ix_statement_consent_id", "consent_id"),
 )
 
@@ -377,6 +406,9 @@ kept_answer = sa.Table(
     sa.Column("status", sa.Integer, nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    # Whose child it is about, so that erasing finds it. No foreign key and no index: every
+    # disclosure writes here, and a row lives a day.
+    sa.Column("data_key_id", Id),
     sa.Index("ix_kept_answer_created_at", "created_at"),
 )
 
@@ -429,8 +461,11 @@ APPEND_ONLY = (
     log_checkpoint,
     log_rejected,
     client_revocation,
+    log_erased,
 )
 """Refused by the database: UPDATE, DELETE, TRUNCATE, and INSERT over an existing key.
+
+One exception: a fact may be deleted once an erasure in the tree lists its entry.
 
 On SQLite they have no hidden row number either, by which a row could still be replaced.
 """

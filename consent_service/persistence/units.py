@@ -14,11 +14,13 @@ from consent_service.persistence.client_store import ClientStore
 from consent_service.persistence.consent_store import ConsentStore
 from consent_service.persistence.data_keys import DataKeys
 from consent_service.persistence.database import stepwise
+from consent_service.persistence.erasure_store import ErasureStore
 from consent_service.persistence.link_store import LinkStore
 from consent_service.persistence.log_store import LogStore
 from consent_service.persistence.sealing import Index, KeyRing
 from consent_service.persistence.sequencer import Sequencer
 from consent_service.persistence.staff_store import StaffStore
+from consent_service.persistence.subject_store import SubjectStore
 from consent_service.persistence.tree_store import TreeStore
 from consent_service.services.ports import UnitOfWork
 
@@ -48,7 +50,9 @@ class SqlUnitOfWork:
         self.clients = ClientStore(connection)
         self.log = LogStore(connection, keys, units.index)
         self.tree = TreeStore(connection, units.sequencer)
-        self.answers = AnswerStore(connection, units.clock, units.claims)
+        self.answers = AnswerStore(connection, keys, units.clock, units.claims)
+        self.erasures = ErasureStore(connection, units.sequencer)
+        self.subjects = SubjectStore(connection, units.index)
 
     def commit(self) -> None:
         """Keep all of it. On SQLite the tree grows in this same transaction."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from consent_service.audit.entry import SALT_BYTES, Entry, compose_entry
+from consent_service.audit.entry import SALT_BYTES, Entry, ErasedList, compose_entry
 from consent_service.audit.promise import make_promise
 from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.services.model import Caller, ChildRef, Employee, Search
@@ -95,16 +95,17 @@ class Journal:
     promise_key: SigningKey
     new_id: Callable[[], str]
 
-    def prepare(self, event: Event, at: datetime) -> Prepared:
-        """The entry of an event, with its promise."""
+    def prepare(self, event: Event, at: datetime, erased: ErasedList | None = None) -> Prepared:
+        """The entry of an event, or of an erasure and what it erased, with its promise."""
         entry = compose_entry(
             log=self.origin,
             entry_id=self.new_id(),
             time=at,
-            kind="event",
+            kind="event" if erased is None else "erasure",
             controller=event.controller,
             body=event.body(),
             salt=os.urandom(SALT_BYTES),
+            erased=erased,
         )
         return Prepared(event, entry, make_promise(entry, self.promise_key))
 

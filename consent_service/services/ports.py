@@ -27,6 +27,7 @@ from consent_service.services.model import (
     SigningSession,
     TemplateVersion,
 )
+from consent_service.services.rights_ports import Erasures, Subjects
 from consent_service.services.staff_ports import StaffSessions
 
 
@@ -260,6 +261,12 @@ class UnitOfWork(Protocol):
 
     @property
     def answers(self) -> Answers: ...
+
+    @property
+    def erasures(self) -> Erasures: ...
+
+    @property
+    def subjects(self) -> Subjects: ...
 
     def commit(self) -> None: ...
 

@@ -184,7 +184,7 @@ def consent_page(uow: UnitOfWork, context: Context, signer: Signer) -> ConsentPa
     scope, person = state.effective_scope, signer.signatory.person
     _write(uow, context, signer, "personal_data_viewed", {"view": "family"})
     return ConsentPage(
-        status=_as_shown(state, own),
+        status=as_shown(state, own),
         is_complete=state.status is Status.IN_FORCE,
         is_live=state.is_live,
         own=own,
@@ -210,7 +210,7 @@ def _latest_of(signer: Signer) -> Act | None:
     return next((a for a in reversed(acts) if a.person == signer.signatory.person), None)
 
 
-def _as_shown(state: ConsentState, own: ActKind | None) -> Status:
+def as_shown(state: ConsentState, own: ActKind | None) -> Status:
     """While incomplete, nobody learns whether another refused or is silent (R11)."""
     if state.status is Status.DECLINED and own is not ActKind.DECLINE:
         if state.complete_at is not None:

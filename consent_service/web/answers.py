@@ -6,6 +6,7 @@ from werkzeug.exceptions import BadRequest
 from consent_service.domain.facts import ActKind, Scope
 from consent_service.errors import Conflict
 from consent_service.services.answer_consent import sign_grant, sign_refusal
+from consent_service.services.export_subject import SubjectRequest, export_subject
 from consent_service.services.sign import kept_scope
 from consent_service.services.signing_page import (
     Signer,
@@ -14,9 +15,11 @@ from consent_service.services.signing_page import (
     refusal_of,
     stops_older,
 )
+from consent_service.web.language import interface_language
 from consent_service.web.rendering import allow_login, go_home, render
 from consent_service.web.session_content import Answer
 from consent_service.web.sign_in import approve
+from consent_service.web.subject_page import subject_page
 from consent_service.web.visit import Site, Visit, clear_cookie, visit_of
 
 OF_THE_LOGIN = frozenset(
@@ -163,6 +166,21 @@ def receipt(site: Site) -> Response:
     response = make_response(json.dumps(found, ensure_ascii=False, indent=1))
     response.mimetype = "application/json"
     response.headers["Content-Disposition"] = 'attachment; filename="samtykke-kvittering.json"'
+    return response
+
+
+def everything(site: Site) -> Response:
+    """What the controller knows and shared around this child, as one file for the signer."""
+    with site.units.writing() as uow:
+        visit = visit_of(site, uow)
+        if visit.content.identity is None:
+            return go_home()
+        signer = visit.signer
+        asked = SubjectRequest(signer.file.controller, signer.details.cpr, "citizen", None)
+        export = export_subject(uow, site.context, asked, signer.file.child)
+        uow.commit()
+    response = make_response(subject_page(export, "da" if interface_language() == "da" else "en"))
+    response.headers["Content-Disposition"] = 'attachment; filename="det-ved-vi.html"'
     return response
 
 

@@ -219,6 +219,7 @@ def _plausible(service: Deployment) -> Callable[[Any, random.Random], None]:
         "template_id": ["joint-action-plan"],
         "version": [1, 2],
         "child": [{"cpr": CHILD.cpr}, {"cpr": SIBLING.cpr}],
+        "subject": [{"cpr": CHILD.cpr}, {"cpr": SIBLING.cpr}],
         "custody": [BOTH, MOTHER_ALONE],
         "performed_by": [EMPLOYEE, COLLEAGUE],
         "effective_from": ["2026-11-23", "2027-01-01"],

@@ -17,14 +17,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from consent_service.domain.cpr import CprNumber
 from consent_service.persistence.database import engine_options, prepare
 from consent_service.persistence.migrate import upgrade
 from consent_service.persistence.tables import (
     APPEND_ONLY,
+    fact,
+    log_erased,
     log_header,
     log_pending,
     log_rejected,
 )
+from consent_service.services.erase import Approval, erase_child
 from tests.deployment import Deployment, deploy
 from tests.postgres_cluster import SUPERUSER, Cluster, find_binaries
 
@@ -39,6 +43,13 @@ def _fill(deployment: Deployment) -> None:
     assert deployment.disclose().status_code == 201
     revoked = {"client": "lost-laptop", "organisation": "gp-y"}
     assert deployment.post("/v1/client-revocations", revoked).status_code == 201
+    sibling = {"cpr": "050519-4321", "name": "Eva", "birth_date": "2019-05-05"}
+    deployment.in_force(child=sibling)
+    approval = Approval("e1", "e2", "the family asked for it")
+    with deployment.parts.units.writing() as uow:
+        context = deployment.parts.context
+        erase_child(uow, context, "municipality-x", CprNumber("0505194321"), approval)
+        uow.commit()
     deployment.parts.sequencer.run_once()
     forged = {"entry_id": "forged", "time": deployment.clock(), "header": b"{}", "leaf": bytes(32)}
     with deployment.parts.units.engine.connect().execution_options(writes=True) as connection:
@@ -291,6 +302,28 @@ def test_the_application_cannot_take_the_guards_away(
         with pytest.raises(DBAPIError) as refused:
             connection.exec_driver_sql(statement)
         assert re.search("permission denied|must be owner", str(refused.value.orig))
+
+
+def test_the_application_deletes_facts_by_the_list_of_an_erasure_alone(
+    as_application: Deployment,
+) -> None:
+    """The owner's function goes by the list, and the trigger asks whether the erasure stands."""
+    engine = as_application.parts.units.engine
+    facts = _rows(engine, fact)
+    with engine.connect() as connection:
+        for entry in connection.scalars(sa.select(log_header.c.entry_id)).all():
+            assert connection.scalar(sa.select(sa.func.erase_facts(entry))) == 0
+        connection.commit()
+    assert _rows(engine, fact) == facts
+    with engine.connect() as connection:
+        victim = connection.execute(sa.select(log_header).join(
+            fact, fact.c.entry_id == log_header.c.entry_id).limit(1)).one()  # fmt: skip
+        made_up = dict(victim._mapping) | {"entry_id": "made up"}
+        connection.execute(sa.insert(log_header).values(made_up))
+        listed = {"entry_id": victim.entry_id, "erasure_id": "made up", "leaf": victim.leaf}
+        connection.execute(sa.insert(log_erased).values(listed))
+        with pytest.raises(DBAPIError, match="fact is append-only"):
+            connection.scalar(sa.select(sa.func.erase_facts("made up")))
 
 
 def test_a_rejected_entry_stays_rejected(filled: Engine) -> None:

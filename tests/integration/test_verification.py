@@ -736,5 +736,7 @@ def test_every_table_of_the_log_and_of_the_facts_is_among_the_cases() -> None:
         "staff_login", "staff_session",
         # Damaged in tests of their own, above.
         "consent_party", "log_pending", "log_rejected",
+        # Damaged in test_erasing; says how long things are kept, and proves nothing.
+        "log_erased", "retention_rule",
     }  # fmt: skip
     assert {table.name for table, _, _ in CASES} | kept_apart == set(metadata.tables)

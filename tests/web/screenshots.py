@@ -94,6 +94,22 @@ def picture(page: Page, path: Path) -> None:
     page.screenshot(path=path, full_page=True, clip=clip)
 
 
+def everything_shared(page: Page, folder: Path, shoot: Camera) -> None:
+    """The file a signer downloads, opened as a file."""
+    for language in ("da", "en"):
+        page.goto(f"{page.url.partition('/sign/')[0]}/sign/?lang={language}")
+        answer = page.context.request.get(page.url.partition("?")[0] + "everything")
+        file = folder / f"{shoot.size}-everything-{language}.html"
+        file.write_bytes(answer.body())
+        address = page.url
+        page.goto(file.absolute().as_uri())
+        for fold in page.locator("summary").all():
+            fold.click()
+        shoot(f"everything-{language}")
+        page.goto(address)
+    page.goto(f"{page.url.partition('/sign/')[0]}/sign/?lang=da")
+
+
 def walk(deployment: Deployment, context: BrowserContext, folder: Path, size: str) -> None:
     page = context.new_page()
     page.set_default_timeout(5000)
@@ -142,6 +158,8 @@ def walk(deployment: Deployment, context: BrowserContext, folder: Path, size: st
     )
     page.goto(link)
     shoot("state")
+    everything_shared(page, folder, shoot)
+    page.goto(link)
     newer = deployment.ask(child=child, parties=PARTIES[:3], categories=["health"])
     page.goto(links(newer)[METTE.name])
     log_in(page)

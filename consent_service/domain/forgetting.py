@@ -1,0 +1,109 @@
+"""What may be forgotten of a child: consents long over, unless somebody's no still needs them.
+
+A denial stands until the same signer grants what it was about (R5), whichever consent it was said
+under. Forgetting it while a live consent covers the same would turn a no into a yes, so such a
+consent is kept until the live one ends.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import combinations
+
+from consent_service.domain.calendar import shift
+from consent_service.domain.consent import state_at
+from consent_service.domain.facts import CustodyChange, History, Request
+from consent_service.domain.objections import Transfer, latest_denials
+from consent_service.domain.signers import holders_at
+
+
+@dataclass(frozen=True)
+class RetentionRule:
+    """How long a controller keeps things: whole years, at least one.
+
+    `consents_years` counts from a consent's final state, `log_years` from a log entry's time.
+    """
+
+    consents_years: int
+    log_years: int
+
+    def consents_before(self, now: datetime) -> datetime:
+        """Consents that were final before this instant have had their time."""
+        return shift(now, months=-12 * self.consents_years)
+
+    def log_before(self, now: datetime) -> datetime:
+        """Log entries from before this instant have had their time."""
+        return shift(now, months=-12 * self.log_years)
+
+
+def consents_of(history: History, controller: str) -> frozenset[str]:
+    """Every consent of one controller about the child."""
+    return frozenset(r.consent for r in history.requests if r.controller == controller)
+
+
+def live_consents(history: History, instant: datetime) -> tuple[Request, ...]:
+    """Every consent about the child that has not ended, whoever asked."""
+    known = history.recorded_by(instant)
+    return tuple(r for r in known.requests if state_at(known, r.consent, instant).is_live)
+
+
+def consents_final_before(
+    history: History, controller: str, cutoff: datetime, instant: datetime
+) -> frozenset[str]:
+    """The controller's consents that reached their final state before a cutoff."""
+    final = {
+        consent: state_at(history, consent, instant).final_at
+        for consent in consents_of(history, controller)
+    }
+    return frozenset(c for c, moment in final.items() if moment is not None and moment < cutoff)
+
+
+def without(history: History, controller: str, consents: frozenset[str]) -> History:
+    """The history that is left: custody changes go with their controller's last consent."""
+    keeps_custody = bool(consents_of(history, controller) - consents)
+    return History(
+        tuple(
+            fact
+            for fact in history.facts
+            if (
+                fact.controller != controller or keeps_custody
+                if isinstance(fact, CustodyChange)
+                else fact.consent not in consents
+            )
+        )
+    )
+
+
+def still_needed(
+    history: History, controller: str, consents: frozenset[str], instant: datetime
+) -> frozenset[str]:
+    """Which of these consents of a controller must stay, for the sake of a live one that does.
+
+    A consent stays when a denial said under it is its signer's latest word about something that a
+    live consent, of whichever controller, would let pass; whether the signer counts at this very
+    instant is not asked, for they may count tomorrow. All of them stay when what the controller
+    knows of custody would read otherwise for a live consent of its own.
+    """
+    needed: set[str] = set()
+    left = without(history, controller, consents)
+    for live in live_consents(history, instant):
+        if live.consent in consents:
+            continue
+        if live.controller == controller and (
+            holders_at(left, controller, instant) != holders_at(history, controller, instant)
+            or state_at(left, live.consent, instant) != state_at(history, live.consent, instant)
+        ):
+            return consents
+        needed |= _denials_about(history, live) & consents
+    return frozenset(needed)
+
+
+def _denials_about(history: History, live: Request) -> set[str]:
+    """The consents under which the latest word about part of a live one is a denial."""
+    return {
+        denial.consent
+        for one, other in combinations(sorted(live.asked.parties), 2)
+        for category in live.asked.categories
+        for denial in latest_denials(
+            history, Transfer(one, other, live.purpose, frozenset({category}))
+        )
+    }
