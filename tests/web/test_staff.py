@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import sqlalchemy as sa
 
+from consent_service.persistence.log_reader import verify_database
 from consent_service.persistence.tables import staff_login, staff_session
 from consent_service.worker import _clean
 from tests.deployment import deploy
@@ -566,6 +567,26 @@ def test_the_page_speaks_the_chosen_language(small_office):
     dorthe.get("/staff?lang=xx")
     assert "Log ind som medarbejder" in words(dorthe.see())
     assert read(dorthe.page).title == "Log ind som medarbejder"
+
+
+def test_the_log_verifies_with_all_of_it(office):
+    for who in (DORTHE, ZITA, INGRID, VERA):
+        Employee(office.deployment, who).arrive()
+    dorthe = Employee(office.deployment)
+    dorthe.arrive()
+    dorthe.log_out("/staff/logout-everywhere")
+    parts = office.deployment.parts
+    parts.sequencer.run_once()
+    report = verify_database(
+        parts.units.engine,
+        parts.units.ring,
+        parts.index,
+        parts.keys.published,
+        parts.settings.log_origin,
+        parts.context.clock(),
+    )
+    assert list(report.findings) == []
+    assert report.exit_code == 0
 
 
 def test_names_and_secrets_are_kept_sealed_and_said_nowhere(office, caplog):
