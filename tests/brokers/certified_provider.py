@@ -53,7 +53,7 @@ class CertifiedProvider:
 
     issuer: str
 
-    def shall(self, **changes: object) -> None:
+    def shall(self, **changes: str | int | bool | None) -> None:
         """What the next login is like: level, ageSeconds, withoutCpr."""
         with requests.Session() as session:
             session.trust_env = False
