@@ -1,6 +1,6 @@
 """Staff: logins under way, and sessions.
 
-Revision ID: 0008
+Revision ID: 0005
 """
 
 import sqlalchemy as sa
@@ -8,8 +8,8 @@ from alembic import op
 
 from consent_service.persistence.column_types import Instant
 
-revision = "0008"
-down_revision = "0001"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

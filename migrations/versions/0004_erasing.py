@@ -2,7 +2,7 @@
 
 A fact may be deleted once an erasure that stands in the tree lists its entry, and in no other way.
 
-Revision ID: 0007
+Revision ID: 0004
 """
 
 import sqlalchemy as sa
@@ -10,8 +10,8 @@ from alembic import op
 
 from consent_service.persistence.column_types import Instant
 
-revision = "0007"
-down_revision = "0001"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,6 @@
 """Failed attempts: counters that every process shares.
 
-Revision ID: 0005
+Revision ID: 0003
 """
 
 import sqlalchemy as sa
@@ -8,8 +8,8 @@ from alembic import op
 
 from consent_service.persistence.column_types import Instant
 
-revision = "0005"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
