@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent_service import web
-from consent_service.api import audit, consents, disclosures, organisations, problems
+from consent_service.api import audit, consents, disclosures, organisations, papers, problems
 from consent_service.api.endpoint import LARGEST_BODY, Endpoint, Runtime, register
 from consent_service.api.response_headers import install_headers
 from consent_service.api.service_pages import register_service_pages
@@ -23,6 +23,7 @@ from consent_service.worker import watch_over_the_worker
 ENDPOINTS: list[Endpoint] = [
     *organisations.ENDPOINTS,
     *consents.ENDPOINTS,
+    *papers.ENDPOINTS,
     *disclosures.ENDPOINTS,
     *audit.ENDPOINTS,
 ]

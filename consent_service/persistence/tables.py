@@ -295,6 +295,7 @@ fact = sa.Table(
         "exemption_confirmed",
         "exemption_revoked",
         "cancellation",
+        "paper_recorded",
     ),
     sa.Index("ix_fact_consent_id", "consent_id"),
     sqlite_with_rowid=False,

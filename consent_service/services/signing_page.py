@@ -6,12 +6,14 @@ A link that is wrong, replaced or of somebody who lost their standing raises the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
+from consent_service.domain.calendar import local_date
 from consent_service.domain.consent import ConsentState, Status, state_at
 from consent_service.domain.facts import Act, ActKind, History, Request, Role, Scope
 from consent_service.domain.objections import requests_stopped_by_declining
+from consent_service.domain.paper import signatures
 from consent_service.domain.signers import required_signers, signers_with_a_say
 from consent_service.errors import NotFound
 from consent_service.services.acts import ActInProgress, begin_act, moment_after
@@ -160,7 +162,8 @@ class OtherSigner:
 class ConsentPage:
     """What one signer sees: their own act, whether it is complete, and what was shared (R11).
 
-    `own` is the signer's latest act, `own_at` when it was made, `own_kept` what a grant keeps.
+    `own` is the signer's latest act, `own_at` when it was made, `own_kept` what a grant keeps,
+    `own_signed_on` the day of a paper it was made on.
     `refusal` is what saying no would be. `stops_older` tells that declining also stops an older
     consent (R5). `objects` tells that a no of their own elsewhere stops part of this one.
     `disclosures` is every one so far.
@@ -172,6 +175,7 @@ class ConsentPage:
     own: ActKind | None
     own_at: datetime | None
     own_kept: Scope | None
+    own_signed_on: date | None
     is_required: bool
     can_grant: bool
     can_refuse: bool
@@ -200,6 +204,7 @@ def consent_page(uow: UnitOfWork, context: Context, signer: Signer) -> ConsentPa
         own=own,
         own_at=latest.at if latest else None,
         own_kept=latest.kept if latest else None,
+        own_signed_on=local_date(latest.given_at) if latest and latest.paper else None,
         is_required=person in required,
         can_grant=state.is_live and own is not ActKind.GRANT,
         can_refuse=own is ActKind.GRANT or (own is None and state.is_live),
@@ -216,7 +221,7 @@ def consent_page(uow: UnitOfWork, context: Context, signer: Signer) -> ConsentPa
 
 
 def _latest_of(signer: Signer) -> Act | None:
-    acts = signer.history.acts(signer.file.id)
+    acts = signatures(signer.history, signer.file.id)
     return next((a for a in reversed(acts) if a.person == signer.signatory.person), None)
 
 
@@ -260,6 +265,14 @@ def own_receipt(uow: UnitOfWork, context: Context, signer: Signer) -> dict[str, 
     return receipt
 
 
+@dataclass(frozen=True)
+class Answered:
+    """What the signer's answer is now; not `is_new`: it stood already, nothing was recorded."""
+
+    kind: ActKind
+    is_new: bool
+
+
 def sign_grant(
     uow: UnitOfWork,
     context: Context,
@@ -267,21 +280,25 @@ def sign_grant(
     identity: Identity,
     language: str,
     left_out: Scope,
-) -> ActKind:
-    """Grant, with what is left out. What it came to: leaving out too much is a decline (R5).
+) -> Answered:
+    """Grant, with what is left out; leaving out too much is a decline (R5).
 
-    Raises LinkUnknown, and Conflict for a stale login, another person or an ended consent.
+    A grant that stands is not changed by this, least of all into a withdrawal: that is what
+    `sign_refusal` is for. Raises LinkUnknown, and Conflict for a stale login, another person or
+    an ended consent.
     """
     signer, act = _begin(uow, context, link, identity)
+    latest = latest_act(act, signer.file.id, signer.signatory.person)
+    if latest is not None and latest.kind is ActKind.GRANT:
+        return Answered(ActKind.GRANT, is_new=False)
     evidence = evidence_of_login(identity, _shown(signer, language))
     kept = kept_scope(act.history.request(signer.file.id), left_out)
-    if kept is None:
-        latest = latest_act(act, signer.file.id, signer.signatory.person)
-        kind = refusal_kind(state_at(act.history, signer.file.id, act.now), latest)
-        refuse(uow, context, act, signer.file, signer.signatory, evidence)
-        return kind
-    grant(uow, context, act, signer.file, signer.signatory, kept, evidence)
-    return ActKind.GRANT
+    if kept is not None:
+        is_new = grant(uow, context, act, signer.file, signer.signatory, kept, evidence)
+        return Answered(ActKind.GRANT, is_new)
+    kind = refusal_kind(state_at(act.history, signer.file.id, act.now), latest)
+    is_new = refuse(uow, context, act, signer.file, signer.signatory, evidence)
+    return Answered(kind if is_new or latest is None else latest.kind, is_new)
 
 
 def sign_refusal(

@@ -36,8 +36,8 @@ def grant(site: Site) -> Response:
                 return _keep_ticks(visit, left_out)
             if kept_scope(visit.signer.request, left_out) is None:
                 return _ask_again(visit, "nothing_left", left_out)
-            sign_grant(uow, site.context, visit.link, identity, language, left_out)
-            visit.save(notice="answered", left_out=None)
+            answer = sign_grant(uow, site.context, visit.link, identity, language, left_out)
+            visit.save(notice="answered" if answer.is_new else "answer_stands", left_out=None)
             uow.commit()
     except Conflict as conflict:
         return _not_done(site, conflict, left_out)
