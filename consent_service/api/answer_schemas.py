@@ -134,7 +134,7 @@ ANSWERS: dict[str, Json] = {
     "ConsentPage": _page("Consent"),
     "Exemption": _object({"id": TEXT, "consent": _ref("Consent")}),
     "Paper": _object({"id": TEXT, "consent": _ref("Consent")}),
-    "CustodyChange": _object({"consents": _list(TEXT)}),
+    "CustodyChange": _object({"id": TEXT, "consents": _list(TEXT)}),
     "Receipt": _object(
         {"v": {"const": 1}, "terms": TEXT, "statements": _list({"type": "object"})},
         {"checkpoint": TEXT},

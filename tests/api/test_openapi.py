@@ -129,6 +129,15 @@ def lived_in(on_sqlite: Deployment) -> Deployment:
         "performed_by": EMPLOYEE,
     }
     on_sqlite.post(f"/v1/consents/{asked['id']}/exemptions", body)
+    paper = {
+        "signatory": asked["signatories"][0]["id"],
+        "decision": "decline",
+        "signed_on": "2026-11-23",
+        "document": {"reference": "d", "sha256": "0" * 64},
+        "identity_checked": "passport",
+        "performed_by": EMPLOYEE,
+    }
+    on_sqlite.post(f"/v1/consents/{asked['id']}/paper-grants", paper)
     return on_sqlite
 
 
@@ -198,7 +207,12 @@ def _plausible(service: Deployment) -> Callable[[Any, random.Random], None]:
     disclosures = [item["id"] for item in service.get("/v1/disclosures").json["items"]]
     entries = [item["id"] for item in service.get("/v1/audit/entries").json["items"]]
     exemption = service.get("/v1/audit/entries?type=exemption_recorded").json["items"][0]
+    paper = service.get("/v1/audit/entries?type=paper_recorded").json["items"][0]
     known: dict[str, list[Any]] = {
+        "paper_id": [paper["body"]["paper"]],
+        "signed_on": ["2026-11-23"],
+        "scope": [None, {"parties": ["municipality-x", "gp-y"], "categories": ["health"]}],
+        "corrects": [None],
         "consent_id": [consent["id"]],
         "exemption_id": [exemption["body"]["exemption"]],
         "disclosure_id": disclosures,
