@@ -267,10 +267,14 @@ def own_receipt(uow: UnitOfWork, context: Context, signer: Signer) -> dict[str, 
 
 @dataclass(frozen=True)
 class Answered:
-    """What the signer's answer is now; not `is_new`: it stood already, nothing was recorded."""
+    """What the signer's answer is now; not `is_new`: it stood already, nothing was recorded.
+
+    `is_same`: the grant that stood keeps just what this one would keep, as after a double click.
+    """
 
     kind: ActKind
     is_new: bool
+    is_same: bool = False
 
 
 def sign_grant(
@@ -289,10 +293,10 @@ def sign_grant(
     """
     signer, act = _begin(uow, context, link, identity)
     latest = latest_act(act, signer.file.id, signer.signatory.person)
-    if latest is not None and latest.kind is ActKind.GRANT:
-        return Answered(ActKind.GRANT, is_new=False)
-    evidence = evidence_of_login(identity, _shown(signer, language))
     kept = kept_scope(act.history.request(signer.file.id), left_out)
+    if latest is not None and latest.kind is ActKind.GRANT:
+        return Answered(ActKind.GRANT, is_new=False, is_same=latest.kept == kept)
+    evidence = evidence_of_login(identity, _shown(signer, language))
     if kept is not None:
         is_new = grant(uow, context, act, signer.file, signer.signatory, kept, evidence)
         return Answered(ActKind.GRANT, is_new)

@@ -37,7 +37,8 @@ def grant(site: Site) -> Response:
             if kept_scope(visit.signer.request, left_out) is None:
                 return _ask_again(visit, "nothing_left", left_out)
             answer = sign_grant(uow, site.context, visit.link, identity, language, left_out)
-            visit.save(notice="answered" if answer.is_new else "answer_stands", left_out=None)
+            saved = answer.is_new or answer.is_same
+            visit.save(notice="answered" if saved else "answer_stands", left_out=None)
             uow.commit()
     except Conflict as conflict:
         return _not_done(site, conflict, left_out)

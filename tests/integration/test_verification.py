@@ -402,6 +402,15 @@ def delete_a_withdrawal(connection: Connection) -> str:
     return _delete(connection, _entry_of(connection, "consent_withdrawn"), fact, statement)
 
 
+def delete_a_papers_recording(connection: Connection) -> str:
+    """Only the act itself then tells that somebody recorded the paper it confirms."""
+    _delete(connection, _entry_of(connection, "paper_recorded"), fact, log_body)
+    act = sa.select(fact.c.entry_id).where(
+        fact.c.kind == "grant", fact.c.payload.contains('"paper"')
+    )
+    return rf"fact \S+ \(entry {connection.scalars(act).one()}\)"
+
+
 def delete_a_withdrawals_statement(connection: Connection) -> str:
     entry = _entry_of(connection, "consent_withdrawn")
     _delete(connection, entry, statement)
@@ -492,6 +501,7 @@ def insert_a_fact(connection: Connection) -> str:
 
 DAMAGES = [
     delete_a_withdrawal,
+    delete_a_papers_recording,
     delete_a_withdrawals_statement,
     leave_a_statement_without_its_act,
     delete_a_withdrawal_and_its_body,
