@@ -15,6 +15,7 @@ from consent_service.api import (
     consents,
     disclosures,
     organisations,
+    papers,
     problems,
     subject_export,
 )
@@ -40,6 +41,7 @@ ENDPOINTS: list[Endpoint] = [
     *organisations.ENDPOINTS,
     *clients.ENDPOINTS,
     *consents.ENDPOINTS,
+    *papers.ENDPOINTS,
     *disclosures.ENDPOINTS,
     *audit.ENDPOINTS,
     *subject_export.ENDPOINTS,

@@ -133,7 +133,8 @@ ANSWERS: dict[str, Json] = {
     "Consent": {"anyOf": [CONTROLLED, COVERED]},
     "ConsentPage": _page("Consent"),
     "Exemption": _object({"id": TEXT, "consent": _ref("Consent")}),
-    "CustodyChange": _object({"consents": _list(TEXT)}),
+    "Paper": _object({"id": TEXT, "consent": _ref("Consent")}),
+    "CustodyChange": _object({"id": TEXT, "consents": _list(TEXT)}),
     "Receipt": _object(
         {"v": {"const": 1}, "terms": TEXT, "statements": _list({"type": "object"})},
         {"checkpoint": TEXT},

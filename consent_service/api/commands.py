@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from consent_service.domain.facts import ActKind
 from consent_service.errors import InvalidInput
 from consent_service.services.disclose import Disclosure, LegalBasis, Question
 from consent_service.services.model import Employee
 from consent_service.services.people import CustodyFacts, NamedPerson
 from consent_service.services.request_consent import ConsentRequest
+from consent_service.services.sign_on_paper import KeptOnPaper, PaperDraft
 from consent_service.signing import base64url
 
 Loaded = Mapping[str, Any]
@@ -40,6 +42,21 @@ def consent_request(body: Loaded) -> ConsentRequest:
         categories=tuple(body["categories"]),
         deadline=body["deadline"],
         delivery=body["delivery"],
+        performed_by=employee(body),
+    )
+
+
+def paper(body: Loaded) -> PaperDraft:
+    """What stands on a paper."""
+    scope = body["scope"]
+    return PaperDraft(
+        signatory=body["signatory"],
+        decision=ActKind(body["decision"]),
+        scope=scope and KeptOnPaper(tuple(scope["parties"]), tuple(scope["categories"])),
+        signed_on=body["signed_on"],
+        document_reference=body["document"]["reference"],
+        document_sha256=body["document"]["sha256"],
+        identity_checked=body["identity_checked"],
         performed_by=employee(body),
     )
 

@@ -179,10 +179,12 @@ def create_custody_change(call: Call) -> Reply:
         custody=custody(call.body),
         effective_from=call.body["effective_from"],
         performed_by=employee(call.body),
+        corrects=call.body["corrects"],
     )
     if len(report.custody.holders) > 2:
         raise InvalidInput.field("/custody/holders", "A child has at most two holders.")
-    return Reply(201, {"consents": change_custody(call.uow, call.context, call.caller, report)})
+    changed = change_custody(call.uow, call.context, call.caller, report)
+    return Reply(201, {"id": changed.id, "consents": changed.consents})
 
 
 ENDPOINTS = [
@@ -316,7 +318,7 @@ ENDPOINTS = [
         "consents:write",
         "Record a custody change",
         create_custody_change,
-        {201: "CustodyChange"},
+        {201: "CustodyChange", 409: "Problem"},
         body=schemas.CustodyChangeBody,
         idempotency="optional",
         tag="Consents",

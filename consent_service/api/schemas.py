@@ -154,6 +154,7 @@ class CustodyChangeBody(Schema):
     child = fields.Nested(ChildCpr, required=True)
     custody = fields.Nested(Custody, required=True)
     effective_from = DateField(required=True)
+    corrects = Text(most=64, allow_none=True, load_default=None)
     performed_by = fields.Nested(PerformedBy, required=True)
 
 

@@ -23,6 +23,7 @@ from consent_service.domain.facts import (
     Role,
     Scope,
 )
+from consent_service.domain.paper import signatures
 from consent_service.domain.signers import (
     ADULT_AGE,
     YOUNG_PERSON_AGE,
@@ -136,7 +137,8 @@ def _turning_points(
     for fact in history.facts:
         if isinstance(fact, Request | CustodyChange):
             if fact.controller == request.controller:
-                points.add(custody_takes_effect(fact))
+                # A correction also ends at once what it corrects.
+                points |= {fact.at, custody_takes_effect(fact)}
         elif fact.consent == request.consent:
             points.add(fact.at)
     for exemption in exemptions(history, request.consent):
@@ -172,21 +174,21 @@ def _step(
 
     if final := _final(known, request, superseded_at, now, ends):
         return state(final.status, final.reasons, now)
-    signatures = _signatures(known, request, now)
-    scope = signatures.scope
-    if signatures.complete and not scope.is_empty:
+    signed = _signatures(known, request, now)
+    scope = signed.scope
+    if signed.complete and not scope.is_empty:
         complete_at, covered = before.complete_at or now, before.covered | scope.parties
         return ConsentState(Status.IN_FORCE, (), scope, complete_at, ends, None, covered)
     lapsed_at = now if now >= request.lapses_at else None
     missing = tuple(
         Reason(ReasonCode.MISSING_SIGNATURE, role, person)
-        for person, role in signatures.missing.items()
+        for person, role in signed.missing.items()
     )
-    if refusals := signatures.refusals:
+    if refusals := signed.refusals:
         reasons = refusals + missing
         return state(Status.DECLINED, reasons, lapsed_at)
     if before.complete_at is not None:
-        reasons = _why_incomplete(history, request, signatures, before.complete_at)
+        reasons = _why_incomplete(history, request, signed, before.complete_at)
         return state(Status.INCOMPLETE, reasons)
     missing = missing or (Reason(ReasonCode.MISSING_SIGNATURE, Role.CUSTODY_HOLDER),)
     if lapsed_at is not None:
@@ -262,7 +264,7 @@ class _Signatures:
 
 
 def _signatures(history: History, request: Request, now: datetime) -> _Signatures:
-    latest = {act.person: act for act in history.acts(request.consent)}
+    latest = {act.person: act for act in signatures(history, request.consent)}
     grants: list[Scope] = []
     declined: dict[str, Role] = {}
     missing: dict[str, Role] = {}
@@ -278,12 +280,12 @@ def _signatures(history: History, request: Request, now: datetime) -> _Signature
 
 
 def _why_incomplete(
-    history: History, request: Request, signatures: _Signatures, complete_at: datetime
+    history: History, request: Request, signed: _Signatures, complete_at: datetime
 ) -> tuple[Reason, ...]:
     """Why a consent that was in force needs a signature again: a birthday, or custody."""
     held_then = {h.person for h in holders_at(history, request.controller, complete_at)}
     reasons = []
-    for person, role in signatures.missing.items():
+    for person, role in signed.missing.items():
         if role is Role.CHILD:
             code = ReasonCode.YOUNG_PERSON_MUST_SIGN
         elif person in held_then:

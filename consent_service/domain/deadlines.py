@@ -8,11 +8,12 @@ from consent_service.domain.calendar import local_date, local_instant
 
 @dataclass(frozen=True)
 class Periods:
-    """The configurable periods of R9, in days."""
+    """The configurable periods of R9, in days, and how old a paper may be."""
 
     deadline_days: int = 14
     latest_deadline_days: int = 90
     grace_days: int = 7
+    oldest_paper_days: int = 90
 
     def default_deadline(self, now: datetime) -> date:
         """The last day to sign, when the caller names none."""
@@ -21,6 +22,10 @@ class Periods:
     def latest_deadline(self, now: datetime) -> date:
         """The latest day a caller may name."""
         return local_date(now) + timedelta(days=self.latest_deadline_days)
+
+    def oldest_paper(self, now: datetime) -> date:
+        """The earliest day on which a paper recorded now may have been signed."""
+        return local_date(now) - timedelta(days=self.oldest_paper_days)
 
     def lapse(self, deadline: date) -> datetime:
         """When an incomplete request lapses: 00:00 after the deadline and its days of grace."""

@@ -91,13 +91,19 @@ class Request:
 
 @dataclass(frozen=True)
 class CustodyChange:
-    """A municipality recorded who holds custody, from a date on (R10)."""
+    """A municipality recorded who holds custody, from a date on (R10).
+
+    `corrects` is the id of an earlier change that was wrong: from here on that one no longer
+    holds. A change recorded before changes had ids has none, and cannot be named.
+    """
 
     seq: int
     at: datetime
     controller: str
     holders: tuple[Holder, ...]
     effective_from: datetime
+    id: str | None = None
+    corrects: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,7 @@ class Act:
     """A signer granted, declined or withdrew; `kept` is the scope a grant keeps.
 
     `given_at` is when the grant was given: `at`, or 00:00 of the day a paper was signed.
+    `paper` is then the id under which the paper was recorded.
     """
 
     seq: int
@@ -114,6 +121,25 @@ class Act:
     kind: ActKind
     kept: Scope | None
     given_at: datetime
+    paper: str | None = None
+
+
+@dataclass(frozen=True)
+class PaperRecorded:
+    """One employee recorded what somebody signed on paper; it does not count yet.
+
+    It counts once another employee confirms it, as an `Act` that names it. `signed_at` is 00:00
+    of the day it was signed; a grant, and only a grant, keeps a scope.
+    """
+
+    seq: int
+    at: datetime
+    paper: str
+    consent: str
+    person: str
+    kind: ActKind
+    kept: Scope | None
+    signed_at: datetime
 
 
 @dataclass(frozen=True)
@@ -161,6 +187,7 @@ Fact = (
     Request
     | CustodyChange
     | Act
+    | PaperRecorded
     | ExemptionRecorded
     | ExemptionConfirmed
     | ExemptionRevoked

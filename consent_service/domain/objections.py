@@ -12,6 +12,7 @@ from datetime import datetime
 
 from consent_service.domain.consent import Reason, ReasonCode, role_of
 from consent_service.domain.facts import Act, ActKind, History, Request, Role
+from consent_service.domain.paper import is_signature
 from consent_service.domain.signers import child_has_a_say, present_holders
 
 
@@ -87,9 +88,14 @@ def _latest_acts(
 ) -> Mapping[str, Act]:
     """Each signer's latest act among those that were asked about this one thing."""
     latest: dict[str, Act] = {}
+    way = (transfer.sender, transfer.recipient)
     for act in _acts(history):
         request = requests.get(act.consent)
-        if request and request.asked.covers(transfer.sender, transfer.recipient, category):
+        if request is None or not request.asked.covers(*way, category):
+            continue
+        covers = act.kept is not None and act.kept.covers(*way, category)
+        # A paper that was overtaken clears nothing; what it leaves out is refused all the same.
+        if not covers or is_signature(history, act):
             latest[act.person] = act
     return latest
 

@@ -22,6 +22,7 @@ from consent_service.domain.facts import (
     ExemptionRevoked,
     Fact,
     Holder,
+    PaperRecorded,
     Request,
     Role,
     Scope,
@@ -72,14 +73,13 @@ def _kind_person_payload(fact: Fact) -> tuple[str, str | None, dict[str, Any]]:
         case Request():
             return "request", None, _request_payload(fact)
         case CustodyChange():
-            payload = {
-                "effective_from": _text(fact.effective_from),
-                "holders": _holders(fact.holders),
-            }
-            return "custody_change", None, payload
+            return "custody_change", None, _custody_payload(fact)
         case Act():
-            kept = None if fact.kept is None else _scope(fact.kept)
-            return fact.kind.value, fact.person, {"given_at": _text(fact.given_at), "kept": kept}
+            act = {"given_at": _text(fact.given_at), "kept": _kept(fact.kept)}
+            named = {} if fact.paper is None else {"paper": fact.paper}
+            return fact.kind.value, fact.person, act | named
+        case PaperRecorded():
+            return "paper_recorded", fact.person, _paper_payload(fact)
         case ExemptionRecorded():
             ends = None if fact.ends_at is None else _text(fact.ends_at)
             return "exemption_recorded", fact.person, {"exemption": fact.exemption, "ends_at": ends}
@@ -89,6 +89,24 @@ def _kind_person_payload(fact: Fact) -> tuple[str, str | None, dict[str, Any]]:
             return "exemption_revoked", None, {"exemption": fact.exemption}
         case Cancellation():
             return "cancellation", None, {}
+
+
+def _custody_payload(fact: CustodyChange) -> dict[str, Any]:
+    named = {"change": fact.id, "corrects": fact.corrects}
+    return {
+        "effective_from": _text(fact.effective_from),
+        "holders": _holders(fact.holders),
+        **{name: value for name, value in named.items() if value is not None},
+    }
+
+
+def _paper_payload(fact: PaperRecorded) -> dict[str, Any]:
+    return {
+        "decision": fact.kind.value,
+        "kept": _kept(fact.kept),
+        "paper": fact.paper,
+        "signed_at": _text(fact.signed_at),
+    }
 
 
 def _request_payload(fact: Request) -> dict[str, Any]:
@@ -116,21 +134,15 @@ def read_fact(record: FactRecord, birth_date: date | None) -> Fact:
 def _read(record: FactRecord, birth_date: date | None) -> Fact:
     seq, at, payload = record.seq, record.at, record.payload
     if record.kind == "custody_change":
-        holders = _read_holders(payload["holders"])
-        return CustodyChange(
-            seq, at, record.controller, holders, _instant(payload["effective_from"])
-        )
+        return _read_custody_change(record)
     consent = _present(record.consent)
     match record.kind:
         case "request":
             return _read_request(record, consent, _present(birth_date))
         case "grant" | "decline" | "withdraw":
-            kept = None if payload["kept"] is None else _read_scope(payload["kept"])
-            kind = ActKind(record.kind)
-            if (kind is ActKind.GRANT) != (kept is not None):
-                raise ValueError("a grant, and only a grant, keeps a scope")
-            person = _present(record.person)
-            return Act(seq, at, consent, person, kind, kept, _instant(payload["given_at"]))
+            return _read_act(record, consent)
+        case "paper_recorded":
+            return _read_paper(record, consent)
         case "exemption_recorded":
             ends = payload["ends_at"]
             ends_at = None if ends is None else _instant(ends)
@@ -143,6 +155,51 @@ def _read(record: FactRecord, birth_date: date | None) -> Fact:
         case "cancellation":
             return Cancellation(seq, at, consent)
     raise ValueError("unknown kind")
+
+
+def _read_custody_change(record: FactRecord) -> CustodyChange:
+    payload = record.payload
+    return CustodyChange(
+        seq=record.seq,
+        at=record.at,
+        controller=record.controller,
+        holders=_read_holders(payload["holders"]),
+        effective_from=_instant(payload["effective_from"]),
+        id=payload.get("change"),
+        corrects=payload.get("corrects"),
+    )
+
+
+def _read_act(record: FactRecord, consent: str) -> Act:
+    payload, kind = record.payload, ActKind(record.kind)
+    given_at = _instant(payload["given_at"])
+    if given_at > record.at:
+        raise ValueError("nothing is given after it was recorded")
+    return Act(
+        seq=record.seq,
+        at=record.at,
+        consent=consent,
+        person=_present(record.person),
+        kind=kind,
+        kept=_read_kept(payload["kept"], kind),
+        given_at=given_at,
+        paper=payload.get("paper"),
+    )
+
+
+def _read_paper(record: FactRecord, consent: str) -> PaperRecorded:
+    payload = record.payload
+    kind = ActKind(payload["decision"])
+    return PaperRecorded(
+        seq=record.seq,
+        at=record.at,
+        paper=payload["paper"],
+        consent=consent,
+        person=_present(record.person),
+        kind=kind,
+        kept=_read_kept(payload["kept"], kind),
+        signed_at=_instant(payload["signed_at"]),
+    )
 
 
 def _read_request(record: FactRecord, consent: str, birth_date: date) -> Request:
@@ -174,6 +231,16 @@ def _present(value: T | None) -> T:
 
 def _scope(scope: Scope) -> dict[str, Any]:
     return {"categories": sorted(scope.categories), "parties": sorted(scope.parties)}
+
+
+def _kept(scope: Scope | None) -> dict[str, Any] | None:
+    return None if scope is None else _scope(scope)
+
+
+def _read_kept(payload: Mapping[str, Any] | None, kind: ActKind) -> Scope | None:
+    if (kind is ActKind.GRANT) != (payload is not None):
+        raise ValueError("a grant, and only a grant, keeps a scope")
+    return None if payload is None else _read_scope(payload)
 
 
 def _read_scope(payload: Mapping[str, Any]) -> Scope:

@@ -41,17 +41,33 @@ def holders_at(history: History, controller: str, instant: datetime) -> tuple[Ho
     """Who holds custody as that municipality knew and recorded it.
 
     A change takes effect at the later of its date and its recording (R10); the facts sent with
-    a request take effect when recorded. Ages play no part here.
+    a request take effect when recorded. A change that was corrected by then does not count.
+    Ages play no part here.
     """
     newest: tuple[datetime, int] | None = None
     holders: tuple[Holder, ...] = ()
+    corrected = corrected_changes(history, controller, instant)
     for fact in history.facts:
         if not isinstance(fact, Request | CustodyChange) or fact.controller != controller:
+            continue
+        if isinstance(fact, CustodyChange) and fact.id in corrected:
             continue
         effective = custody_takes_effect(fact)
         if effective <= instant and (newest is None or (effective, fact.seq) > newest):
             newest, holders = (effective, fact.seq), fact.holders
     return holders
+
+
+def corrected_changes(history: History, controller: str, instant: datetime) -> frozenset[str]:
+    """The ids of the custody changes that the same municipality had found wrong by then (R10)."""
+    return frozenset(
+        fact.corrects
+        for fact in history.facts
+        if isinstance(fact, CustodyChange)
+        and fact.controller == controller
+        and fact.corrects is not None
+        and fact.at <= instant
+    )
 
 
 def custody_takes_effect(fact: Request | CustodyChange) -> datetime:

@@ -64,19 +64,27 @@ def _wrong_member(row: Row[Any], payload: Any, said: Statement) -> str | None:
         "statement's consent": (said.consent, row.statement_consent),
         "signatory's consent": (said.consent, row.signatory_consent),
         "signatory's person": (row.signatory_person, row.person_id),
-        # Nothing else vouches for when it was given: it takes effect when it is recorded.
-        "payload": (
-            {
-                "given_at": said.time.isoformat(timespec="microseconds"),
-                "kept": _kept(said.scope),
-            },
-            payload,
-        ),
+        "payload": (_payload(said), payload),
     }
     for name, (stated, filed) in expected.items():
         if stated != filed:
             return f"another {name} than its sealed statement says"
     return None
+
+
+def _payload(said: Statement) -> dict[str, Any]:
+    """What the fact says beside its columns.
+
+    Nothing else vouches for when it was given: when it was recorded, or on paper the day that
+    the statement names.
+    """
+    paper = said.identity.paper
+    given_at = said.time if paper is None else said.identity.time
+    return {
+        "given_at": given_at.isoformat(timespec="microseconds"),
+        "kept": _kept(said.scope),
+        **({} if paper is None else {"paper": paper.id}),
+    }
 
 
 def _wrong_person(row: Row[Any], said: Statement, ring: KeyRing) -> str | None:

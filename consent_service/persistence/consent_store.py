@@ -135,11 +135,17 @@ class ConsentStore:
         )
 
     def exemption_entry(self, consent_id: str, exemption: str) -> str | None:
+        return self._entry_of(consent_id, "exemption_recorded", "exemption", exemption)
+
+    def paper_entry(self, consent_id: str, paper: str) -> str | None:
+        return self._entry_of(consent_id, "paper_recorded", "paper", paper)
+
+    def _entry_of(self, consent_id: str, kind: str, member: str, value: str) -> str | None:
         query = sa.select(fact.c.entry_id, fact.c.payload).where(
-            fact.c.consent_id == consent_id, fact.c.kind == "exemption_recorded"
+            fact.c.consent_id == consent_id, fact.c.kind == kind
         )
         for row in self._connection.execute(query):
-            if json.loads(row.payload)["exemption"] == exemption:
+            if json.loads(row.payload)[member] == value:
                 return str(row.entry_id)
         return None
 

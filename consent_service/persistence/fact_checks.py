@@ -2,6 +2,7 @@
 
  1. Every fact's entry is there, in the tree or waiting. Its opened body carries the SHA-256 of the
     fact's record, or, for a signer's act, of the sealed statement, which says what the fact says.
+    An act on paper is the one that was recorded (`paper_checks`).
  2. Every entry that vouches for a fact has its fact, every statement its entry.
  3. Every consent has its request and is under the terms that were agreed to (`consent_checks`),
     and whoever may sign it belongs to the child (`people_checks`).
@@ -26,6 +27,7 @@ from consent_service.errors import Unreadable
 from consent_service.persistence.act_checks import sealed_act_columns, wrong_in_act
 from consent_service.persistence.column_checks import open_body
 from consent_service.persistence.consent_checks import ConsentChecks
+from consent_service.persistence.paper_checks import PaperChecks
 from consent_service.persistence.people_checks import PeopleChecks
 from consent_service.persistence.sealing import Index, KeyRing
 from consent_service.persistence.snapshot import Reading
@@ -54,6 +56,7 @@ ENTRY_TYPES: Mapping[str, str] = {
     "exemption_confirmed": "exemption_confirmed",
     "exemption_revoked": "exemption_revoked",
     "cancellation": "consent_cancelled",
+    "paper_recorded": "paper_recorded",
 }
 """The type of the entry that vouches for each kind of fact."""
 
@@ -90,10 +93,12 @@ class FactChecks:
 
     def _facts_without_entry(self) -> Iterator[Finding]:
         before: tuple[str, datetime] | None = None
+        papers = PaperChecks()
         for row in self._reading.rows(_facts_query(), "fact_mismatch", "fact"):
             self._facts += 1
             place = f"fact {row.child_id}/{row.seq} (entry {row.entry_id})"
-            wrong = self._wrong(row)
+            wrong_paper = papers.wrong(row)
+            wrong = self._wrong(row) or wrong_paper
             if wrong is None and before is not None:
                 same_child = before[0] == row.child_id
                 wrong = (

@@ -321,6 +321,7 @@ fact = sa.Table(
         "exemption_confirmed",
         "exemption_revoked",
         "cancellation",
+        "paper_recorded",
     ),
     sa.Index("ix_fact_person_id", "person_id"),
     sa.Index("ix_fact_consent_id", "consent_id"),

@@ -1,6 +1,6 @@
 """A signer's answer through the page: a grant, or a no, each from a login that carries it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from consent_service.domain.consent import state_at
 from consent_service.domain.facts import ActKind, Scope
@@ -34,6 +34,18 @@ def answer_text(signer: Signer, language: str, left_out: Scope | None) -> str:
     return approval_text(signer.terms.controller.name, answer, signer.file.terms_sha256, language)
 
 
+@dataclass(frozen=True)
+class Answered:
+    """What the signer's answer is now; not `is_new`: it stood already, nothing was recorded.
+
+    `is_same`: the grant that stood keeps just what this one would keep, as after a double click.
+    """
+
+    kind: ActKind
+    is_new: bool
+    is_same: bool = False
+
+
 def sign_grant(
     uow: UnitOfWork,
     context: Context,
@@ -41,22 +53,25 @@ def sign_grant(
     identity: Identity,
     language: str,
     left_out: Scope,
-) -> ActKind:
-    """Grant, with what is left out. What it came to: leaving out too much is a decline (R5).
+) -> Answered:
+    """Grant, with what is left out; leaving out too much is a decline (R5).
 
-    Raises LinkUnknown, and Conflict for a login that is stale, another person's, too weakly
-    assured or for something else, and for an ended consent.
+    A grant that stands is not changed by this, least of all into a withdrawal: that is what
+    `sign_refusal` is for. Raises LinkUnknown, and Conflict for a login that is stale, another
+    person's, too weakly assured or for something else, and for an ended consent.
     """
     signer, act = _begin(uow, context, link, identity, language, left_out)
-    evidence = evidence_of_login(identity, _shown(signer, language))
+    latest = latest_act(act, signer.file.id, signer.signatory.person)
     kept = kept_scope(act.history.request(signer.file.id), left_out)
-    if kept is None:
-        latest = latest_act(act, signer.file.id, signer.signatory.person)
-        kind = refusal_kind(state_at(act.history, signer.file.id, act.now), latest)
-        refuse(uow, context, act, signer.file, signer.signatory, evidence)
-        return kind
-    grant(uow, context, act, signer.file, signer.signatory, kept, evidence)
-    return ActKind.GRANT
+    if latest is not None and latest.kind is ActKind.GRANT:
+        return Answered(ActKind.GRANT, is_new=False, is_same=latest.kept == kept)
+    evidence = evidence_of_login(identity, _shown(signer, language))
+    if kept is not None:
+        is_new = grant(uow, context, act, signer.file, signer.signatory, kept, evidence)
+        return Answered(ActKind.GRANT, is_new)
+    kind = refusal_kind(state_at(act.history, signer.file.id, act.now), latest)
+    is_new = refuse(uow, context, act, signer.file, signer.signatory, evidence)
+    return Answered(kind if is_new or latest is None else latest.kind, is_new)
 
 
 def sign_refusal(

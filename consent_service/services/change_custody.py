@@ -6,8 +6,9 @@ from datetime import date
 from consent_service.domain.calendar import local_instant
 from consent_service.domain.consent import state_at
 from consent_service.domain.facts import CustodyChange, Holder, Request
-from consent_service.errors import InvalidInput
-from consent_service.services.acts import begin_act, record
+from consent_service.domain.signers import corrected_changes
+from consent_service.errors import Conflict, InvalidInput
+from consent_service.services.acts import ActInProgress, begin_act, record
 from consent_service.services.context import Context
 from consent_service.services.journal import Event
 from consent_service.services.model import Caller, Employee, Signatory
@@ -25,20 +26,33 @@ from consent_service.services.ports import UnitOfWork
 
 @dataclass(frozen=True)
 class CustodyReport:
-    """What a municipality found in the register, and from which day it holds."""
+    """What a municipality found in the register, and from which day it holds.
+
+    `corrects` names an earlier change of the same municipality that was wrong.
+    """
 
     child_cpr: str
     custody: CustodyFacts
     effective_from: date
     performed_by: Employee
+    corrects: str | None = None
+
+
+@dataclass(frozen=True)
+class CustodyChanged:
+    """The id to correct this change by, and the live consents it re-evaluated."""
+
+    id: str
+    consents: list[str]
 
 
 def change_custody(
     uow: UnitOfWork, context: Context, caller: Caller, report: CustodyReport
-) -> list[str]:
-    """Record the custody facts for the caller's own consents; the live ones, re-evaluated.
+) -> CustodyChanged:
+    """Record the custody facts for the caller's own consents, and re-evaluate the live ones.
 
-    Takes effect at the later of its date and now. Raises InvalidInput.
+    Takes effect at the later of its date and now; what it corrects ends now. Raises
+    InvalidInput, and Conflict when that was corrected already.
     """
     cpr = check_cpr(report.child_cpr, "/child/cpr")
     holders = check_custody(report.custody, cpr)
@@ -49,13 +63,18 @@ def change_custody(
     own = [r for r in act.history.requests if r.controller == caller.organisation]
     if not own:
         raise _no_consent()
+    if report.corrects is not None:
+        _check_correctable(act, caller, report.corrects)
     effective_from = local_instant(report.effective_from)
     check_holder_count(len(holders), own[-1].birth_date, max(act.now, effective_from))
     live = [r for r in own if state_at(act.history, r.consent, act.now).is_live]
     for request in live:
         check_languages(holder_languages(report.custody), _languages(uow, request))
     filed = file_holders(uow, caller.organisation, child, holders)
-    fact = CustodyChange(act.seq, act.now, caller.organisation, filed, effective_from)
+    change = context.new_id()
+    fact = CustodyChange(
+        act.seq, act.now, caller.organisation, filed, effective_from, change, report.corrects
+    )
     event = Event.by(
         caller,
         "custody_changed",
@@ -63,6 +82,8 @@ def change_custody(
         child=child,
         employee=report.performed_by,
         details={
+            "change": change,
+            **({"corrects": report.corrects} if report.corrects else {}),
             "custody": {
                 "source": report.custody.source,
                 "as_of": report.custody.as_of.isoformat(),
@@ -74,7 +95,20 @@ def change_custody(
     record(uow, context, act, fact, event)
     for request in live:
         _ask_newcomers(uow, context, request, filed)
-    return [request.consent for request in live]
+    return CustodyChanged(change, [request.consent for request in live])
+
+
+def _check_correctable(act: ActInProgress, caller: Caller, change: str) -> None:
+    own = {
+        fact.id
+        for fact in act.history.facts
+        if isinstance(fact, CustodyChange) and fact.controller == caller.organisation
+    }
+    if change not in own:
+        detail = "Your organisation has recorded no such custody change about this child."
+        raise InvalidInput.field("/corrects", detail)
+    if change in corrected_changes(act.history, caller.organisation, act.now):
+        raise Conflict("already_corrected", "Correct the change that corrected it instead.")
 
 
 def _languages(uow: UnitOfWork, request: Request) -> frozenset[str]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.consent import ConsentState, Status, role_of, state_at
 from consent_service.domain.facts import Act, ActKind, Request, Scope
+from consent_service.domain.paper import signatures
 from consent_service.domain.signers import signers_with_a_say
 from consent_service.errors import Conflict, InvalidInput, NotFound
 from consent_service.services.acts import ActInProgress, record
@@ -127,7 +128,7 @@ def refuse(
 
 def latest_act(act: ActInProgress, consent: str, person: str) -> Act | None:
     """What this person last did about this consent."""
-    acts = [a for a in act.history.acts(consent) if a.person == person]
+    acts = [a for a in signatures(act.history, consent) if a.person == person]
     return acts[-1] if acts else None
 
 
@@ -142,7 +143,18 @@ def _record_act(
     evidence: Evidence,
 ) -> None:
     request = act.history.request(file.id)
-    fact = Act(act.seq, act.now, file.id, signatory.person, kind, kept, act.now)
+    paper = evidence.identity.paper
+    given_at = evidence.identity.time if paper else act.now
+    fact = Act(
+        act.seq,
+        act.now,
+        file.id,
+        signatory.person,
+        kind,
+        kept,
+        given_at,
+        paper.id if paper else None,
+    )
     details = uow.children.details(file.controller, [signatory.person])[signatory.person]
     salt = os.urandom(SALT_BYTES)
     shown = evidence.shown

@@ -6,12 +6,14 @@ A link that is wrong, replaced or of somebody who lost their standing raises the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
+from consent_service.domain.calendar import local_date
 from consent_service.domain.consent import ConsentState, Status, state_at
 from consent_service.domain.facts import Act, ActKind, History, Request, Role, Scope
 from consent_service.domain.objections import requests_stopped_by_declining
+from consent_service.domain.paper import signatures
 from consent_service.domain.signers import required_signers, signers_with_a_say
 from consent_service.errors import NotFound
 from consent_service.services.acts import moment_after
@@ -150,7 +152,8 @@ class OtherSigner:
 class ConsentPage:
     """What one signer sees: their own act, whether it is complete, and what was shared (R11).
 
-    `own` is the signer's latest act, `own_at` when it was made, `own_kept` what a grant keeps.
+    `own` is the signer's latest act, `own_at` when it was made, `own_kept` what a grant keeps,
+    `own_signed_on` the day of a paper it was made on.
     `refusal` is what saying no would be. `stops_older` tells that declining also stops an older
     consent (R5). `objects` tells that a no of their own elsewhere stops part of this one.
     `disclosures` is every one so far.
@@ -162,6 +165,7 @@ class ConsentPage:
     own: ActKind | None
     own_at: datetime | None
     own_kept: Scope | None
+    own_signed_on: date | None
     is_required: bool
     can_grant: bool
     can_refuse: bool
@@ -190,6 +194,7 @@ def consent_page(uow: UnitOfWork, context: Context, signer: Signer) -> ConsentPa
         own=own,
         own_at=latest.at if latest else None,
         own_kept=latest.kept if latest else None,
+        own_signed_on=local_date(latest.given_at) if latest and latest.paper else None,
         is_required=person in required,
         can_grant=state.is_live and own is not ActKind.GRANT,
         can_refuse=own is ActKind.GRANT or (own is None and state.is_live),
@@ -206,7 +211,7 @@ def consent_page(uow: UnitOfWork, context: Context, signer: Signer) -> ConsentPa
 
 
 def _latest_of(signer: Signer) -> Act | None:
-    acts = signer.history.acts(signer.file.id)
+    acts = signatures(signer.history, signer.file.id)
     return next((a for a in reversed(acts) if a.person == signer.signatory.person), None)
 
 

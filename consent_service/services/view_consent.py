@@ -9,6 +9,7 @@ from typing import Any
 from consent_service.domain.consent import ConsentState, Reason, state_at
 from consent_service.domain.cpr import CprNumber
 from consent_service.domain.facts import ActKind, History, Role, Scope
+from consent_service.domain.paper import signatures
 from consent_service.domain.signers import exemptions, holders_at, required_signers
 from consent_service.services.acts import moment_after
 from consent_service.services.context import Context
@@ -223,7 +224,7 @@ def _signatories(
 
 def signatory_state(history: History, signatory: Signatory, now: datetime, opened: bool) -> str:
     """How far a signatory has come: what they did, else whether they must, else their link."""
-    acts = [act for act in history.acts(signatory.consent) if act.person == signatory.person]
+    acts = [a for a in signatures(history, signatory.consent) if a.person == signatory.person]
     if acts:
         return {
             ActKind.GRANT: "granted",

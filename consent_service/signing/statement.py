@@ -30,6 +30,10 @@ _STATEMENT = (
     "scope", "language", "text_sha256", "time", "identity",
 )  # fmt: skip
 _IDENTITY = ("issuer", "subject", "loa", "time", "id_token_sha256")
+_PAPER = ("id", "reference", "sha256")
+
+ON_PAPER = "paper"
+"""The level of assurance of an act on paper: an employee looked, no login was seen."""
 
 
 class InvalidStatement(ConsentServiceError):
@@ -47,11 +51,21 @@ class Scope:
 
 
 @dataclass(frozen=True)
+class Paper:
+    """The paper somebody signed: our id of it, the organisation's reference, its SHA-256."""
+
+    id: str
+    reference: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class IdentityEvidence:
     """How the signer was identified, and when.
 
     `loa` is the level of assurance. `id_token_sha256` is None for an act that came on
-    paper or orally; then issuer and subject name the employee who recorded it.
+    paper or orally; then issuer and subject name the organisation that recorded it. `paper`
+    is there only for an act on paper, and `time` is then 00:00 of the day it was signed.
     """
 
     issuer: str
@@ -59,6 +73,7 @@ class IdentityEvidence:
     loa: str
     time: datetime
     id_token_sha256: str | None
+    paper: Paper | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +83,9 @@ class Statement:
     `language` and `text_sha256` are of the text as shown, and both None only where no text
     was shown: on paper or orally, never after a login. Only a grant keeps a scope. Raises
     InvalidStatement.
+
+    Evolution rule: bytes once sealed are never read in another way. Version 1 has no paper;
+    version 2 is the same with one, so that a reader of version 1 alone refuses it.
     """
 
     terms_sha256: str
@@ -89,6 +107,17 @@ class Statement:
             raise InvalidStatement("a text shown has a language and a hash")
         if self.text_sha256 is None and self.identity.id_token_sha256 is not None:
             raise InvalidStatement("after a login a text was shown")
+        self._check_paper()
+
+    def _check_paper(self) -> None:
+        if (self.identity.paper is None) != (self.identity.loa != ON_PAPER):
+            raise InvalidStatement("an act on paper, and only that, has a paper")
+        if self.identity.paper is None:
+            return
+        if self.text_sha256 is not None:
+            raise InvalidStatement("an act on paper was not shown a text here")
+        if self.identity.time > self.time:
+            raise InvalidStatement("a paper is signed before it is recorded")
 
     def to_bytes(self) -> bytes:
         """The canonical JSON that is sealed. Raises InvalidStatement for a wrong value."""
@@ -101,7 +130,7 @@ class Statement:
     def _as_json(self) -> dict[str, Any]:
         scope = self.scope
         return {
-            "v": 1,
+            "v": 1 if self.identity.paper is None else 2,
             "terms_sha256": self.terms_sha256,
             "consent": self.consent,
             "signatory": self.signatory,
@@ -112,13 +141,7 @@ class Statement:
             "language": self.language,
             "text_sha256": self.text_sha256,
             "time": instant_text(self.time),
-            "identity": {
-                "issuer": self.identity.issuer,
-                "subject": self.identity.subject,
-                "loa": self.identity.loa,
-                "time": instant_text(self.identity.time),
-                "id_token_sha256": self.identity.id_token_sha256,
-            },
+            "identity": _identity_json(self.identity),
         }
 
     @property
@@ -134,7 +157,7 @@ class Statement:
         except NotCanonical as wrong:
             raise InvalidStatement(wrong.detail) from None
         members = Members(value, _STATEMENT, refusal=InvalidStatement)
-        members.one_of("v", (1,))
+        version = members.one_of("v", (1, 2))
         return cls(
             terms_sha256=members.sha256("terms_sha256"),
             consent=members.text("consent"),
@@ -146,7 +169,7 @@ class Statement:
             language=members.optional("language", members.text),
             text_sha256=members.optional("text_sha256", members.sha256),
             time=members.instant("time"),
-            identity=_identity(members.raw("identity")),
+            identity=_identity(members.raw("identity"), on_paper=version == 2),
         )
 
 
@@ -170,12 +193,33 @@ def _scope(value: Any) -> Scope | None:
     return Scope(members.slugs("parties"), members.slugs("categories"))
 
 
-def _identity(value: Any) -> IdentityEvidence:
-    members = Members(value, _IDENTITY, refusal=InvalidStatement)
+def _identity_json(identity: IdentityEvidence) -> dict[str, Any]:
+    paper = identity.paper
+    shown: dict[str, Any] = {
+        "issuer": identity.issuer,
+        "subject": identity.subject,
+        "loa": identity.loa,
+        "time": instant_text(identity.time),
+        "id_token_sha256": identity.id_token_sha256,
+    }
+    if paper is not None:
+        shown["paper"] = {"id": paper.id, "reference": paper.reference, "sha256": paper.sha256}
+    return shown
+
+
+def _identity(value: Any, *, on_paper: bool) -> IdentityEvidence:
+    expected = (*_IDENTITY, "paper") if on_paper else _IDENTITY
+    members = Members(value, expected, refusal=InvalidStatement)
     return IdentityEvidence(
         issuer=members.text("issuer"),
         subject=members.text("subject"),
         loa=members.text("loa"),
         time=members.instant("time"),
         id_token_sha256=members.optional("id_token_sha256", members.sha256),
+        paper=_paper(members.raw("paper")) if on_paper else None,
     )
+
+
+def _paper(value: Any) -> Paper:
+    members = Members(value, _PAPER, refusal=InvalidStatement)
+    return Paper(members.text("id"), members.text("reference"), members.sha256("sha256"))

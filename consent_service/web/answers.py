@@ -18,7 +18,7 @@ from consent_service.services.signing_page import (
 from consent_service.web.language import interface_language
 from consent_service.web.rendering import allow_login, go_home, render
 from consent_service.web.session_content import Answer
-from consent_service.web.sign_in import approve
+from consent_service.web.sign_in import approve, notice_of
 from consent_service.web.subject_page import subject_page
 from consent_service.web.visit import Site, Visit, clear_cookie, visit_of
 
@@ -55,8 +55,8 @@ def grant(site: Site) -> Response:
                 visit.save(left_out=left_out)
             else:
                 waiting = None
-                sign_grant(uow, site.context, visit.link, identity, language, left_out)
-                visit.save(notice="answered", left_out=None)
+                answer = sign_grant(uow, site.context, visit.link, identity, language, left_out)
+                visit.save(notice=notice_of(answer), left_out=None)
             uow.commit()
     except Conflict as conflict:
         return _not_done(site, conflict, left_out)

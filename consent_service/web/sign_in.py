@@ -11,7 +11,7 @@ from flask import Response, make_response, redirect, request
 
 from consent_service.errors import Conflict
 from consent_service.identity.signer_login import Asked, LoginRefused, SignerLoginUnderWay
-from consent_service.services.answer_consent import answer_text, sign_grant, sign_refusal
+from consent_service.services.answer_consent import Answered, answer_text, sign_grant, sign_refusal
 from consent_service.services.identity import Identity
 from consent_service.services.ports import UnitOfWork
 from consent_service.services.signing_page import (
@@ -106,9 +106,8 @@ def _logged_in(site: Site, identity: Identity, answer: Answer | None) -> Respons
         with site.units.writing() as uow:
             visit = visit_of(site, uow)
             note_login(uow, site.context, visit.signer, identity)
-            if answer is not None:
-                _sign(uow, visit, identity, answer)
-            secret = _new_session(uow, visit, identity, "answered" if answer else None)
+            notice = _sign(uow, visit, identity, answer) if answer else None
+            secret = _new_session(uow, visit, identity, notice)
             uow.commit()
     except Conflict as refused:
         return _refused(site, refused.code)
@@ -117,12 +116,18 @@ def _logged_in(site: Site, identity: Identity, answer: Answer | None) -> Respons
     return response
 
 
-def _sign(uow: UnitOfWork, visit: Visit, identity: Identity, answer: Answer) -> None:
+def _sign(uow: UnitOfWork, visit: Visit, identity: Identity, answer: Answer) -> str:
     context, link = visit.site.context, visit.link
     if answer.left_out is None:
         sign_refusal(uow, context, link, identity, answer.language)
-    else:
-        sign_grant(uow, context, link, identity, answer.language, answer.left_out)
+        return "answered"
+    granted = sign_grant(uow, context, link, identity, answer.language, answer.left_out)
+    return notice_of(granted)
+
+
+def notice_of(answered: Answered) -> str:
+    """What the page says after a grant: a standing one that keeps something else is as it was."""
+    return "answered" if answered.is_new or answered.is_same else "answer_stands"
 
 
 def _new_session(uow: UnitOfWork, visit: Visit, identity: Identity, notice: str | None) -> str:

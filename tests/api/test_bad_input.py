@@ -254,6 +254,8 @@ POSTS = (
     "/v1/consents",
     "/v1/consents/search",
     "/v1/consents/01a20a4c-b6e9-75e7-ba77-6830ce5b6d2e/withdrawals",
+    "/v1/consents/01a20a4c-b6e9-75e7-ba77-6830ce5b6d2e/paper-grants",
+    "/v1/consents/x/paper-grants/01a20a4c-b6e9-75e7-ba77-6830ce5b6d2e/confirmation",
     "/v1/custody-changes",
     "/v1/disclosures",
     "/v1/decisions",
@@ -369,6 +371,24 @@ def custody_change(**changes: Any) -> Callable[[Deployment], Body]:
     )
 
 
+PAPERS = "/v1/consents/01a20a4c-b6e9-75e7-ba77-6830ce5b6d2e/paper-grants"
+
+
+def paper(**changes: Any) -> Callable[[Deployment], Body]:
+    return lambda _service: (
+        {
+            "signatory": "01a20a4c-b6e9-75e7-ba77-6830ce5b6d2e",
+            "decision": "grant",
+            "scope": None,
+            "signed_on": "2026-11-23",
+            "document": {"reference": "journal-1", "sha256": "0" * 64},
+            "identity_checked": "passport",
+            "performed_by": EMPLOYEE,
+        }
+        | changes
+    )
+
+
 def document(**changes: Any) -> dict[str, Any]:
     return {"reference": "d", "sha256": "0" * 64, "media_type": "application/pdf"} | changes
 
@@ -450,6 +470,42 @@ OTHER = {
         custody_change(child={"cpr": SIBLING.cpr}),
         "/child/cpr",
     ),
+    "custody-change-corrects-a-number": (
+        "/v1/custody-changes",
+        custody_change(corrects=7),
+        "/corrects",
+    ),
+    "paper-decision": (PAPERS, paper(decision="withdraw"), "/decision"),
+    "paper-day": (PAPERS, paper(signed_on="23-11-2026"), "/signed_on"),
+    "paper-day-of-another-century": (PAPERS, paper(signed_on="0001-01-01"), "/signed_on"),
+    "paper-document": (PAPERS, paper(document=None), "/document"),
+    "paper-document-hash": (
+        PAPERS,
+        paper(document={"reference": "d", "sha256": "0" * 63}),
+        "/document/sha256",
+    ),
+    "paper-document-reference": (
+        PAPERS,
+        paper(document={"reference": "010317-4321", "sha256": "0" * 64}),
+        "/document/reference",
+    ),
+    "paper-identity-unchecked": (PAPERS, paper(identity_checked=""), "/identity_checked"),
+    "paper-scope-unknown-member": (
+        PAPERS,
+        paper(scope={"parties": ["gp-y"], "categories": ["health"], "purposes": []}),
+        "/scope/purposes",
+    ),
+    "paper-scope-without-parties": (
+        PAPERS,
+        paper(scope={"categories": ["health"]}),
+        "/scope/parties",
+    ),
+    "paper-employee": (
+        PAPERS,
+        paper(performed_by={"id": "010180-1112", "name": "K"}),
+        "/performed_by/id",
+    ),
+    "paper-confirmed-by-nobody": (f"{PAPERS}/p/confirmation", lambda _: {}, "/performed_by"),
     "search-cpr": ("/v1/consents/search", lambda _: {"child": {"cpr": NO_DATE}}, "/child/cpr"),
     "search-limit": (
         "/v1/consents/search",

@@ -262,6 +262,14 @@ def test_only_the_controller_acts_on_it(service: Deployment) -> None:
             },
             "exemptions/e/confirmation": {},
             "exemptions/e/revocation": {},
+            "paper-grants": {
+                "signatory": asked["signatories"][0]["id"],
+                "decision": "decline",
+                "signed_on": "2026-11-23",
+                "document": {"reference": "d", "sha256": "0" * 64},
+                "identity_checked": "passport",
+            },
+            "paper-grants/p/confirmation": {},
         }.items():
             answer = service.post(
                 f"/v1/consents/{asked['id']}/{path}", {**body, "performed_by": GP}, org=org

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from consent_service.signing.canonical import instant_text
-from tests.api.families import CHILD, GRANDMOTHER, MOTHER_ALONE, SIBLING, custody, holder
+from tests.api.families import BOTH, CHILD, GRANDMOTHER, MOTHER_ALONE, SIBLING, custody, holder
 from tests.deployment import EMPLOYEE, FATHER, MOTHER, Deployment
 
 MOTHER_AND_GRANDMOTHER = custody(
@@ -19,12 +19,14 @@ def change(
     effective_from: str = "2026-11-23",
     org: str = "municipality-x",
     cpr: str = CHILD.cpr,
+    **more: Any,
 ) -> Any:
     body = {
         "child": {"cpr": cpr},
         "custody": facts,
         "effective_from": effective_from,
         "performed_by": EMPLOYEE,
+        **more,
     }
     return service.post("/v1/custody-changes", body, org=org)
 
@@ -36,7 +38,9 @@ def shown(service: Deployment, consent: dict[str, Any], org: str = "municipality
 def test_a_new_holder_must_sign(service: Deployment) -> None:
     asked = service.in_force()
     answer = change(service)
-    assert (answer.status_code, answer.json) == (201, {"consents": [asked["id"]]})
+    assert answer.status_code == 201
+    assert set(answer.json) == {"id", "consents"}
+    assert answer.json["consents"] == [asked["id"]]
     after = shown(service, asked)
     assert after["status"] == "incomplete"
     states = {s["name"]: (s["role"], s["required"], s["state"]) for s in after["signatories"]}
@@ -94,7 +98,7 @@ def test_a_former_holders_denial_stops_counting(service: Deployment) -> None:
 
 def test_it_takes_effect_on_its_day(service: Deployment) -> None:
     asked = service.in_force()
-    assert change(service, effective_from="2026-12-01").json == {"consents": [asked["id"]]}
+    assert change(service, effective_from="2026-12-01").json["consents"] == [asked["id"]]
     service.clock.set(datetime(2026, 11, 30, 22, 59, 59, tzinfo=UTC))
     assert shown(service, asked)["status"] == "in_force"
     service.clock.set(datetime(2026, 11, 30, 23, tzinfo=UTC))
@@ -116,7 +120,7 @@ def test_it_does_not_reach_into_the_past(service: Deployment) -> None:
 def test_it_is_for_the_municipalitys_own_consents(service: Deployment) -> None:
     own = service.in_force()
     others = service.in_force("municipality-z", **Z)
-    assert change(service).json == {"consents": [own["id"]]}
+    assert change(service).json["consents"] == [own["id"]]
     assert shown(service, others, "municipality-z")["status"] == "in_force"
 
 
@@ -125,7 +129,7 @@ def test_only_live_consents_are_looked_at(service: Deployment) -> None:
     service.act(ended["id"], "custody_holder", "withdraw")
     live = service.ask()
     service.ask(child=SIBLING.named())
-    assert change(service).json == {"consents": [live["id"]]}
+    assert change(service).json["consents"] == [live["id"]]
     assert shown(service, ended)["status"] == "withdrawn"
 
 
@@ -147,3 +151,49 @@ def test_the_rules_of_a_request_hold(service: Deployment) -> None:
         answer = change(service, facts)
         assert answer.status_code == 422
         assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+
+
+def test_a_change_that_is_still_to_come_is_taken_back(service: Deployment) -> None:
+    asked = service.in_force()
+    wrong = change(service, effective_from="2027-01-01").json["id"]
+    corrected = change(service, BOTH, corrects=wrong)
+    assert corrected.status_code == 201
+    service.clock.set(datetime(2027, 1, 2, tzinfo=UTC))
+    assert shown(service, asked)["status"] == "in_force"
+    assert service.disclose().status_code == 201
+
+
+def test_a_correction_changes_what_holds_and_not_what_was_believed(service: Deployment) -> None:
+    asked = service.in_force()
+    wrong = change(service).json["id"]
+    believed = instant_text(service.clock.now)
+    assert shown(service, asked)["status"] == "incomplete"
+    service.clock.forward(hours=1)
+    assert change(service, BOTH, corrects=wrong).json["consents"] == [asked["id"]]
+    assert shown(service, asked)["status"] == "in_force"
+    assert service.disclose().status_code == 201
+    question = {
+        name: value
+        for name, value in service.disclosure_body().items()
+        if name not in ("document", "channel")
+    }
+    past = service.post("/v1/decisions", question | {"as_of": believed}, org="gp-y").json
+    assert past["decision"] == "denied"
+    assert "custody_changed" in {reason["code"] for reason in past["reasons"]}
+    entries = service.get("/v1/audit/entries?type=custody_changed").json["items"]
+    assert [entry["body"].get("corrects") for entry in entries] == [None, wrong]
+    assert entries[0]["body"]["change"] == wrong
+
+
+def test_only_its_own_and_only_once(service: Deployment) -> None:
+    service.ask()
+    service.ask("municipality-z", **Z)
+    own = change(service).json["id"]
+    other = change(service, org="municipality-z").json["id"]
+    for unknown in (other, "nothing"):
+        answer = change(service, BOTH, corrects=unknown)
+        assert (answer.status_code, answer.json["code"]) == (422, "invalid_input")
+        assert [error["pointer"] for error in answer.json["errors"]] == ["/corrects"]
+    assert change(service, BOTH, corrects=own).status_code == 201
+    again = change(service, BOTH, corrects=own)
+    assert (again.status_code, again.json["code"]) == (409, "already_corrected")

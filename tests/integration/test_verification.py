@@ -203,6 +203,7 @@ def _live_a_little(deployment: Deployment) -> str:
     for step in ("confirmation", "revocation"):
         answer = deployment.post(f"{path}/{step}", body)
         assert answer.status_code == 200, answer.json
+    _sign_on_paper(deployment, third)
     change = {
         "child": {"cpr": "010317-4321"},
         "custody": {
@@ -226,6 +227,24 @@ def _live_a_little(deployment: Deployment) -> str:
     return str(early)
 
 
+def _sign_on_paper(deployment: Deployment, asked: dict[str, Any]) -> None:
+    paper = {
+        "signatory": _signatory(asked, 1),
+        "decision": "grant",
+        "signed_on": "2026-11-23",
+        "document": {"reference": "journal-1", "sha256": "ab" * 32},
+        "identity_checked": "passport",
+        "performed_by": EMPLOYEE,
+    }
+    path = f"/v1/consents/{asked['id']}/paper-grants"
+    recorded = deployment.post(path, paper)
+    assert recorded.status_code == 201, recorded.json
+    assert recorded.json
+    body = {"performed_by": COLLEAGUE}
+    confirmed = deployment.post(f"{path}/{recorded.json['id']}/confirmation", body)
+    assert confirmed.status_code == 200, confirmed.json
+
+
 def _signatory(asked: dict[str, Any], nth: int) -> str:
     holders = [s for s in asked["signatories"] if s["role"] == "custody_holder"]
     return str(holders[nth]["id"])
@@ -241,7 +260,7 @@ def test_a_furnished_log_verifies_and_says_what_was_checked(copy: Copy) -> None:
     kinds = copy.damage(lambda c: set(c.scalars(sa.select(fact.c.kind))))
     assert kinds == {
         "request", "custody_change", "grant", "decline", "withdraw", "exemption_recorded",
-        "exemption_confirmed", "exemption_revoked", "cancellation",
+        "exemption_confirmed", "exemption_revoked", "cancellation", "paper_recorded",
     }  # fmt: skip
     facts = copy.damage(lambda c: c.scalar(sa.select(sa.func.count()).select_from(fact)))
     said = " / ".join(report.checked)
@@ -383,6 +402,15 @@ def delete_a_withdrawal(connection: Connection) -> str:
     return _delete(connection, _entry_of(connection, "consent_withdrawn"), fact, statement)
 
 
+def delete_a_papers_recording(connection: Connection) -> str:
+    """Only the act itself then tells that somebody recorded the paper it confirms."""
+    _delete(connection, _entry_of(connection, "paper_recorded"), fact, log_body)
+    act = sa.select(fact.c.entry_id).where(
+        fact.c.kind == "grant", fact.c.payload.contains('"paper"')
+    )
+    return rf"fact \S+ \(entry {connection.scalars(act).one()}\)"
+
+
 def delete_a_withdrawals_statement(connection: Connection) -> str:
     entry = _entry_of(connection, "consent_withdrawn")
     _delete(connection, entry, statement)
@@ -473,6 +501,7 @@ def insert_a_fact(connection: Connection) -> str:
 
 DAMAGES = [
     delete_a_withdrawal,
+    delete_a_papers_recording,
     delete_a_withdrawals_statement,
     leave_a_statement_without_its_act,
     delete_a_withdrawal_and_its_body,

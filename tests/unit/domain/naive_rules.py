@@ -183,7 +183,7 @@ class Chronicle:
         if endings:
             return self._final(request, endings, ends, now)
 
-        latest: dict[str, Act] = {act.person: act for act in acts}
+        latest: dict[str, Act] = {act.person: act for act in acts if not self.overtaken(act)}
         required = self.required(request, now)
         missing = {p for p in required if p not in latest}
         refused = {p for p in required - missing if latest[p].kind is not ActKind.GRANT}
@@ -241,10 +241,16 @@ class Chronicle:
 
     def holders(self, controller: str, now: datetime) -> set[str]:
         """R10: the custody facts that took effect last, for that municipality."""
-        effective = [
-            (max(f.at, f.effective_from) if isinstance(f, CustodyChange) else f.at, f)
+        known = [
+            f
             for f in self.facts
             if isinstance(f, Request | CustodyChange) and f.controller == controller and f.at <= now
+        ]
+        wrong = {f.corrects for f in known if isinstance(f, CustodyChange)} - {None}
+        effective = [
+            (max(f.at, f.effective_from) if isinstance(f, CustodyChange) else f.at, f)
+            for f in known
+            if isinstance(f, Request) or f.id not in wrong
         ]
         begun = [pair for pair in effective if pair[0] <= now]
         if not begun:
@@ -288,6 +294,29 @@ class Chronicle:
         released = alone and now >= parents_until(request.birth_date, 15)
         return self.required(request, now) | (set() if released else self.present(request, now))
 
+    def overtaken(self, act: Act) -> bool:
+        """ "A paper grant never clears what its signer refused on its day or later."
+
+        Nor does a child below 15 sign. Only on paper is anything given before it is recorded.
+        """
+        if act.kind is not ActKind.GRANT or act.given_at == act.at:
+            return False
+        this = self.request(act.consent)
+        if act.person == this.child and act.given_at < child_from(this.birth_date, 15):
+            return True
+        for earlier in self.facts[: self.facts.index(act)]:
+            if not isinstance(earlier, Act) or earlier.person != act.person:
+                continue
+            that = self.request(earlier.consent)
+            shares = (
+                this.purpose == that.purpose
+                and len(this.asked.parties & that.asked.parties) > 1
+                and this.asked.categories & that.asked.categories
+            )
+            if shares and earlier.kept != that.asked and earlier.at >= act.given_at:
+                return True
+        return False
+
     def refusals(self, transfer: Transfer, now: datetime) -> set[tuple[str, str]]:
         """R5: who refused any of it and has not granted it since, and under which consent."""
         ledger: dict[tuple[str, str], str] = {}
@@ -302,7 +331,8 @@ class Chronicle:
             for category in transfer.categories & request.asked.categories:
                 kept = act.kept
                 if kept and way <= kept.parties and category in kept.categories:
-                    ledger.pop((act.person, category), None)
+                    if not self.overtaken(act):
+                        ledger.pop((act.person, category), None)
                 else:
                     ledger[act.person, category] = act.consent
         return {(person, consent) for (person, _), consent in ledger.items()}

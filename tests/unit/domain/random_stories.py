@@ -173,6 +173,8 @@ class Life:
     def _custody(self, which: int, detail: int) -> None:
         controller = (MUNI, MUNI, OTHER_MUNI)[which % 3]
         away = timedelta(days=(-10, 0, 3, 15)[detail % 4])
+        told = [f for f in self.chronicle.facts if isinstance(f, CustodyChange)]
+        wrong = [f.id for f in told if f.controller == controller and f.id]
         self._tell(
             CustodyChange(
                 self._next(),
@@ -180,6 +182,8 @@ class Life:
                 controller,
                 custody(*CUSTODIES[detail // 4 % 5]),
                 midnight(self.clock.date() + away),
+                f"change {self._next()}",
+                wrong[which % len(wrong)] if wrong and detail // 20 % 2 else None,
             )
         )
 

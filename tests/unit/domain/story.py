@@ -171,12 +171,18 @@ class Story:
         return self._act(ActKind.WITHDRAW, person, consent, None, None)
 
     def custody_is(
-        self, *persons: str, by: str = MUNI, since: str | datetime | None = None
+        self,
+        *persons: str,
+        by: str = MUNI,
+        since: str | datetime | None = None,
+        name: str | None = None,
+        corrects: str | None = None,
     ) -> "Story":
         """A municipality records who holds custody, since a date or as of now."""
         seq, now = self._now()
         effective = now if since is None else danish(since)
-        return self._tell(CustodyChange(seq, now, by, custody(*persons), effective))
+        change = CustodyChange(seq, now, by, custody(*persons), effective, name, corrects)
+        return self._tell(change)
 
     def exemption(
         self, person: str, consent: str = "A", *, name: str = "e", until: str | None = None

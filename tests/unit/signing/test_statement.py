@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from consent_service.signing.canonical import NotCanonical, canonical_json
 from consent_service.signing.statement import (
     InvalidStatement,
+    Paper,
     Scope,
     Statement,
     person_commitment,
@@ -167,3 +168,60 @@ def test_a_childs_number_and_name_are_not_shown():
 
 def test_times_are_compared_as_written():
     assert isinstance(Statement.from_bytes(statement().to_bytes()).time, datetime)
+
+
+PAPER = Paper("01a20a4c", "journal-77", "ab" * 32)
+
+
+def on_paper(**changes):
+    """An act on paper, with parts of its evidence changed."""
+    proof = {
+        "loa": "paper",
+        "id_token_sha256": None,
+        "paper": PAPER,
+        "time": statement().time - timedelta(days=3),
+    } | changes
+    return {"language": None, "text_sha256": None, "identity": identity(**proof)}
+
+
+def test_an_act_on_paper_is_a_second_version_that_names_the_paper():
+    made = statement(**on_paper())
+    said = json.loads(made.to_bytes())
+    assert said["v"] == 2
+    assert said["identity"]["paper"] == {
+        "id": "01a20a4c",
+        "reference": "journal-77",
+        "sha256": "ab" * 32,
+    }
+    assert Statement.from_bytes(made.to_bytes()) == made
+
+
+def test_a_login_stays_the_first_version():
+    said = json.loads(statement().to_bytes())
+    assert said["v"] == 1
+    assert "paper" not in said["identity"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        on_paper(paper=None),
+        on_paper(loa="letter"),
+        on_paper(time=statement().time + timedelta(microseconds=1)),
+        on_paper(id_token_sha256="a" * 64),
+        on_paper() | {"language": "da", "text_sha256": "a" * 64},
+        on_paper(paper=Paper("", "journal-77", "ab" * 32)),
+        on_paper(paper=Paper("01a20a4c", "journal-77", "ab")),
+    ],
+    ids=["no paper", "not paper", "signed later", "login", "text", "no id", "no hash"],
+)
+def test_what_contradicts_a_paper(changes):
+    with pytest.raises(InvalidStatement):
+        statement(**changes).to_bytes()
+
+
+def test_neither_version_is_read_as_the_other():
+    for made, version in ((statement(), 2), (statement(**on_paper()), 1)):
+        said = json.loads(made.to_bytes()) | {"v": version}
+        with pytest.raises(InvalidStatement):
+            Statement.from_bytes(canonical_json(said))

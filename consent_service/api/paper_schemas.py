@@ -1,0 +1,42 @@
+"""The shape of what is recorded from a paper."""
+
+from marshmallow import Schema, fields
+
+from consent_service.api.fields import (
+    SHA256,
+    DateField,
+    FreeText,
+    Pattern,
+    Reference,
+    Text,
+    list_of,
+    one_of,
+    slug,
+)
+from consent_service.api.schemas import PerformedBy
+
+
+class PaperScope(Schema):
+    """What a narrower grant keeps."""
+
+    parties = list_of(slug(), required=True)
+    categories = list_of(slug(), required=True)
+
+
+class PaperDocument(Schema):
+    """Where the signed paper is filed, and the SHA-256 of its scan."""
+
+    reference = Reference(required=True)
+    sha256 = Pattern(SHA256, "64 lower-case hexadecimal digits.", required=True)
+
+
+class PaperBody(Schema):
+    """What somebody signed on paper, and how an employee knew who it was."""
+
+    signatory = Text(most=64, required=True)
+    decision = one_of("grant", "decline", required=True)
+    scope = fields.Nested(PaperScope, allow_none=True, load_default=None)
+    signed_on = DateField(required=True)
+    document = fields.Nested(PaperDocument, required=True)
+    identity_checked = FreeText(required=True)
+    performed_by = fields.Nested(PerformedBy, required=True)
