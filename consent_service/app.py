@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from flask import Flask
+from jwt import PyJWK
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent_service import web
@@ -17,6 +18,9 @@ from consent_service.identity.bearer import TokenVerifier, load_token_keys
 from consent_service.logs import configure_logging
 from consent_service.persistence.data_keys import check_keys_fit
 from consent_service.persistence.database import check_durability, db, engine_options, prepare
+from consent_service.persistence.index_slots import check_index_fits
+from consent_service.persistence.live_keys import LiveTokenKeys
+from consent_service.signing.keys import KeySet
 from consent_service.wiring import Parts, assemble, utc_now
 from consent_service.worker import watch_over_the_worker
 
@@ -50,7 +54,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     problems.install(app)
     install_headers(app, settings)
     register(app, runtime, ENDPOINTS)
-    audit.register_public(app, runtime, parts.keys.published, settings.log_origin)
+    audit.register_public(app, runtime, lambda: parts.keys.published, settings.log_origin)
     web.register(app, parts, settings)
     register_service_pages(app, engine, ENDPOINTS, settings.base_url)
     return app
@@ -63,11 +67,17 @@ def create_app_from_environment() -> Flask:
     parts: Parts = app.extensions["consent_service"]
     check_durability(parts.units.engine)
     check_keys_fit(parts.units.engine, parts.units.ring)
+    check_index_fits(parts.units.engine, parts.index)
     watch_over_the_worker(parts)
     return app
 
 
 def _token_verifier(parts: Parts) -> TokenVerifier:
     settings = parts.settings
-    keys = load_token_keys(parts.keys.token_keys, settings.token_jwks_file)
+    others = load_token_keys(KeySet([]), settings.token_jwks_file)
+
+    def load_keys(own: KeySet) -> dict[str, PyJWK]:
+        return {**others, **load_token_keys(own, None)}
+
+    keys = LiveTokenKeys(parts.live_keys, load_keys, utc_now)
     return TokenVerifier(keys, settings.token_issuer, settings.token_audience)

@@ -1,7 +1,8 @@
 """Settings: frozen, read once from the environment, no default for anything secret."""
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,8 +29,9 @@ class Settings:
     """Everything a deployment decides.
 
     `base_url` is what families and callers see, without a slash at the end; `log_origin` names
-    the log in every signature and is never changed afterwards; `trusted_proxies` is how many
-    reverse proxies stand before the service and add to `X-Forwarded-For`.
+    the log in every signature and is never changed afterwards; `keys_text` is the key document
+    itself, where it stands in the environment instead of in `keys_file`; `trusted_proxies` is how
+    many reverse proxies stand before the service and add to `X-Forwarded-For`.
     """
 
     database_url: str
@@ -41,6 +43,7 @@ class Settings:
     token_jwks_file: Path | None
     signer_provider: SignerProviderSettings | None
     trusted_proxies: int = 0
+    keys_text: str | None = field(default=None, repr=False)
 
     @property
     def is_https(self) -> bool:
@@ -55,7 +58,8 @@ class Settings:
         jwks = environment.get("CONSENT_TOKEN_JWKS_FILE")
         return cls(
             database_url=database_url(environment),
-            keys_file=Path(_required(environment, "CONSENT_KEYS_FILE")),
+            keys_file=keys_file(environment),
+            keys_text=environment.get("CONSENT_KEYS") or None,
             base_url=base_url,
             log_origin=environment.get("CONSENT_LOG_ORIGIN", f"{urlsplit(base_url).netloc}/log"),
             token_issuer=environment.get("CONSENT_TOKEN_ISSUER", base_url),
@@ -64,6 +68,15 @@ class Settings:
             signer_provider=_signer_provider(environment),
             trusted_proxies=_count(environment, "CONSENT_TRUSTED_PROXIES"),
         )
+
+
+def keys_file(environment: Mapping[str, str]) -> Path:
+    """Where the keys are, unless they stand in the environment. Raises Misconfigured."""
+    if environment.get("CONSENT_KEYS"):
+        if environment.get("CONSENT_KEYS_FILE"):
+            raise Misconfigured("CONSENT_KEYS and CONSENT_KEYS_FILE: set one of them")
+        return Path(os.devnull)
+    return Path(_required(environment, "CONSENT_KEYS_FILE"))
 
 
 def database_url(environment: Mapping[str, str]) -> str:

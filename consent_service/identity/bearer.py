@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ class TokenVerifier:
 
     def __init__(
         self,
-        keys: dict[str, jwt.PyJWK],
+        keys: Mapping[str, jwt.PyJWK],
         issuer: str,
         audience: str,
         clock: Callable[[], float] = time.time,
@@ -34,21 +34,22 @@ class TokenVerifier:
         self._issuer = issuer
         self._audience = audience
         self._clock = clock
-        self._verified: dict[bytes, tuple[Caller, float]] = {}
+        self._verified: dict[bytes, tuple[Caller, float, str]] = {}
 
     def verify(self, token: str) -> Caller:
         """Who is calling. Raises Unauthenticated, without saying which check failed."""
         name = hashlib.sha256(token.encode("utf-8", "replace")).digest()
         known = self._verified.get(name)
-        if known is not None and self._clock() < known[1]:
+        # A key may end while its tokens are remembered.
+        if known is not None and self._clock() < known[1] and known[2] in self._keys:
             return known[0]
-        caller, expires = self._verify(token)
+        caller, expires, kid = self._verify(token)
         if len(self._verified) >= MOST_CACHED:
             self._verified.clear()
-        self._verified[name] = (caller, expires)
+        self._verified[name] = (caller, expires, kid)
         return caller
 
-    def _verify(self, token: str) -> tuple[Caller, float]:
+    def _verify(self, token: str) -> tuple[Caller, float, str]:
         if len(token) > LONGEST_TOKEN:
             raise Unauthenticated("The token is too long.")
         try:
@@ -64,7 +65,7 @@ class TokenVerifier:
                 audience=self._audience,
                 options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )
-            return _caller(claims), float(claims["exp"])
+            return _caller(claims), float(claims["exp"]), header["kid"]
         except (jwt.PyJWTError, KeyError, TypeError, ValueError):
             raise Unauthenticated("The token does not verify.") from None
 
@@ -81,7 +82,7 @@ def load_token_keys(own: KeySet, jwks_file: Path | None) -> dict[str, jwt.PyJWK]
 
     Raises Misconfigured for a file that is no key set, or a key of another algorithm.
     """
-    jwks = [key.to_jwk() for key in own if key.status == "active"]
+    jwks = [key.to_jwk() for key in own if key.status != "compromised"]
     if jwks_file is not None:
         try:
             jwks += json.loads(jwks_file.read_text())["keys"]

@@ -13,9 +13,10 @@ from consent_service.persistence.children_store import ChildrenStore
 from consent_service.persistence.consent_store import ConsentStore
 from consent_service.persistence.data_keys import DataKeys
 from consent_service.persistence.database import stepwise
+from consent_service.persistence.index_slots import IndexSlots
 from consent_service.persistence.link_store import LinkStore
+from consent_service.persistence.live_keys import LiveKeys
 from consent_service.persistence.log_store import LogStore
-from consent_service.persistence.sealing import Index, KeyRing
 from consent_service.persistence.sequencer import Sequencer
 from consent_service.persistence.tree_store import TreeStore
 from consent_service.services.ports import UnitOfWork
@@ -36,13 +37,16 @@ class SqlUnitOfWork:
     ) -> None:
         self.connection = connection
         self._sequencer = units.sequencer
+        # A unit sees one state of the keys from its beginning to its end.
+        index = units.keys.current().index
+        slots = IndexSlots(connection, index)
         keys = DataKeys(connection, units.ring, new_id, units.clock)
         self.keys = keys
-        self.children = ChildrenStore(connection, keys, units.index, new_id)
+        self.children = ChildrenStore(connection, keys, index, slots, new_id)
         self.consents = ConsentStore(connection, keys)
-        self.links = LinkStore(connection, keys, units.index)
+        self.links = LinkStore(connection, keys, index)
         self.catalogue = CatalogueStore(connection, units.known_organisations)
-        self.log = LogStore(connection, keys, units.index)
+        self.log = LogStore(connection, keys, index, slots)
         self.tree = TreeStore(connection, units.sequencer)
         self.answers = AnswerStore(connection, units.clock, units.claims)
 
@@ -60,14 +64,13 @@ class SqlUnits:
     def __init__(
         self,
         engine: Engine,
-        ring: KeyRing,
-        index: Index,
+        keys: LiveKeys,
         sequencer: Sequencer,
         clock: Callable[[], datetime],
     ) -> None:
         self.engine = engine
-        self.ring = ring
-        self.index = index
+        self.keys = keys
+        self.ring = keys.ring
         self.sequencer = sequencer
         self.clock = clock
         self.claims: set[bytes] = set()

@@ -1,0 +1,1 @@
+"""Command groups that are more than a few lines; `cli` registers them."""
