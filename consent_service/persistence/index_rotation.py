@@ -23,7 +23,6 @@ from consent_service.persistence.index_filling import fill_children, fill_entrie
 from consent_service.persistence.index_slots import (
     IndexState,
     check_index_fits,
-    other_slot,
     read_state,
     slot_column,
     write_state,
@@ -77,11 +76,10 @@ class IndexRotation:
         self.say("Everything is found by the new key.")
 
     def _begin_filling(self, keys: Keys, state: IndexState) -> None:
-        """Say it in the database, and empty what a rotation under another key has left."""
-        key_id = keys.index.key_id(state.other)
-        if (state.phase, state.filling_key) != ("filling", key_id):
-            self._write(IndexState(state.current, "filling", key_id))
+        """Empty what a rotation under another key has left, and say `filling` in the database."""
+        if state != (filling := _filling(keys, state)):
             self._empty(state.other)
+            self._write(filling)
 
     def _fill_once(self, keys: Keys, slot: Slot) -> int:
         ring = KeyRing(keys.key_encryption)
@@ -94,15 +92,14 @@ class IndexRotation:
         with self.engine.connect().execution_options(writes=True) as connection:
             # From here nobody inserts a child or a person until we are done.
             locked = read_state(connection, lock=True)
-            filling = IndexState(state.current, "filling", keys.index.key_id(state.other))
-            if locked != filling or _is_left(connection, state):
+            if locked != _filling(keys, state) or _is_left(connection, state):
                 raise Unreadable("a row was left over: run this again")
-            write_state(connection, IndexState(state.other, "clearing", None))
+            write_state(connection, IndexState(state.other, "clearing", locked.filling_key))
             connection.commit()
 
     def _clear(self) -> None:
-        current = self._state().current
-        old = other_slot(current)
+        state = self._state()
+        current, old = state.current, state.other
         if old in load(self.path).index.keys:
             key_changes.destroy_index_key(self.path, old)
             self.say("The old index key is destroyed.")
@@ -112,7 +109,7 @@ class IndexRotation:
         while fill_entries(self.engine, KeyRing(keys.key_encryption), keys.index, current):
             pass
         self._empty(old)
-        self._write(IndexState(current, "steady", None))
+        self._write(IndexState(current, "steady", state.current_key))
         self.say("Nothing in the database is found by the old key.")
 
     def _write(self, state: IndexState) -> None:
@@ -134,6 +131,12 @@ class IndexRotation:
                     connection.commit()
                 if len(chosen) < AT_ONCE:
                     break
+
+
+def _filling(keys: Keys, state: IndexState) -> IndexState:
+    """What the database says while the other slot is filled under the keys of the file."""
+    current, filling = (keys.index.key_id(slot) for slot in (state.current, state.other))
+    return IndexState(state.current, "filling", current, filling)
 
 
 def _is_left(connection: Connection, state: IndexState) -> bool:

@@ -4,7 +4,7 @@ Slot "a" is the column of the plain name, slot "b" the one ending in `_b`. While
 rotated both are written, and everything is found by either. The row in `key_state` is what a
 process that missed the rotation is stopped by: a new child or person is inserted only by who
 writes every column that is needed now, and "there is none" is believed only of who looked in the
-column that is complete. See docs/decisions/0008-rotating-keys.md.
+column that is complete. See docs/decisions/0012-rotating-keys.md.
 """
 
 from collections.abc import Mapping
@@ -26,17 +26,23 @@ Phase = Literal["steady", "filling", "clearing"]
 class IndexState:
     """`current` is the complete slot; the other is empty, being filled, or being cleared.
 
-    `filling_key` names the key it is filled under.
+    `current_key` and `filling_key` name the keys of the two; None before the first rotation.
     """
 
     current: Slot
-    phase: Phase
-    filling_key: bytes | None
+    phase: Phase = "steady"
+    current_key: bytes | None = None
+    filling_key: bytes | None = None
 
     @property
     def other(self) -> Slot:
         """The slot that is not complete."""
         return other_slot(self.current)
+
+    def is_reached_by(self, index: Index) -> bool:
+        """Whether these keys find every row there is."""
+        known = index.key_id(self.current)
+        return known is not None and self.current_key in (None, known)
 
 
 def other_slot(slot: Slot) -> Slot:
@@ -86,23 +92,24 @@ class IndexSlots:
 
     def check_nothing_found(self) -> None:
         """Raise KeysOutOfDate unless our keys reach the complete slot, and so every row."""
-        if self.state().current not in self._index.keys:
+        if not read_state(self._connection).is_reached_by(self._index):
             raise KeysOutOfDate
 
-    def state(self) -> IndexState:
-        """The state as committed."""
-        return read_state(self._connection)
-
     def _may_write(self) -> sa.ColumnElement[bool]:
-        state, index = key_state.c, self._index
+        state = key_state.c
+        ids = {slot: self._index.key_id(slot) for slot in self._index.keys}
+        reaches = (
+            sa.and_(
+                state.index_slot == slot,
+                sa.or_(state.index_key.is_(None), state.index_key == key_id),
+            )
+            for slot, key_id in ids.items()
+        )
         fills = (
-            sa.and_(state.index_slot == other_slot(slot), state.index_filling == index.key_id(slot))
-            for slot in index.keys
+            sa.and_(state.index_slot == other_slot(slot), state.index_filling == key_id)
+            for slot, key_id in ids.items()
         )
-        return sa.and_(
-            state.index_slot.in_(list(index.keys)),
-            sa.or_(state.index_phase != "filling", *fills),
-        )
+        return sa.and_(sa.or_(*reaches), sa.or_(state.index_phase != "filling", *fills))
 
 
 def read_state(connection: Connection, *, lock: bool = False) -> IndexState:
@@ -114,14 +121,17 @@ def read_state(connection: Connection, *, lock: bool = False) -> IndexState:
 
 def index_state_of(row: Row[Any]) -> IndexState:
     """What a row of `key_state` says of the slots."""
-    return IndexState(row.index_slot, row.index_phase, row.index_filling)
+    return IndexState(row.index_slot, row.index_phase, row.index_key, row.index_filling)
 
 
 def write_state(connection: Connection, state: IndexState) -> None:
     """Set the one row."""
     connection.execute(
         sa.update(key_state).values(
-            index_slot=state.current, index_phase=state.phase, index_filling=state.filling_key
+            index_slot=state.current,
+            index_phase=state.phase,
+            index_key=state.current_key,
+            index_filling=state.filling_key,
         )
     )
 
@@ -129,7 +139,7 @@ def write_state(connection: Connection, state: IndexState) -> None:
 def check_index_fits(engine: Engine, index: Index) -> None:
     """Refuse keys from before the last rotation. Raises Misconfigured."""
     with engine.connect() as connection:
-        if read_state(connection).current not in index.keys:
+        if not read_state(connection).is_reached_by(index):
             raise Misconfigured("the key file lacks the index key that the database is under")
 
 
@@ -137,7 +147,7 @@ def check_index_fits(engine: Engine, index: Index) -> None:
 class CheckedIndex(Index):
     """The keys with the state of the database whose hashes are verified."""
 
-    state: IndexState = IndexState("a", "steady", None)
+    state: IndexState = IndexState("a")
 
     @classmethod
     def of_database(cls, index: Index, state: IndexState) -> "CheckedIndex":

@@ -1,7 +1,7 @@
 """Changes of the key file: each replaces it as a whole, under a lock that ends with the process.
 
 A running process reads the file again when it changed (`live_keys`), so whatever is written here
-must be right for processes that still have the file before it: see docs/decisions/0008.
+must be right for processes that still have the file before it (docs/decisions/0012).
 """
 
 import fcntl

@@ -80,6 +80,7 @@ key_state = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("index_slot", sa.String(1), nullable=False, doc="the complete slot of keyed hashes"),
     sa.Column("index_phase", sa.String(8), nullable=False),
+    sa.Column("index_key", sa.LargeBinary, doc="id of that slot's key; null: not rotated yet"),
     sa.Column("index_filling", sa.LargeBinary, doc="id of the key the other slot is filled under"),
     sa.Column("wrapping_key", sa.LargeBinary, doc="id of the one that wraps; null: any"),
     sa.CheckConstraint("id = 1", name="one_row"),

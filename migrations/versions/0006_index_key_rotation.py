@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("index_slot", sa.String(length=1), nullable=False),
         sa.Column("index_phase", sa.String(length=8), nullable=False),
+        sa.Column("index_key", sa.LargeBinary(), nullable=True),
         sa.Column("index_filling", sa.LargeBinary(), nullable=True),
         sa.Column("wrapping_key", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("id = 1", name=op.f("ck_key_state_one_row")),

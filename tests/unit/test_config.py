@@ -70,3 +70,14 @@ def test_trusted_proxies_are_counted(count: str) -> None:
 def test_a_relative_file_is_the_same_for_every_command(given: str, meant: str) -> None:
     settings = Settings.from_environment(COMPLETE | {"CONSENT_DATABASE_URL": given})
     assert settings.database_url == meant
+
+
+def test_keys_stand_in_a_file_or_in_the_environment_never_in_both() -> None:
+    without = {k: v for k, v in COMPLETE.items() if k != "CONSENT_KEYS_FILE"}
+    settings = Settings.from_environment(without | {"CONSENT_KEYS": '{"secret": "hunter2"}'})
+    assert settings.keys_text == '{"secret": "hunter2"}'
+    assert "hunter2" not in repr(settings)
+    with pytest.raises(Misconfigured, match="CONSENT_KEYS_FILE"):
+        Settings.from_environment(without)
+    with pytest.raises(Misconfigured, match="set one of them"):
+        Settings.from_environment(COMPLETE | {"CONSENT_KEYS": "{}"})
