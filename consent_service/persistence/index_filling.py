@@ -5,7 +5,8 @@ says how many it filled; what was erased meanwhile stays erased.
 """
 
 import json
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,19 +32,21 @@ from consent_service.persistence.tables import (
 )
 
 AT_ONCE = 100
+PAUSE_SECONDS = 0.02
+"""Between two transactions: on SQLite a request that waits for the lock gets its turn."""
 
-Fill = Callable[[Connection, Sequence[Row[Any]]], int]
+ENTRY_HASHES = ("child_hash", "employee_hash")
+
+Fill = Callable[[Connection, Sequence[Row[Any]]], None]
 
 
 def fill_children(engine: Engine, ring: KeyRing, index: Index, slot: Slot) -> int:
     """The children, by the number that a controller or an entry of the log has for each."""
 
-    def fill(connection: Connection, rows: Sequence[Row[Any]]) -> int:
+    def fill(connection: Connection, rows: Sequence[Row[Any]]) -> None:
         numbers = _numbers(connection, ring, [row.id for row in rows])
-        return sum(
-            _set(connection, child, row.id, "cpr_hash", slot, index.child(numbers[row.id])[slot])
-            for row in rows
-        )
+        hashes = {row.id: index.child(numbers[row.id])[slot] for row in rows}
+        _set(connection, child, "cpr_hash", slot, hashes)
 
     query = sa.select(child.c.id).where(_is_missing(child, "cpr_hash", slot))
     return _in_steps(engine, query, child.c.id, fill)
@@ -52,19 +55,10 @@ def fill_children(engine: Engine, ring: KeyRing, index: Index, slot: Slot) -> in
 def fill_people(engine: Engine, ring: KeyRing, index: Index, slot: Slot) -> int:
     """The people around the children; the child's own row is one of them."""
 
-    def fill(connection: Connection, rows: Sequence[Row[Any]]) -> int:
+    def fill(connection: Connection, rows: Sequence[Row[Any]]) -> None:
         numbers = _numbers(connection, ring, [row.id for row in rows])
-        return sum(
-            _set(
-                connection,
-                person,
-                row.id,
-                "cpr_hash",
-                slot,
-                index.person(row.child_id, numbers[row.id])[slot],
-            )
-            for row in rows
-        )
+        hashes = {row.id: index.person(row.child_id, numbers[row.id])[slot] for row in rows}
+        _set(connection, person, "cpr_hash", slot, hashes)
 
     query = sa.select(person.c.id, person.c.child_id).where(_is_missing(person, "cpr_hash", slot))
     return _in_steps(engine, query, person.c.id, fill)
@@ -72,20 +66,32 @@ def fill_people(engine: Engine, ring: KeyRing, index: Index, slot: Slot) -> int:
 
 def fill_entries(engine: Engine, ring: KeyRing, index: Index, slot: Slot) -> int:
     """What a tenant's searches find the entries of the log by."""
-    names = ("child_hash", "employee_hash")
+    names = ENTRY_HASHES
 
-    def fill(connection: Connection, rows: Sequence[Row[Any]]) -> int:
+    def fill(connection: Connection, rows: Sequence[Row[Any]]) -> None:
+        hashes: dict[str, dict[str, bytes]] = {name: {} for name in names}
         for row in rows:
-            body = json.loads(open_body(ring, row)[SALT_BYTES:])
-            found = dict(entry_hashes(row, parse_header(row.header), body, ring, index))
-            for name in names:
-                hashes = found[name]
-                if hashes is not None:
-                    _set(connection, log_body, row.entry_id, name, slot, hashes[slot])
-        return len(rows)
+            for name, value in _entry_hashes(row, ring, index, slot).items():
+                hashes[name][row.entry_id] = value
+        for name in names:
+            _set(connection, log_body, name, slot, hashes[name])
 
     missing = sa.or_(*(_is_missing(log_body, name, slot) for name in names))
     return _in_steps(engine, bodies_query().where(missing), log_body.c.entry_id, fill)
+
+
+def _entry_hashes(row: Row[Any], ring: KeyRing, index: Index, slot: Slot) -> dict[str, bytes]:
+    """What one entry lacks. Raises Unreadable where its body does not say it."""
+    body = json.loads(open_body(ring, row)[SALT_BYTES:])
+    said = dict(entry_hashes(row, parse_header(row.header), body, ring, index))
+    found = {}
+    for name in ENTRY_HASHES:
+        if row._mapping[slot_column(name, other_slot(slot))] is not None:
+            hashes = said[name]
+            if hashes is None:
+                raise Unreadable(f"entry {row.entry_id} is found by what its body does not say")
+            found[name] = hashes[slot]
+    return found
 
 
 def _in_steps(engine: Engine, query: sa.Select[Any], key: sa.ColumnElement[str], fill: Fill) -> int:
@@ -93,11 +99,12 @@ def _in_steps(engine: Engine, query: sa.Select[Any], key: sa.ColumnElement[str],
     while True:
         with engine.connect().execution_options(writes=True) as connection:
             rows = connection.execute(query.where(key > after).order_by(key).limit(AT_ONCE)).all()
-            done += fill(connection, rows) if rows else 0
+            if not rows:
+                return done
+            fill(connection, rows)
             connection.commit()
-        if not rows:
-            return done
-        after = rows[-1][0]
+        done, after = done + len(rows), rows[-1][0]
+        time.sleep(PAUSE_SECONDS)
 
 
 def _is_missing(table: sa.Table, name: str, slot: Slot) -> sa.ColumnElement[bool]:
@@ -108,13 +115,18 @@ def _is_missing(table: sa.Table, name: str, slot: Slot) -> sa.ColumnElement[bool
 
 
 def _set(
-    connection: Connection, table: sa.Table, key: str, name: str, slot: Slot, value: bytes
-) -> int:
-    return connection.execute(
+    connection: Connection, table: sa.Table, name: str, slot: Slot, hashes: Mapping[str, bytes]
+) -> None:
+    """Fill the column of the rows with these keys, unless somebody did or they were erased."""
+    if not hashes:
+        return
+    key = next(iter(table.primary_key))
+    connection.execute(
         sa.update(table)
-        .where(next(iter(table.primary_key)) == key, _is_missing(table, name, slot))
-        .values({slot_column(name, slot): value})
-    ).rowcount
+        .where(key == sa.bindparam("of_row"), _is_missing(table, name, slot))
+        .values({slot_column(name, slot): sa.bindparam("value")}),
+        [{"of_row": row, "value": value} for row, value in hashes.items()],
+    )
 
 
 def _numbers(connection: Connection, ring: KeyRing, people: Sequence[str]) -> dict[str, CprNumber]:

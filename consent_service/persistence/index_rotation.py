@@ -10,6 +10,7 @@
 Where the rotation stands is read from the file and from `key_state`.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,12 @@ from sqlalchemy.engine import Connection, Engine
 
 from consent_service.errors import Unreadable
 from consent_service.persistence import key_changes
-from consent_service.persistence.index_filling import fill_children, fill_entries, fill_people
+from consent_service.persistence.index_filling import (
+    PAUSE_SECONDS,
+    fill_children,
+    fill_entries,
+    fill_people,
+)
 from consent_service.persistence.index_slots import (
     IndexState,
     check_index_fits,
@@ -131,6 +137,7 @@ class IndexRotation:
                     connection.commit()
                 if len(chosen) < AT_ONCE:
                     break
+                time.sleep(PAUSE_SECONDS)
 
 
 def _filling(keys: Keys, state: IndexState) -> IndexState:

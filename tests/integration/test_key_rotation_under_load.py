@@ -172,7 +172,7 @@ def command(service: ServiceProcess, *arguments: str) -> str:
         env=service.settings_in_environment(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -258,12 +258,14 @@ def test_no_request_fails_while_every_key_is_rotated(
     least_seconds: float,
 ) -> None:
     deployment = deploy_in_real_time(request.getfixturevalue(fixture), tmp_path)
+    request.addfinalizer(deployment.close)
     old = load(deployment.settings.keys_file)
     with running_service(deployment, tmp_path) as service, worker(service):
         load_ = Load(deployment, service)
         before = [load_.family() for _ in range(3)]
         wait_until_integrated(deployment)
         client = service.client("municipality-x")
+        request.addfinalizer(client.close)
         for family in before:
             load_.receive(client, family)
         early = list(load_.receipts)
@@ -281,7 +283,6 @@ def test_no_request_fails_while_every_key_is_rotated(
         wait_until_integrated(deployment)
         for family in load_.families[-3:]:
             load_.receive(client, family)
-        client.close()
         late = load_.receipts[-3:]
         keys, origin = published(service)
         assert "The log verifies." in command(service, "audit", "verify")
@@ -297,7 +298,6 @@ def test_no_request_fails_while_every_key_is_rotated(
     seconds = time.monotonic() - began
     said = f"{dict(load_.done)} in {seconds:.0f} s, none failed"
     request.node.user_properties.append(("answered", said))
-    deployment.close()
 
 
 def check_receipts(
