@@ -35,7 +35,7 @@ class LiveKeys:
         # The fingerprint is taken first: a change between the two is then seen at the next look.
         self._fingerprint = source.fingerprint()
         self._keys = source.read()
-        self.ring = KeyRing(self._keys.key_encryption)
+        self.ring = KeyRing(self._keys.key_encryption, self.refresh)
         self._next_look = monotonic() + RELOAD_EVERY.total_seconds()
         self._next_alarm = monotonic()
 

@@ -9,7 +9,7 @@ same way by a key-encryption key that is never in the database.
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, Self, get_args
@@ -74,8 +74,12 @@ def _associated(key_id: bytes, place: Place) -> bytes:
 class KeyRing:
     """The key-encryption keys: the first wraps, all of them unwrap."""
 
-    def __init__(self, keys: Iterable[bytes]) -> None:
+    def __init__(
+        self, keys: Iterable[bytes], look_again: Callable[[], object] = lambda: None
+    ) -> None:
+        """`look_again` may renew the ring, when something is under a key it does not have."""
         self._unwrapped = lru_cache(maxsize=20_000)(self._unwrap)
+        self._look_again = look_again
         self.renew(keys)
 
     def renew(self, keys: Iterable[bytes]) -> None:
@@ -112,6 +116,9 @@ class KeyRing:
     def _open_wrapped(self, key_id: str, wrapped: bytes) -> bytes:
         wrapping = wrapped_by(wrapped)
         cipher = self._wrapping[1].get(wrapping)
+        if cipher is None:
+            self._look_again()
+            cipher = self._wrapping[1].get(wrapping)
         if cipher is None:
             raise Unreadable("data_key.wrapped is under an unknown key-encryption key")
         return _open(wrapping, cipher, wrapped, _wrapping_place(key_id))

@@ -138,11 +138,8 @@ class Sequencer:
         promise = verify_promise(entry.promise, identity.published)
         check_promise_for(promise, entry.header)
 
-    def newest_checkpoint(self, connection: Connection) -> str | None:
-        """The checkpoint of the newest committed head, kept or signed now: the same bytes."""
-        head = newest_head(connection)
-        if head is None:
-            return None
+    def checkpoint_of(self, connection: Connection, head: Head) -> str:
+        """The checkpoint of a committed head, kept or signed now: the same bytes."""
         return _kept_checkpoint(connection, head) or self._sign(head)
 
     def _keep_newest_checkpoint(self) -> None:

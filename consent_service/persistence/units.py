@@ -95,6 +95,9 @@ class SqlUnits:
     @contextmanager
     def _unit(self, engine: Engine) -> Iterator[UnitOfWork]:
         with engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                # Whoever waited for the lock sees the keys as they are then.
+                connection.begin()
             unit = SqlUnitOfWork(connection, self)
             try:
                 yield unit
