@@ -30,6 +30,8 @@ from consent_service.identity.token_endpoint import PATH, TokenSettings
 from consent_service.logs import configure_logging
 from consent_service.persistence.data_keys import check_keys_fit
 from consent_service.persistence.database import check_durability, db, prepare, serving_options
+from consent_service.persistence.index_slots import check_index_fits
+from consent_service.persistence.live_keys import LiveSigner, LiveTokenKeys
 from consent_service.web import staff
 from consent_service.wiring import Parts, assemble, utc_now
 from consent_service.worker import watch_over_the_worker
@@ -74,7 +76,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     runtime = Runtime(parts.units, parts.context, tokens, parts.index, parts.attempts)
     problems.install(app)
     register(app, runtime, ENDPOINTS)
-    audit.register_public(app, runtime, parts.keys.published, settings.log_origin)
+    audit.register_public(app, runtime, lambda: parts.keys.published, settings.log_origin)
     register_oauth(app, parts.units, parts.attempts, _token_settings(parts), settings.base_url)
     web.register(app, parts, settings)
     staff.register(app, parts, settings)
@@ -89,6 +91,7 @@ def create_app_from_environment() -> Flask:
     parts: Parts = app.extensions["consent_service"]
     check_durability(parts.units.engine)
     check_keys_fit(parts.units.engine, parts.units.ring)
+    check_index_fits(parts.units.engine, parts.index)
     watch_over_the_worker(parts)
     return app
 
@@ -96,7 +99,8 @@ def create_app_from_environment() -> Flask:
 def _token_verifier(parts: Parts) -> TokenVerifier:
     settings = parts.settings
     own, audience = settings.token_issuer, settings.token_audience
-    issuers = {own: own_issuer(own, audience, load_token_keys(parts.keys.token_keys))}
+    keys = LiveTokenKeys(parts.live_keys, load_token_keys, utc_now)
+    issuers = {own: own_issuer(own, audience, keys)}
     if settings.token_issuers_file is not None:
         issuers |= load_issuers(settings.token_issuers_file, own)
     return TokenVerifier(issuers)
@@ -109,6 +113,6 @@ def _token_settings(parts: Parts) -> TokenSettings:
         audience=settings.token_audience,
         endpoint=settings.base_url + PATH,
         lifetime=settings.token_lifetime,
-        signing_key=lambda: parts.keys.signing["token"],
+        signing_key=LiveSigner(parts.live_keys, "token"),
         new_id=parts.context.new_id,
     )

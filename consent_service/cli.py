@@ -7,7 +7,7 @@ import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,13 +15,12 @@ from consent_service.commands.assembled import assembled_parts
 from consent_service.commands.clients import clients
 from consent_service.commands.erase import erase, retention
 from consent_service.commands.export_person import export_person
+from consent_service.commands.keys import keys
 from consent_service.commands.staff import staff
 from consent_service.errors import ConsentServiceError
 
 if TYPE_CHECKING:
     pass
-
-KEY_USES = ("seal", "promise", "log", "token")
 
 
 @click.group()
@@ -88,30 +87,7 @@ def worker() -> None:
         run_worker(parts, stop)
 
 
-@cli.group()
-def keys() -> None:
-    """Make and rotate the deployment's keys."""
-
-
-@keys.command("init")
-@click.argument("file", type=click.Path(path_type=Path))
-def keys_init(file: Path) -> None:
-    """Make a key file with a fresh key of every kind."""
-    from consent_service.persistence import keystore
-
-    keystore.create(file, datetime.now(UTC))
-    click.echo(f"Made {file}. Keep a copy apart from the database's backups: without it nothing")
-    click.echo("in the database can be read again.")
-
-
-@keys.command("rotate")
-@click.argument("use", type=click.Choice(KEY_USES))
-@click.argument("file", type=click.Path(path_type=Path, exists=True))
-def keys_rotate(use: Any, file: Path) -> None:
-    """Retire the active key of one kind and make a new one; restart the service afterwards."""
-    from consent_service.persistence import keystore
-
-    keystore.rotate(file, use, datetime.now(UTC))
+cli.add_command(keys)
 
 
 @cli.group()
@@ -128,14 +104,14 @@ def tokens_issue(org: str, client: str, scopes: tuple[str, ...], hours: int) -> 
     """Print an access token."""
     from consent_service.config import Settings
     from consent_service.identity.bearer import issue_token
-    from consent_service.persistence import keystore
     from consent_service.persistence.units import new_id
     from consent_service.services.model import Caller
+    from consent_service.wiring import key_source
 
     settings = Settings.from_environment(os.environ)
     now = datetime.now(UTC)
     token = issue_token(
-        keystore.load(settings.keys_file).signing["token"],
+        key_source(settings).read().signing["token"],
         issuer=settings.token_issuer,
         audience=settings.token_audience,
         caller=Caller(org, client, frozenset(scopes)),

@@ -1,6 +1,7 @@
 """Settings: frozen, read once from the environment, no default for anything secret."""
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -89,9 +90,10 @@ class Settings:
     """Everything a deployment decides.
 
     `base_url` is what families and callers see, without a slash at the end; `log_origin` names
-    the log in every signature and is never changed afterwards; `trusted_proxies` is how many
-    reverse proxies stand before the service and add to `X-Forwarded-For`; `extra_hosts` are the
-    names beside that of `base_url` under which it answers, for health checks; `log_addresses`
+    the log in every signature and is never changed afterwards; `keys_text` is the key document
+    itself, where it stands in the environment instead of in `keys_file`; `trusted_proxies` is how
+    many reverse proxies stand before the service and add to `X-Forwarded-For`; `extra_hosts` are
+    the names beside that of `base_url` under which it answers, for health checks; `log_addresses`
     puts callers' addresses into the access log; `token_lifetime` is that of the tokens issued at
     the token endpoint.
     """
@@ -109,6 +111,7 @@ class Settings:
     extra_hosts: frozenset[str] = frozenset()
     log_addresses: bool = False
     token_lifetime: timedelta = timedelta(minutes=15)
+    keys_text: str | None = field(default=None, repr=False)
 
     @property
     def is_https(self) -> bool:
@@ -132,7 +135,8 @@ class Settings:
             raise Misconfigured("CONSENT_STAFF_OIDC_CLIENT_ID must not be the signers' client")
         return cls(
             database_url=database_url(environment),
-            keys_file=Path(_required(environment, "CONSENT_KEYS_FILE")),
+            keys_file=keys_file(environment),
+            keys_text=environment.get("CONSENT_KEYS") or None,
             base_url=base_url,
             log_origin=environment.get("CONSENT_LOG_ORIGIN", f"{urlsplit(base_url).netloc}/log"),
             token_issuer=environment.get("CONSENT_TOKEN_ISSUER", base_url),
@@ -145,6 +149,15 @@ class Settings:
             log_addresses=_yes(environment, "CONSENT_LOG_ADDRESSES"),
             token_lifetime=_token_lifetime(environment),
         )
+
+
+def keys_file(environment: Mapping[str, str]) -> Path:
+    """Where the keys are, unless they stand in the environment. Raises Misconfigured."""
+    if environment.get("CONSENT_KEYS"):
+        if environment.get("CONSENT_KEYS_FILE"):
+            raise Misconfigured("CONSENT_KEYS and CONSENT_KEYS_FILE: set one of them")
+        return Path(os.devnull)
+    return Path(_required(environment, "CONSENT_KEYS_FILE"))
 
 
 def database_url(environment: Mapping[str, str]) -> str:

@@ -11,8 +11,9 @@ from consent_service.config import Settings
 from consent_service.domain.deadlines import Periods
 from consent_service.identity.attempts import Attempts
 from consent_service.persistence.attempt_store import AttemptStore
-from consent_service.persistence.keystore import Keys, load
-from consent_service.persistence.sealing import Index, KeyRing
+from consent_service.persistence.keystore import KeyFile, Keys, KeySource, KeyText
+from consent_service.persistence.live_keys import LiveKeys, LiveSigner
+from consent_service.persistence.sealing import Index
 from consent_service.persistence.sequencer import LogIdentity, Sequencer
 from consent_service.persistence.units import SqlUnits, new_id
 from consent_service.services.context import Context
@@ -31,31 +32,49 @@ class Parts:
     """Everything that lives as long as the process."""
 
     settings: Settings
-    keys: Keys
-    index: Index
+    live_keys: LiveKeys
     units: SqlUnits
     sequencer: Sequencer
     context: Context
     attempts: Attempts
 
+    @property
+    def keys(self) -> Keys:
+        """The keys as they are now."""
+        return self.live_keys.current()
+
+    @property
+    def index(self) -> Index:
+        """The keyed hashes as they are made now."""
+        return self.keys.index
+
+
+def key_source(settings: Settings) -> KeySource:
+    """Where this deployment's keys come from."""
+    if settings.keys_text is not None:
+        return KeyText(settings.keys_text)
+    return KeyFile(settings.keys_file)
+
 
 def assemble(settings: Settings, engine: Engine, clock: Callable[[], datetime] = utc_now) -> Parts:
     """Read the keys and put the parts together. Raises Misconfigured."""
-    keys = load(settings.keys_file)
-    index = Index(keys.index)
-    identity = LogIdentity(
-        settings.log_origin, keys.signing["log"], keys.signing["promise"], keys.published
-    )
+    live = LiveKeys(key_source(settings))
+
+    def identity() -> LogIdentity:
+        keys = live.current()
+        log, promise = keys.schedules["log"], keys.schedules["promise"]
+        return LogIdentity(settings.log_origin, log, promise, keys.published)
+
     sequencer = Sequencer(engine, identity, clock)
-    units = SqlUnits(engine, KeyRing(keys.key_encryption), index, sequencer, clock)
+    units = SqlUnits(engine, live, sequencer, clock)
     context = Context(
         clock=clock,
         new_id=new_id,
         new_token=lambda: secrets.token_urlsafe(TOKEN_BYTES),
-        journal=Journal(settings.log_origin, keys.signing["promise"], new_id),
-        seal_key=keys.signing["seal"],
+        journal=Journal(settings.log_origin, LiveSigner(live, "promise"), new_id),
+        seal_key=LiveSigner(live, "seal"),
         periods=Periods(),
         public_url=settings.base_url,
     )
-    attempts = Attempts(AttemptStore(engine, index))
-    return Parts(settings, keys, index, units, sequencer, context, attempts)
+    attempts = Attempts(AttemptStore(engine, live.current().index))
+    return Parts(settings, live, units, sequencer, context, attempts)

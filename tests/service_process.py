@@ -103,11 +103,11 @@ class ServiceProcess:
     def log(self) -> Path:
         return self.folder / "service.log"
 
-    def start(self) -> None:
-        """Start gunicorn and wait until it is ready."""
+    def settings_in_environment(self) -> dict[str, str]:
+        """What a process of this deployment is started with."""
         settings = self.deployment.settings
         # `offset` bends this process's clock alone; waiting and file times stay as they are.
-        environment = {
+        return {
             "PATH": os.environ.get("PATH", os.defpath),
             "CONSENT_DATABASE_URL": settings.database_url,
             "CONSENT_KEYS_FILE": str(settings.keys_file),
@@ -119,6 +119,9 @@ class ServiceProcess:
             "CONSENT_OIDC_CPR_CLAIM": "dk.cpr",
             **self.environment,
         }
+
+    def start(self) -> None:
+        """Start gunicorn and wait until it is ready."""
         arguments = [
             *("-c", f"python:{self.gunicorn_settings}", "--bind", f"127.0.0.1:{self.port}"),
             *("--workers", str(self.workers), "--threads", str(self.threads)),
@@ -128,7 +131,7 @@ class ServiceProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", *arguments],
                 cwd=Path(__file__).resolve().parent.parent,
-                env=environment,
+                env=self.settings_in_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -168,7 +168,7 @@ ENDPOINTS = [
 ]
 
 
-def register_public(app: Flask, runtime: Runtime, keys: KeySet, origin: str) -> None:
+def register_public(app: Flask, runtime: Runtime, keys: Callable[[], KeySet], origin: str) -> None:
     """The routes anybody may ask: checkpoints, proofs and the published keys."""
 
     def checkpoint() -> Response:
@@ -194,11 +194,11 @@ def register_public(app: Flask, runtime: Runtime, keys: KeySet, origin: str) -> 
         return _json({"old": old, "new": new, "path": shown})
 
     def jwks() -> Response:
-        return _json(keys.as_jwks(), "application/jwk-set+json")
+        return _json(keys().as_jwks(), "application/jwk-set+json")
 
     def consent_log() -> Response:
         log_keys = [
-            {"vkey": vkey(origin, key.public), **key.to_jwk()} for key in keys.of_use("log")
+            {"vkey": vkey(origin, key.public), **key.to_jwk()} for key in keys().of_use("log")
         ]
         return _json({"origin": origin, "keys": log_keys})
 

@@ -16,8 +16,9 @@ from consent_service.signing.canonical import (
     instant_text,
     parse_canonical,
 )
-from consent_service.signing.keys import InvalidSignature, KeySet, PublishedKey, SigningKey
+from consent_service.signing.keys import InvalidSignature, KeySet, PublishedKey
 from consent_service.signing.members import Members
+from consent_service.signing.schedule import Signer
 
 TYP = "consent-log-promise"
 INTEGRATE_WITHIN = timedelta(hours=24)
@@ -45,12 +46,14 @@ class Promise:
 
 
 def make_promise(
-    entry: Entry, key: SigningKey, integrate_within: timedelta = INTEGRATE_WITHIN
+    entry: Entry, signer: Signer, integrate_within: timedelta = INTEGRATE_WITHIN
 ) -> str:
     """The compact JWS that promises an entry's integration; release it only after commit.
 
-    Raises InvalidPromise for a key with another use.
+    The key is the one of the entry's time. Raises NoKey, and InvalidPromise for a key with
+    another use.
     """
+    key = signer.at(entry.time)
     if key.use != "promise":
         raise InvalidPromise("a promise needs a promise key")
     payload = {

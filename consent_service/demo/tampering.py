@@ -13,8 +13,14 @@ from consent_service.persistence.database import engine_options, prepare
 from consent_service.persistence.keystore import load
 from consent_service.persistence.log_reader import verify_database
 from consent_service.persistence.migrate import upgrade
-from consent_service.persistence.sealing import Index, KeyRing
-from consent_service.persistence.tables import fact, log_sequencer, metadata, statement
+from consent_service.persistence.sealing import KeyRing
+from consent_service.persistence.tables import (
+    fact,
+    key_state,
+    log_sequencer,
+    metadata,
+    statement,
+)
 
 
 def verify_own_log(running: Running) -> VerifyReport:
@@ -58,7 +64,7 @@ def _copy(source_url: str, path: Path, url: str) -> None:
         ):
             for table in metadata.sorted_tables:
                 rows = [dict(row._mapping) for row in reading.execute(sa.select(table))]
-                if rows and table is not log_sequencer:
+                if rows and table not in (key_state, log_sequencer):
                     writing.execute(sa.insert(table), rows)
             writing.commit()
     finally:
@@ -76,7 +82,7 @@ def _verify(running: Running, engine: Engine) -> VerifyReport:
     return verify_database(
         engine,
         KeyRing(keys.key_encryption),
-        Index(keys.index),
+        keys.index,
         keys.published,
         settings.log_origin,
         datetime.now(UTC),

@@ -128,7 +128,7 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
 def load_token_keys(own: KeySet) -> dict[str, jwt.PyJWK]:
     """The keys that may sign our own tokens. Raises Misconfigured."""
     try:
-        return {key.kid: pinned(key.to_jwk()) for key in own if key.status == "active"}
+        return {key.kid: pinned(key.to_jwk()) for key in own if key.status != "compromised"}
     except UnusableKey:
         raise Misconfigured("a key for tokens is not one we verify with") from None
 

@@ -22,7 +22,6 @@ from consent_service.identity.public_keys import ALGORITHMS
 from consent_service.services.client import SCOPES, Client, Clients
 from consent_service.services.manage_clients import secret_hash
 from consent_service.services.model import Caller
-from consent_service.signing.keys import SigningKey
 
 METHODS = ("private_key_jwt", "client_secret_basic", "client_secret_post")
 PATH = "/oauth/token"
@@ -49,7 +48,7 @@ class TokenSettings:
     audience: str
     endpoint: str
     lifetime: timedelta
-    signing_key: Callable[[], SigningKey]
+    signing_key: Signer
     new_id: Callable[[], str]
 
 
@@ -150,7 +149,7 @@ class _Server(AuthorizationServer):
     def _access_token(self, *, client: Any, scope: str, **_more: Any) -> str:
         settings, registered = self._settings, client.client
         return issue_token(
-            settings.signing_key(),
+            settings.signing_key.at(self._now),
             issuer=settings.issuer,
             audience=settings.audience,
             caller=Caller(registered.organisation, registered.id, frozenset(scope.split())),

@@ -12,9 +12,14 @@ from consent_service.domain.cpr import CprNumber
 from consent_service.domain.facts import History
 from consent_service.domain.records import FactRecord, read_fact
 from consent_service.errors import NotFound, Unreadable
-from consent_service.persistence.data_keys import DataKeys, insert_or_ignore
+from consent_service.persistence.data_keys import DataKeys, KeysOutOfDate
 from consent_service.persistence.hot_statement import HotStatement
-from consent_service.persistence.sealing import Index, Place
+from consent_service.persistence.index_slots import (
+    IndexSlots,
+    found_by,
+    slot_column,
+)
+from consent_service.persistence.sealing import SLOTS, Index, Place, Slot
 from consent_service.persistence.tables import child, data_key, fact, person, person_details
 from consent_service.services.model import ChildRef, PersonDetails
 from consent_service.services.ports import Snapshot
@@ -71,8 +76,17 @@ def _snapshot_query(condition: sa.ColumnElement[bool]) -> sa.sql.expression.Comp
 
 
 _BY_ID = _snapshot_query(child.c.id == sa.bindparam("child_id"))
-_BY_HASH = _snapshot_query(child.c.cpr_hash == sa.bindparam("cpr_hash"))
-_HOT_BY_HASH = HotStatement(_BY_HASH)
+
+
+def _by_hash(slots: Iterable[Slot]) -> sa.sql.expression.CompoundSelect[Any]:
+    """By the child's keyed hash, in whichever of these slots."""
+    columns = [slot_column("cpr_hash", slot) for slot in slots]
+    return _snapshot_query(sa.or_(*(child.c[name] == sa.bindparam(name) for name in columns)))
+
+
+# Two slots only while the index key is rotated.
+_BY_HASH = {frozenset(slots): _by_hash(slots) for slots in (("a",), ("b",), SLOTS)}
+_HOT_BY_HASH = {slots: HotStatement(query) for slots, query in _BY_HASH.items()}
 
 
 class _SnapshotRow(NamedTuple):
@@ -103,37 +117,38 @@ class ChildrenStore:
         connection: Connection,
         keys: DataKeys,
         index: Index,
+        slots: IndexSlots,
         new_id: Callable[[], str],
     ) -> None:
         self._connection = connection
         self._keys = keys
         self._index = index
+        self._slots = slots
         self._new_id = new_id
 
     def find(self, cpr: CprNumber) -> ChildRef | None:
-        found = self._connection.scalar(
-            sa.select(child.c.id).where(child.c.cpr_hash == self._index.child(cpr))
-        )
+        found = self._row(cpr)
+        if found is None:
+            self._slots.check_nothing_found()
+        return found
+
+    def _row(self, cpr: CprNumber) -> ChildRef | None:
+        query = sa.select(child.c.id).where(found_by(child, "cpr_hash", self._index.child(cpr)))
+        found = self._connection.scalar(query)
         return None if found is None else ChildRef(found, cpr)
 
     def find_or_add(self, cpr: CprNumber) -> ChildRef:
         found = self.find(cpr)
         if found is not None:
             return found
-        self._connection.execute(
-            insert_or_ignore(self._connection, child).values(
-                id=self._new_id(), cpr_hash=self._index.child(cpr), version=0
-            )
-        )
-        added = self.find(cpr)
+        hashes = self._index.child(cpr)
+        self._slots.insert(child, "cpr_hash", hashes, id=self._new_id(), version=0)
+        added = self._row(cpr)
         if added is None:
-            raise Unreadable("the child just added is not there")
+            raise KeysOutOfDate
         # The child is a person around itself, under the same id.
-        self._connection.execute(
-            insert_or_ignore(self._connection, person).values(
-                id=added.id, child_id=added.id, cpr_hash=self._index.person(added.id, cpr)
-            )
-        )
+        own = self._index.person(added.id, cpr)
+        self._slots.insert(person, "cpr_hash", own, id=added.id, child_id=added.id)
         return added
 
     def begin_act(self, child_id: str) -> int:
@@ -154,11 +169,18 @@ class ChildrenStore:
         return found
 
     def snapshot_by_cpr(self, cpr: CprNumber) -> Snapshot | None:
-        values = {"cpr_hash": self._index.child(cpr)}
+        hashes = self._index.child(cpr)
+        slots = frozenset(hashes)
+        values = {slot_column("cpr_hash", slot): value for slot, value in hashes.items()}
+        rows: Sequence[Row[Any] | _SnapshotRow]
         if self._connection.dialect.name == "postgresql":
-            found = _HOT_BY_HASH.run(self._connection, values).fetchall()
-            return self._read([_SnapshotRow._make(row) for row in found])
-        return self._read(self._connection.execute(_BY_HASH, values).all())
+            found = _HOT_BY_HASH[slots].run(self._connection, values).fetchall()
+            rows = [_SnapshotRow._make(row) for row in found]
+        else:
+            rows = self._connection.execute(_BY_HASH[slots], values).all()
+        if not rows:
+            self._slots.check_nothing_found()
+        return self._read(rows)
 
     def _read(self, rows: Sequence[Row[Any] | _SnapshotRow]) -> Snapshot | None:
         if not rows:
@@ -188,16 +210,17 @@ class ChildrenStore:
         return date.fromisoformat(text) if text else None
 
     def find_or_add_person(self, child_id: str, cpr: CprNumber) -> str:
-        cpr_hash = self._index.person(child_id, cpr)
+        hashes = self._index.person(child_id, cpr)
         query = sa.select(person.c.id).where(
-            person.c.child_id == child_id, person.c.cpr_hash == cpr_hash
+            person.c.child_id == child_id, found_by(person, "cpr_hash", hashes)
         )
         found = self._connection.scalar(query)
         if found is None:
-            found = self._new_id()
-            self._connection.execute(
-                sa.insert(person).values(id=found, child_id=child_id, cpr_hash=cpr_hash)
-            )
+            new = self._new_id()
+            self._slots.insert(person, "cpr_hash", hashes, id=new, child_id=child_id)
+            found = self._connection.scalar(query)
+        if found is None:
+            raise KeysOutOfDate
         return str(found)
 
     def save_details(

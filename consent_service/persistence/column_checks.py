@@ -11,7 +11,8 @@ from consent_service.audit.entry import Header, InvalidEntry, parse_header
 from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Unreadable
-from consent_service.persistence.sealing import Index, KeyRing, Place
+from consent_service.persistence.index_slots import hash_is_wrong, is_erased
+from consent_service.persistence.sealing import Hashes, Index, KeyRing, Place
 from consent_service.persistence.tables import child, data_key, log_body, log_header, person_details
 
 SEALED_ACTS = frozenset(SEAL_TYPES.values())
@@ -28,6 +29,7 @@ def bodies_query() -> sa.Select[Any]:
             data_key.c.child_id.label("key_child"),
             data_key.c.wrapped,
             child.c.cpr_hash,
+            child.c.cpr_hash_b,
             person_details.c.sealed.label("child_details"),
         )
         .select_from(log_body)
@@ -67,7 +69,8 @@ def wrong_column(row: Row[Any], body: bytes, ring: KeyRing, index: Index) -> str
     """Which column does not say what header and body say; None when all do."""
     try:
         header, content = parse_header(row.header), json.loads(body)
-        expected = dict(_expected(row, header, content, ring, index))
+        expected = dict(_expected(row, header, content, ring))
+        hashes = dict(entry_hashes(row, header, content, ring, index))
     except InvalidEntry:
         return None  # said of the header already
     except (Unreadable, ValueError, KeyError, TypeError, AttributeError):
@@ -76,15 +79,38 @@ def wrong_column(row: Row[Any], body: bytes, ring: KeyRing, index: Index) -> str
     for name, value in expected.items():
         if found[name] != value:
             return f"the column {name} is not what header and body say"
+    for name, right in hashes.items():
+        if wrong := hash_is_wrong(index, found, name, right):
+            return f"the column {wrong} is not what header and body say"
     return None
 
 
-def _expected(
+def entry_hashes(
     row: Row[Any], header: Header, body: dict[str, Any], ring: KeyRing, index: Index
-) -> Iterator[tuple[str, Any]]:
+) -> Iterator[tuple[str, Hashes | None]]:
+    """The keyed hashes of an entry, and of the child it is about. Raises Unreadable."""
     is_sealed_act = body["type"] in SEALED_ACTS
     organisation = header.controller if is_sealed_act else body["organisation"]
     employee = body.get("performed_by")
+    yield "employee_hash", index.employee(organisation, employee["id"]) if employee else None
+    cpr = _number(row, body, ring)
+    yield "child_hash", None if cpr is None else index.tenant_child(header.controller, cpr)
+    if cpr is not None and not is_erased(row._mapping, "cpr_hash"):
+        yield "cpr_hash", index.child(CprNumber(cpr))
+
+
+def _number(row: Row[Any], body: dict[str, Any], ring: KeyRing) -> str | None:
+    if body["type"] in SEALED_ACTS:
+        return _filed_number(row, ring)
+    number: str | None = body.get("child", {}).get("cpr")
+    return number
+
+
+def _expected(
+    row: Row[Any], header: Header, body: dict[str, Any], ring: KeyRing
+) -> Iterator[tuple[str, Any]]:
+    is_sealed_act = body["type"] in SEALED_ACTS
+    organisation = header.controller if is_sealed_act else body["organisation"]
     yield from {
         "time": header.time,
         "header_time": header.time,
@@ -96,16 +122,10 @@ def _expected(
         "outcome": body.get("outcome"),
         "consent_id": body.get("consent"),
         "about_id": body.get("about"),
-        "employee_hash": index.employee(organisation, employee["id"]) if employee else None,
     }.items()
-    cpr = _filed_number(row, ring) if is_sealed_act else body.get("child", {}).get("cpr")
-    if cpr is None:
-        yield from {"child_hash": None, "key_child": None}.items()
-        return
-    yield "child_hash", index.tenant_child(header.controller, cpr)
-    if row.cpr_hash is not None:
-        yield "cpr_hash", index.child(CprNumber(cpr))
-    if row.key_child is None:
+    if _number(row, body, ring) is None:
+        yield "key_child", None
+    elif row.key_child is None:
         raise Unreadable("the body names a child, its key does not")
 
 

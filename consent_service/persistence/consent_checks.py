@@ -12,6 +12,7 @@ from consent_service.audit.finding import Finding
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Unreadable
 from consent_service.persistence.column_checks import open_value
+from consent_service.persistence.index_slots import hash_is_wrong, is_erased
 from consent_service.persistence.sealing import Index, KeyRing, Place
 from consent_service.persistence.snapshot import Reading
 from consent_service.persistence.tables import (
@@ -90,11 +91,13 @@ class ConsentChecks:
             "purpose": (terms.purpose, payload["purpose"]),
             "signer rule": (terms.signer_rule, payload["signer_rule"]),
         }
-        if row.cpr_hash is not None:
-            expected["child"] = (index.child(CprNumber(terms.child.cpr)), row.cpr_hash)
         for name, (stated, filed) in expected.items():
             if stated != filed:
                 return f"its terms name another {name}"
+        hashes = index.child(CprNumber(terms.child.cpr))
+        found = row._mapping
+        if not is_erased(found, "cpr_hash") and hash_is_wrong(index, found, "cpr_hash", hashes):
+            return "its terms name another child"
         return None
 
 
@@ -112,6 +115,7 @@ def _consents_query() -> sa.Select[Any]:
             fact.c.at.label("requested_at"),
             data_key.c.wrapped,
             child.c.cpr_hash,
+            child.c.cpr_hash_b,
             template_version.c.sha256.label("template_sha256"),
         )
         .select_from(consent)

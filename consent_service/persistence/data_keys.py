@@ -7,9 +7,16 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
-from consent_service.errors import Misconfigured, Unreadable
-from consent_service.persistence.sealing import DataKey, KeyRing
-from consent_service.persistence.tables import data_key
+from consent_service.errors import Misconfigured, Unavailable, Unreadable
+from consent_service.persistence.sealing import DataKey, KeyRing, wrapped_by
+from consent_service.persistence.tables import data_key, key_state
+
+
+class KeysOutOfDate(Unavailable):
+    """This process lacks the key that the database needs by now."""
+
+    def __init__(self) -> None:
+        super().__init__("keys_out_of_date", "Try again in a moment.")
 
 
 class DataKeys:
@@ -71,19 +78,29 @@ class DataKeys:
 
     def _make(self, organisation: str, child: str | None) -> DataKey:
         key, wrapped = self._ring.new_data_key(self._new_id())
-        # Another process may make the same key at this moment: the first one stays.
+        row = {
+            "id": key.id,
+            "organisation_id": organisation,
+            "child_id": child,
+            "wrapped": wrapped,
+            "created_at": self._clock(),
+        }
+        # Another process may make the same key at this moment: the first one stays. While the
+        # key-encryption key is rotated nothing is wrapped by the old one any more: a rotation
+        # waits for us, or we for it and then see what it says (FOR SHARE in the same statement).
+        wraps = key_state.c.wrapping_key
+        by_this_ring = sa.or_(wraps.is_(None), wraps == wrapped_by(wrapped))
+        source = sa.select(
+            *(sa.literal(value, data_key.c[name].type) for name, value in row.items())
+        ).where(by_this_ring)
         self._connection.execute(
-            insert_or_ignore(self._connection, data_key).values(
-                id=key.id,
-                organisation_id=organisation,
-                child_id=child,
-                wrapped=wrapped,
-                created_at=self._clock(),
+            insert_or_ignore(self._connection, data_key).from_select(
+                list(row), source.with_for_update(read=True, of=key_state)
             )
         )
         found = self._find(organisation, child)
         if found is None:
-            raise Unreadable("the data key just made is not there")
+            raise KeysOutOfDate
         return found
 
 

@@ -24,10 +24,12 @@ from consent_service.audit.verify import verify_log
 from consent_service.errors import Unreadable
 from consent_service.persistence.column_checks import bodies_query, open_body, wrong_column
 from consent_service.persistence.fact_checks import FactChecks
+from consent_service.persistence.index_slots import CheckedIndex, index_state_of
 from consent_service.persistence.sealing import Index, KeyRing
 from consent_service.persistence.snapshot import Damaged, Reading, snapshot
 from consent_service.persistence.stray_checks import StrayChecks
 from consent_service.persistence.tables import (
+    key_state,
     log_body,
     log_checkpoint,
     log_erased,
@@ -56,7 +58,7 @@ def verify_database(
     are checkpoints that others kept; `workers` spreads the signatures over processes.
     """
     with snapshot(engine) as reading:
-        opened = None if ring is None or index is None else (ring, index)
+        opened = None if ring is None or index is None else (ring, _checked(reading, index))
         log = DatabaseLog(reading, opened)
         facts = FactChecks(reading, opened, keys)
         strays = StrayChecks(reading, opened, keys, origin)
@@ -76,6 +78,13 @@ def verify_database(
         if not report.is_complete:
             return report
         return replace(report, checked=(*report.checked, *strays.checked(), *facts.checked()))
+
+
+def _checked(reading: Reading, index: Index) -> Index:
+    """The keys, with what this snapshot says of the slots they fill."""
+    for row in reading.rows(sa.select(key_state), "columns_mismatch", "key state"):
+        return CheckedIndex.of_database(index, index_state_of(row))
+    return index
 
 
 class DatabaseLog:

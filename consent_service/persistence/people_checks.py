@@ -11,6 +11,7 @@ from consent_service.audit.finding import Finding
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Unreadable
 from consent_service.persistence.column_checks import open_value
+from consent_service.persistence.index_slots import hash_is_wrong, is_erased
 from consent_service.persistence.sealing import Index, KeyRing, Place
 from consent_service.persistence.snapshot import Reading
 from consent_service.persistence.tables import (
@@ -72,7 +73,10 @@ def _wrong_details(row: Row[Any], ring: KeyRing, index: Index) -> str | None:
         return "what is known of them cannot be opened"
     if (row.key_owner, row.key_child) != (row.organisation_id, row.child_id):
         return "kept under the key of another controller or child"
-    if row.cpr_hash is not None and index.person(row.child_id, number) != row.cpr_hash:
+    hashes = index.person(row.child_id, number)
+    if not is_erased(row._mapping, "cpr_hash") and hash_is_wrong(
+        index, row._mapping, "cpr_hash", hashes
+    ):
         return "found by the number of somebody else"
     return None
 
@@ -83,6 +87,7 @@ def _details_query() -> sa.Select[Any]:
             person_details,
             person.c.child_id,
             person.c.cpr_hash,
+            person.c.cpr_hash_b,
             data_key.c.organisation_id.label("key_owner"),
             data_key.c.child_id.label("key_child"),
             data_key.c.wrapped,

@@ -9,9 +9,10 @@ same way by a key-encryption key that is never in the database.
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal, Self, get_args
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -73,31 +74,63 @@ def _associated(key_id: bytes, place: Place) -> bytes:
 class KeyRing:
     """The key-encryption keys: the first wraps, all of them unwrap."""
 
-    def __init__(self, keys: Iterable[bytes]) -> None:
-        self._keys = {_key_id(key): AESGCM(key) for key in keys}
-        self._current = next(iter(self._keys))
+    def __init__(
+        self, keys: Iterable[bytes], look_again: Callable[[], object] = lambda: None
+    ) -> None:
+        """`look_again` may renew the ring, when something is under a key it does not have."""
         self._unwrapped = lru_cache(maxsize=20_000)(self._unwrap)
+        self._look_again = look_again
+        self.renew(keys)
+
+    def renew(self, keys: Iterable[bytes]) -> None:
+        """Go over to other keys, in a process that runs; units under way notice nothing."""
+        ciphers = {wrapping_id(key): AESGCM(key) for key in keys}
+        # One assignment: no reader sees a current key that is not among the keys.
+        self._wrapping = next(iter(ciphers.items())), ciphers
+
+    @property
+    def current_id(self) -> bytes:
+        """The id of the key that wraps, as it stands in what it wrapped."""
+        return self._wrapping[0][0]
 
     def new_data_key(self, key_id: str) -> tuple[DataKey, bytes]:
         """A fresh data key, and its wrapped form for storage."""
         raw = os.urandom(KEY_BYTES)
-        cipher = self._keys[self._current]
-        wrapped = _seal(self._current, cipher, raw, _wrapping_place(key_id))
-        return DataKey(key_id, AESGCM(raw)), wrapped
+        return DataKey(key_id, AESGCM(raw)), self._wrap(key_id, raw)
+
+    def rewrap(self, key_id: str, wrapped: bytes) -> bytes:
+        """The same data key, wrapped by the current key. Raises Unreadable."""
+        return self._wrap(key_id, self._open_wrapped(key_id, wrapped))
 
     def unwrap(self, key_id: str, wrapped: bytes) -> DataKey:
         """The data key in its wrapped form. Raises Unreadable."""
         return self._unwrapped(key_id, wrapped)
 
     def _unwrap(self, key_id: str, wrapped: bytes) -> DataKey:
-        wrapping = wrapped[1 : 1 + _KEY_ID_BYTES]
-        cipher = self._keys.get(wrapping)
+        return DataKey(key_id, AESGCM(self._open_wrapped(key_id, wrapped)))
+
+    def _wrap(self, key_id: str, raw: bytes) -> bytes:
+        (current, cipher), _ = self._wrapping
+        return _seal(current, cipher, raw, _wrapping_place(key_id))
+
+    def _open_wrapped(self, key_id: str, wrapped: bytes) -> bytes:
+        wrapping = wrapped_by(wrapped)
+        cipher = self._wrapping[1].get(wrapping)
+        if cipher is None:
+            self._look_again()
+            cipher = self._wrapping[1].get(wrapping)
         if cipher is None:
             raise Unreadable("data_key.wrapped is under an unknown key-encryption key")
-        return DataKey(key_id, AESGCM(_open(wrapping, cipher, wrapped, _wrapping_place(key_id))))
+        return _open(wrapping, cipher, wrapped, _wrapping_place(key_id))
 
 
-def _key_id(key: bytes) -> bytes:
+def wrapped_by(wrapped: bytes) -> bytes:
+    """The id of the key-encryption key over a wrapped data key."""
+    return wrapped[1 : 1 + _KEY_ID_BYTES]
+
+
+def wrapping_id(key: bytes) -> bytes:
+    """A key-encryption key's name: 16 bytes (`wrapped_by`)."""
     return hashlib.sha256(b"key-encryption-key" + key).digest()[:_KEY_ID_BYTES]
 
 
@@ -105,51 +138,78 @@ def _wrapping_place(key_id: str) -> Place:
     return Place("data_key", "wrapped", key_id)
 
 
+Slot = Literal["a", "b"]
+"""A keyed hash has two columns: one is in use, the other is filled while the key is rotated."""
+
+SLOTS: tuple[Slot, Slot] = get_args(Slot)
+Hashes = Mapping[Slot, bytes]
+
+
 @dataclass(frozen=True, repr=False)
 class Index:
-    """Keyed hashes (HMAC-SHA-256) under a key that is never in the database."""
+    """Keyed hashes (HMAC-SHA-256) under keys that are never in the database.
 
-    key: bytes
+    `keys` are the index key of each slot, two during a rotation: people are found by them.
+    `secret` is the key for what is kept of secrets and requests (links, sessions, repeated
+    requests); nobody could compute those again, so it is not rotated: they end by themselves.
+    """
 
-    def child(self, cpr: CprNumber) -> bytes:
+    keys: Mapping[Slot, bytes]
+    secret: bytes
+
+    @classmethod
+    def of(cls, key: bytes) -> Self:
+        """One key for everything, in the first slot."""
+        return cls({"a": key}, key)
+
+    def key_id(self, slot: Slot) -> bytes | None:
+        """The name of a slot's key: 16 bytes; None where there is no key for the slot."""
+        key = self.keys.get(slot)
+        return key and hashlib.sha256(b"index-key" + key).digest()[:_KEY_ID_BYTES]
+
+    def child(self, cpr: CprNumber) -> Hashes:
         """Finds the child's one row in the deployment."""
-        return self._hash(b"child", cpr.value)
+        return self._hashes(b"child", cpr.value)
 
-    def person(self, child_id: str, cpr: CprNumber) -> bytes:
+    def person(self, child_id: str, cpr: CprNumber) -> Hashes:
         """Tells the people around one child apart; the same person differs between children."""
-        return self._hash(b"person", child_id, cpr.value)
+        return self._hashes(b"person", child_id, cpr.value)
 
-    def tenant_child(self, controller: str, cpr: str) -> bytes:
+    def tenant_child(self, controller: str, cpr: str) -> Hashes:
         """Finds one controller's log entries about a child."""
-        return self._hash(b"tenant-child", controller, cpr)
+        return self._hashes(b"tenant-child", controller, cpr)
 
-    def employee(self, organisation: str, employee: str) -> bytes:
+    def employee(self, organisation: str, employee: str) -> Hashes:
         """Finds what an organisation's employee did."""
-        return self._hash(b"employee", organisation, employee)
+        return self._hashes(b"employee", organisation, employee)
 
     def token(self, token: str) -> bytes:
         """Finds a signing link or a session by its secret."""
-        return self._hash(b"token", token)
+        return _hash(self.secret, b"token", token)
 
     def staff(self, issuer: str, name: str) -> bytes:
         """Finds the sessions of one member of staff, or of one session at their provider."""
-        return self._hash(b"staff", issuer, name)
+        return _hash(self.secret, b"staff", issuer, name)
 
     def attempt(self, counter: str) -> bytes:
         """Names a counter of failed attempts, which holds an address."""
-        return self._hash(b"attempt", counter)
+        return _hash(self.secret, b"attempt", counter)
 
     def idempotency(self, *parts: str) -> bytes:
         """Names a request that must happen once."""
-        return self._hash(b"idempotency", *parts)
+        return _hash(self.secret, b"idempotency", *parts)
 
     def request_body(self, body: bytes) -> bytes:
         """Tells whether a repeated request carries the same body."""
-        return hmac.digest(self.key, b"request-body\0" + body, "sha256")
+        return hmac.digest(self.secret, b"request-body\0" + body, "sha256")
 
-    def _hash(self, purpose: bytes, *parts: str) -> bytes:
-        # Lengths stand before the parts, so that no two lists of parts look alike.
-        message = purpose + b"".join(
-            b"\0" + len(encoded := part.encode()).to_bytes(4) + encoded for part in parts
-        )
-        return hmac.digest(self.key, message, "sha256")
+    def _hashes(self, purpose: bytes, *parts: str) -> Hashes:
+        return {slot: _hash(key, purpose, *parts) for slot, key in self.keys.items()}
+
+
+def _hash(key: bytes, purpose: bytes, *parts: str) -> bytes:
+    # Lengths stand before the parts, so that no two lists of parts look alike.
+    message = purpose + b"".join(
+        b"\0" + len(encoded := part.encode()).to_bytes(4) + encoded for part in parts
+    )
+    return hmac.digest(key, message, "sha256")

@@ -7,6 +7,7 @@ for ever. A crash leaves the old head or the new one; starting again runs this s
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hmac import compare_digest
@@ -35,7 +36,8 @@ from consent_service.persistence.tables import (
     log_rejected,
     log_sequencer,
 )
-from consent_service.signing.keys import KeySet, SigningKey
+from consent_service.signing.keys import KeySet
+from consent_service.signing.schedule import NoKey, Schedule
 
 MOST_AT_ONCE = 5_000
 TAKE_OVER_AFTER = timedelta(seconds=5)
@@ -45,11 +47,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LogIdentity:
-    """What the log signs with and is known by."""
+    """What the log signs with and is known by, at the moment."""
 
     origin: str
-    key: SigningKey
-    promise_key: SigningKey
+    keys: Schedule
+    promise_keys: Schedule
     published: KeySet
 
 
@@ -66,7 +68,7 @@ class Sequencer:
     """The one who makes the tree grow; any number may run, one at a time works."""
 
     def __init__(
-        self, engine: Engine, identity: LogIdentity, clock: Callable[[], datetime]
+        self, engine: Engine, identity: Callable[[], LogIdentity], clock: Callable[[], datetime]
     ) -> None:
         self._engine = engine
         self._identity = identity
@@ -124,23 +126,20 @@ class Sequencer:
         """Raise InvalidSignature unless we promised this entry.
 
         Ed25519 is deterministic: making the promise again and comparing costs half of verifying
-        it. A promise by an earlier key differs, and is verified.
+        it. A promise by a key whose private half is gone is verified.
         """
-        ours = Entry(
-            self._identity.origin, entry.id, entry.time, entry.header, entry.leaf, b"", b""
-        )
+        identity = self._identity()
+        ours = Entry(identity.origin, entry.id, entry.time, entry.header, entry.leaf, b"", b"")
         if entry.leaf != leaf_hash(entry.header):
             raise InvalidPromise("the leaf is not the header's")
-        if compare_digest(make_promise(ours, self._identity.promise_key), entry.promise):
-            return
-        promise = verify_promise(entry.promise, self._identity.published)
+        with suppress(NoKey):
+            if compare_digest(make_promise(ours, identity.promise_keys), entry.promise):
+                return
+        promise = verify_promise(entry.promise, identity.published)
         check_promise_for(promise, entry.header)
 
-    def newest_checkpoint(self, connection: Connection) -> str | None:
-        """The checkpoint of the newest committed head, kept or signed now: the same bytes."""
-        head = newest_head(connection)
-        if head is None:
-            return None
+    def checkpoint_of(self, connection: Connection, head: Head) -> str:
+        """The checkpoint of a committed head, kept or signed now: the same bytes."""
         return _kept_checkpoint(connection, head) or self._sign(head)
 
     def _keep_newest_checkpoint(self) -> None:
@@ -157,8 +156,14 @@ class Sequencer:
             connection.commit()
 
     def _sign(self, head: Head) -> str:
-        identity = self._identity
-        return sign_checkpoint(identity.origin, head.size, head.root, head.time, identity.key)
+        """By the key of the head's time, or as of the first moment of the next one.
+
+        The latter where that key was destroyed before anybody signed: at that moment too the
+        head was the newest.
+        """
+        identity = self._identity()
+        key, time = identity.keys.at_or_after(head.time)
+        return sign_checkpoint(identity.origin, head.size, head.root, time, key)
 
 
 def _kept_checkpoint(connection: Connection, head: Head) -> str | None:

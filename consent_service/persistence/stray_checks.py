@@ -5,12 +5,13 @@ sound already: its body is the one committed to, its leaf hash that of its heade
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from consent_service.audit.checkpoint import InvalidCheckpoint, verify_checkpoint
+from consent_service.audit.checkpoint import Checkpoint, InvalidCheckpoint, verify_checkpoint
 from consent_service.audit.entry import SALT_BYTES, InvalidEntry, check_body, parse_header
 from consent_service.audit.finding import Finding
 from consent_service.audit.merkle import leaf_hash
@@ -159,7 +160,7 @@ class StrayChecks:
                 yield Finding("promise_broken", place, detail)
 
     def _times_of_heads(self) -> Iterator[Finding]:
-        """A checkpoint dates its head, to the second."""
+        """A checkpoint dates its head, to the second; a later key's, as of that key's beginning."""
         query = (
             sa.select(log_checkpoint.c.size, log_checkpoint.c.note, log_head.c.time)
             .select_from(log_checkpoint)
@@ -168,9 +169,14 @@ class StrayChecks:
         )
         for row in self._reading.rows(query, "head_invalid", "head"):
             try:
-                dated = verify_checkpoint(row.note, self._origin, self._keys).time
+                checkpoint = verify_checkpoint(row.note, self._origin, self._keys)
             except InvalidCheckpoint:
                 continue  # said of the checkpoint already
-            if row.time is None or row.time.replace(microsecond=0) != dated:
+            if row.time is None or not _dates(checkpoint, row.time.replace(microsecond=0)):
                 detail = "its checkpoint dates it otherwise"
                 yield Finding("head_invalid", f"head {row.size}", detail)
+
+
+def _dates(checkpoint: Checkpoint, head: datetime) -> bool:
+    begins = checkpoint.key.not_before
+    return checkpoint.time == head or (checkpoint.time == begins and begins > head)

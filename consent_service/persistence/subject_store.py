@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from consent_service.domain.cpr import CprNumber
+from consent_service.persistence.index_slots import IndexSlots, found_by, slot_column
 from consent_service.persistence.sealing import Index
 from consent_service.persistence.tables import child, data_key, person, person_details
 
@@ -17,9 +18,10 @@ from consent_service.persistence.tables import child, data_key, person, person_d
 class SubjectStore:
     """Who somebody is at one controller (`services.ports.Subjects`)."""
 
-    def __init__(self, connection: Connection, index: Index) -> None:
+    def __init__(self, connection: Connection, index: Index, slots: IndexSlots) -> None:
         self._connection = connection
         self._index = index
+        self._slots = slots
 
     def around(self, controller: str, cpr: CprNumber) -> Sequence[tuple[str, str]]:
         itself = (
@@ -27,27 +29,33 @@ class SubjectStore:
             .join(data_key, data_key.c.child_id == child.c.id)
             .where(
                 data_key.c.organisation_id == controller,
-                child.c.cpr_hash == self._index.child(cpr),
+                found_by(child, "cpr_hash", self._index.child(cpr)),
             )
         )
         known = (
-            sa.select(person.c.child_id, person.c.id, person.c.cpr_hash)
+            sa.select(person)
             .join(person_details, person_details.c.person_id == person.c.id)
             .where(person_details.c.organisation_id == controller, person.c.id != person.c.child_id)
             .order_by(person.c.child_id)
         )
         found = [(one, one) for one in self._connection.scalars(itself)]
-        expected = ("", b"")
-        for child_id, person_id, cpr_hash in self._connection.execute(known):
-            if expected[0] != child_id:
-                expected = (child_id, self._index.person(child_id, cpr))
-            if cpr_hash == expected[1]:
-                found.append((child_id, person_id))
+        around, hashes = "", self._index.person("", cpr)
+        for row in self._connection.execute(known).mappings():
+            if around != row["child_id"]:
+                around = row["child_id"]
+                hashes = self._index.person(around, cpr)
+            if any(row[slot_column("cpr_hash", slot)] == value for slot, value in hashes.items()):
+                found.append((around, row["id"]))
+        if not found:
+            self._slots.check_nothing_found()
         return found
 
     def person(self, child_id: str, cpr: CprNumber) -> str | None:
+        hashes = self._index.person(child_id, cpr)
         query = sa.select(person.c.id).where(
-            person.c.child_id == child_id,
-            person.c.cpr_hash == self._index.person(child_id, cpr),
+            person.c.child_id == child_id, found_by(person, "cpr_hash", hashes)
         )
-        return self._connection.scalar(query)
+        found = self._connection.scalar(query)
+        if found is None:
+            self._slots.check_nothing_found()
+        return found

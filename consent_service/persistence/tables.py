@@ -57,7 +57,9 @@ child = sa.Table(
     metadata,
     sa.Column("id", Id, primary_key=True),
     sa.Column("cpr_hash", sa.LargeBinary, unique=True, doc="keyed hash; cleared by erasure"),
+    sa.Column("cpr_hash_b", sa.LargeBinary, doc="its second slot; cleared by erasure"),
     sa.Column("version", sa.Integer, nullable=False, doc="act sequence number (R8)"),
+    sa.Index("uq_child_cpr_hash_b", "cpr_hash_b", unique=True),
 )
 
 person = sa.Table(
@@ -66,7 +68,24 @@ person = sa.Table(
     sa.Column("id", Id, primary_key=True, doc="the child's own is the child's id"),
     sa.Column("child_id", sa.ForeignKey("child.id"), nullable=False),
     sa.Column("cpr_hash", sa.LargeBinary, doc="keyed hash of (child, CPR); cleared by erasure"),
+    sa.Column("cpr_hash_b", sa.LargeBinary, doc="its second slot; cleared by erasure"),
     sa.UniqueConstraint("child_id", "cpr_hash"),
+    sa.Index("uq_person_child_id_cpr_hash_b", "child_id", "cpr_hash_b", unique=True),
+)
+
+# Where rotations stand: what stops a process that missed one from writing by an old key.
+key_state = sa.Table(
+    "key_state",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("index_slot", sa.String(1), nullable=False, doc="the complete slot of keyed hashes"),
+    sa.Column("index_phase", sa.String(8), nullable=False),
+    sa.Column("index_key", sa.LargeBinary, doc="id of that slot's key; null: not rotated yet"),
+    sa.Column("index_filling", sa.LargeBinary, doc="id of the key the other slot is filled under"),
+    sa.Column("wrapping_key", sa.LargeBinary, doc="id of the one that wraps; null: any"),
+    sa.CheckConstraint("id = 1", name="one_row"),
+    _one_of("index_slot", "a", "b"),
+    _one_of("index_phase", "steady", "filling", "clearing"),
 )
 
 data_key = sa.Table(
@@ -193,16 +212,21 @@ log_body = sa.Table(
     sa.Column("child_hash", sa.LargeBinary),
     sa.Column("employee_hash", sa.LargeBinary),
     sa.Index("ix_log_body_data_key_id", "data_key_id"),
+    # Their second slots (see `index_slots`); what is empty costs no index entry.
+    sa.Column("child_hash_b", sa.LargeBinary),
+    sa.Column("employee_hash_b", sa.LargeBinary),
     sa.Index("ix_log_body_controller_id_entry_id", "controller_id", "entry_id"),
     sa.Index("ix_log_body_organisation_id_entry_id", "organisation_id", "entry_id"),
     sa.Index("ix_log_body_consent_id", "consent_id"),
-    sa.Index("ix_log_body_child_hash_entry_id", "child_hash", "entry_id"),
-    sa.Index(
-        "ix_log_body_employee_hash_entry_id",
-        "employee_hash",
-        "entry_id",
-        sqlite_where=sa.text("employee_hash IS NOT NULL"),
-        postgresql_where=sa.text("employee_hash IS NOT NULL"),
+    *(
+        sa.Index(
+            f"ix_log_body_{column}_entry_id",
+            column,
+            "entry_id",
+            sqlite_where=sa.text(f"{column} IS NOT NULL"),
+            postgresql_where=sa.text(f"{column} IS NOT NULL"),
+        )
+        for column in ("child_hash", "child_hash_b", "employee_hash", "employee_hash_b")
     ),
     sa.Index(
         "ix_log_body_recipient_id_entry_id",

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from consent_service.audit.merkle import Coordinate, consistency_plan, fold, inclusion_plan
 from consent_service.audit.receipt_document import InclusionProof
 from consent_service.errors import InvalidInput
-from consent_service.persistence.sequencer import Sequencer, newest_head, tree_hashes
+from consent_service.persistence.sequencer import Head, Sequencer, newest_head, tree_hashes
 from consent_service.persistence.tables import log_leaf
 
 
@@ -18,9 +18,17 @@ class TreeStore:
     def __init__(self, connection: Connection, sequencer: Sequencer) -> None:
         self._connection = connection
         self._sequencer = sequencer
+        self._seen: Head | None = None
 
     def checkpoint(self) -> str | None:
-        return self._sequencer.newest_checkpoint(self._connection)
+        head = self._head()
+        return None if head is None else self._sequencer.checkpoint_of(self._connection, head)
+
+    def _head(self) -> Head | None:
+        """One head for the whole unit: the proofs of a receipt lead to its one checkpoint."""
+        if self._seen is None:
+            self._seen = newest_head(self._connection)
+        return self._seen
 
     def inclusion(self, entry: str) -> InclusionProof | None:
         index = self._connection.scalar(
@@ -35,7 +43,7 @@ class TreeStore:
         return None if index is None else self._prove(index)
 
     def _prove(self, index: int) -> InclusionProof | None:
-        head = newest_head(self._connection)
+        head = self._head()
         if head is None or index >= head.size:
             return None
         path = self._path(inclusion_plan(index, head.size))

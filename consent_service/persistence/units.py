@@ -15,9 +15,10 @@ from consent_service.persistence.consent_store import ConsentStore
 from consent_service.persistence.data_keys import DataKeys
 from consent_service.persistence.database import stepwise
 from consent_service.persistence.erasure_store import ErasureStore
+from consent_service.persistence.index_slots import IndexSlots
 from consent_service.persistence.link_store import LinkStore
+from consent_service.persistence.live_keys import LiveKeys
 from consent_service.persistence.log_store import LogStore
-from consent_service.persistence.sealing import Index, KeyRing
 from consent_service.persistence.sequencer import Sequencer
 from consent_service.persistence.staff_store import StaffStore
 from consent_service.persistence.subject_store import SubjectStore
@@ -40,19 +41,22 @@ class SqlUnitOfWork:
     ) -> None:
         self.connection = connection
         self._sequencer = units.sequencer
+        # A unit sees one state of the keys from its beginning to its end.
+        index = units.keys.current().index
+        slots = IndexSlots(connection, index)
         keys = DataKeys(connection, units.ring, new_id, units.clock)
         self.keys = keys
-        self.children = ChildrenStore(connection, keys, units.index, new_id)
+        self.children = ChildrenStore(connection, keys, index, slots, new_id)
         self.consents = ConsentStore(connection, keys)
-        self.links = LinkStore(connection, keys, units.index)
-        self.staff = StaffStore(connection, keys, units.index)
+        self.links = LinkStore(connection, keys, index)
+        self.staff = StaffStore(connection, keys, index)
         self.catalogue = CatalogueStore(connection, units.known_organisations)
         self.clients = ClientStore(connection)
-        self.log = LogStore(connection, keys, units.index)
+        self.log = LogStore(connection, keys, index, slots)
         self.tree = TreeStore(connection, units.sequencer)
         self.answers = AnswerStore(connection, keys, units.clock, units.claims)
         self.erasures = ErasureStore(connection, units.sequencer)
-        self.subjects = SubjectStore(connection, units.index)
+        self.subjects = SubjectStore(connection, index, slots)
 
     def commit(self) -> None:
         """Keep all of it. On SQLite the tree grows in this same transaction."""
@@ -68,14 +72,13 @@ class SqlUnits:
     def __init__(
         self,
         engine: Engine,
-        ring: KeyRing,
-        index: Index,
+        keys: LiveKeys,
         sequencer: Sequencer,
         clock: Callable[[], datetime],
     ) -> None:
         self.engine = engine
-        self.ring = ring
-        self.index = index
+        self.keys = keys
+        self.ring = keys.ring
         self.sequencer = sequencer
         self.clock = clock
         self.claims: set[bytes] = set()
@@ -100,6 +103,9 @@ class SqlUnits:
     @contextmanager
     def _unit(self, engine: Engine) -> Iterator[UnitOfWork]:
         with engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                # Whoever waited for the lock sees the keys as they are then.
+                connection.begin()
             unit = SqlUnitOfWork(connection, self)
             try:
                 yield unit

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from consent_service.domain.deadlines import Periods
 from consent_service.services.journal import Journal
 from consent_service.services.ports import Clock
-from consent_service.signing.keys import SigningKey
+from consent_service.signing.schedule import Signer
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,6 @@ class Context:
     new_id: Callable[[], str]
     new_token: Callable[[], str]
     journal: Journal
-    seal_key: SigningKey
+    seal_key: Signer
     periods: Periods
     public_url: str

@@ -11,7 +11,7 @@ from consent_service.audit.promise import make_promise
 from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.services.model import Caller, ChildRef, Employee, Search
 from consent_service.services.ports import UnitOfWork
-from consent_service.signing.keys import SigningKey
+from consent_service.signing.schedule import Signer
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Journal:
     """Composes entries for one log: its origin, its promise key, and where ids come from."""
 
     origin: str
-    promise_key: SigningKey
+    promise_key: Signer
     new_id: Callable[[], str]
 
     def prepare(self, event: Event, at: datetime, erased: ErasedList | None = None) -> Prepared:

@@ -73,6 +73,10 @@ class SigningKey:
         """The public half, 32 bytes (RFC 8032)."""
         return self.private.public_key().public_bytes_raw()
 
+    def at(self, time: datetime) -> Self:  # noqa: ARG002 - one key signs at every time
+        """Itself (`signing.schedule.Signer`)."""
+        return self
+
     def sign(self, data: bytes) -> bytes:
         """The 64-byte signature; the same bytes every time (RFC 8032)."""
         return self.private.sign(data)

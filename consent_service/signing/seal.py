@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from consent_service.signing import jws
-from consent_service.signing.keys import InvalidSignature, KeySet, PublishedKey, SigningKey
+from consent_service.signing.keys import InvalidSignature, KeySet, PublishedKey
+from consent_service.signing.schedule import Signer
 from consent_service.signing.statement import InvalidStatement, Statement
 
 TYP = "consent-statement+jws"
@@ -37,15 +38,15 @@ class SealedStatement:
         return self.key.compromised_at
 
 
-def seal_statement(statement: bytes, key: SigningKey) -> str:
-    """The compact JWS that seals a statement's canonical bytes.
+def seal_statement(statement: bytes, signer: Signer) -> str:
+    """The compact JWS that seals a statement's canonical bytes, by the key of its time.
 
-    Seals only what reads back as a statement. Raises InvalidStatement, and InvalidSeal for
-    a key with another use.
+    Seals only what reads back as a statement. Raises InvalidStatement, NoKey, and InvalidSeal
+    for a key with another use.
     """
+    key = signer.at(Statement.from_bytes(statement).time)
     if key.use != "seal":
         raise InvalidSeal("a seal needs a seal key")
-    Statement.from_bytes(statement)
     return jws.sign(statement, key, TYP)
 
 

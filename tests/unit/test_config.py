@@ -232,3 +232,14 @@ def test_what_is_misspelt_is_named(name: str, value: str) -> None:
 def test_addresses_are_logged_only_where_somebody_says_so() -> None:
     assert not Settings.from_environment(COMPLETE).log_addresses
     assert Settings.from_environment(COMPLETE | {"CONSENT_LOG_ADDRESSES": "Yes"}).log_addresses
+
+
+def test_keys_stand_in_a_file_or_in_the_environment_never_in_both() -> None:
+    without = {k: v for k, v in COMPLETE.items() if k != "CONSENT_KEYS_FILE"}
+    settings = Settings.from_environment(without | {"CONSENT_KEYS": '{"secret": "hunter2"}'})
+    assert settings.keys_text == '{"secret": "hunter2"}'
+    assert "hunter2" not in repr(settings)
+    with pytest.raises(Misconfigured, match="CONSENT_KEYS_FILE"):
+        Settings.from_environment(without)
+    with pytest.raises(Misconfigured, match="set one of them"):
+        Settings.from_environment(COMPLETE | {"CONSENT_KEYS": "{}"})

@@ -1,0 +1,90 @@
+"""Rotating the key-encryption key while traffic goes on; run again, it goes on where it stopped.
+
+1. A new key stands first in the file; wait until every process has read it. New data keys are
+   wrapped by it now, and all that were wrapped before open still.
+2. The database names the key that wraps: a process that missed it can make no data key.
+3. Wrap every data key again, a few at a time, until none is under another key.
+4. Wait until whoever read a wrapped key before has opened it; then destroy the old key.
+
+Where the rotation stands is read from the file and the database themselves.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from consent_service.errors import Unreadable
+from consent_service.persistence import key_changes
+from consent_service.persistence.keystore import load
+from consent_service.persistence.sealing import KeyRing
+from consent_service.persistence.tables import data_key, key_state
+
+AT_ONCE = 200
+
+_WRAPPED_BY: sa.ColumnElement[bytes] = sa.func.substr(
+    data_key.c.wrapped, 2, 16, type_=sa.LargeBinary
+)
+
+
+@dataclass(frozen=True)
+class WrappingRotation:
+    """`settle` waits until every process has read the key file again."""
+
+    engine: Engine
+    path: Path
+    settle: Callable[[], None]
+    say: Callable[[str], None]
+
+    def run(self) -> None:
+        """Rotate, or finish an interrupted rotation. Raises Unreadable, Misconfigured."""
+        if len(load(self.path).key_encryption) == 1:
+            key_changes.add_key_encryption_key(self.path)
+            self.say("A new key-encryption key is in the key file.")
+        self.settle()
+        ring = KeyRing(load(self.path).key_encryption)
+        self._require(ring)
+        self.say(f"Wrapped {self._wrap_all_again(ring)} data keys again.")
+        self.settle()
+        if self._left(ring):
+            raise Unreadable("a data key is left under the old key: run this again")
+        key_changes.destroy_old_key_encryption_keys(self.path)
+        self.say("The old key-encryption key is destroyed.")
+
+    def _require(self, ring: KeyRing) -> None:
+        """Waits for who is inserting a data key; whoever comes later wraps by the new key."""
+        with self.engine.connect().execution_options(writes=True) as connection:
+            connection.execute(sa.update(key_state).values(wrapping_key=ring.current_id))
+            connection.commit()
+
+    def _wrap_all_again(self, ring: KeyRing) -> int:
+        done, after = 0, ""
+        while True:
+            with self.engine.connect().execution_options(writes=True) as connection:
+                rows = connection.execute(
+                    sa.select(data_key.c.id, data_key.c.wrapped)
+                    .where(data_key.c.id > after, _WRAPPED_BY.is_distinct_from(ring.current_id))
+                    .order_by(data_key.c.id)
+                    .limit(AT_ONCE)
+                ).all()
+                done += sum(_wrap_again(connection, ring, row.id, row.wrapped) for row in rows)
+                connection.commit()
+            if not rows:
+                return done
+            after = rows[-1].id
+
+    def _left(self, ring: KeyRing) -> int:
+        query = sa.select(sa.func.count()).where(_WRAPPED_BY.is_distinct_from(ring.current_id))
+        with self.engine.connect() as connection:
+            return int(connection.scalar(query.select_from(data_key)) or 0)
+
+
+def _wrap_again(connection: Connection, ring: KeyRing, key_id: str, wrapped: bytes) -> int:
+    # Only what was read: the row may have been erased, or wrapped by another such command.
+    return connection.execute(
+        sa.update(data_key)
+        .where(data_key.c.id == key_id, data_key.c.wrapped == wrapped)
+        .values(wrapped=ring.rewrap(key_id, wrapped))
+    ).rowcount
