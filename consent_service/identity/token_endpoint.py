@@ -22,6 +22,7 @@ from consent_service.identity.public_keys import ALGORITHMS
 from consent_service.services.client import SCOPES, Client, Clients
 from consent_service.services.manage_clients import secret_hash
 from consent_service.services.model import Caller
+from consent_service.signing.schedule import Signer
 
 METHODS = ("private_key_jwt", "client_secret_basic", "client_secret_post")
 PATH = "/oauth/token"
