@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -36,6 +37,7 @@ JWKS = {
     ]
 }
 SCOPES = ["consents:read", "disclosures:write"]
+_NUMBERS = count(1)
 
 
 def register(service: Deployment, id_: str = "journal", **changes: Any) -> dict[str, Any]:
@@ -50,10 +52,21 @@ def with_secret(service: Deployment, id_: str = "small") -> str:
     return str(made["client_secret"])
 
 
-def ask(service: Deployment, form: Mapping[str, Any], **headers: str) -> TestResponse:
+def elsewhere() -> dict[str, str]:
+    """An address that nobody asked from before: failures are counted by where they come from."""
+    number = next(_NUMBERS)
+    return {"REMOTE_ADDR": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"}
+
+
+def ask(
+    service: Deployment, form: Mapping[str, Any], *, address: str | None = None, **headers: str
+) -> TestResponse:
     form = {"grant_type": "client_credentials", **form}
     return service.app.test_client().post(
-        "/oauth/token", data={k: v for k, v in form.items() if v is not None}, headers=headers
+        "/oauth/token",
+        data={k: v for k, v in form.items() if v is not None},
+        headers=headers,
+        environ_base={"REMOTE_ADDR": address} if address else elsewhere(),
     )
 
 
@@ -403,3 +416,18 @@ def test_the_server_describes_itself(shared: Deployment) -> None:
     flow = api["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]
     assert flow["tokenUrl"] == described["token_endpoint"]
     assert set(flow["scopes"]) == set(described["scopes_supported"])
+
+
+def test_guesses_from_one_place_are_limited_and_the_right_secret_never(service: Deployment) -> None:
+    secret = with_secret(service)
+    place = "192.0.2.7"
+    wrong = [
+        ask(service, {"client_id": "small", "client_secret": f"guess-{n}"}, address=place)
+        for n in range(32)
+    ]
+    assert [answer.status_code for answer in wrong] == [401] * 30 + [429] * 2
+    assert int(wrong[-1].headers["Retry-After"]) > 0
+    right = ask(service, {"client_id": "small", "client_secret": secret}, address=place)
+    assert right.status_code == 200
+    other = ask(service, {"client_id": "small", "client_secret": "guess"}, address="192.0.2.8")
+    assert other.status_code == 401
