@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from tests.api.families import BOTH
 from tests.api.tenancy_world import Case, plan_of
 from tests.deployment import CATEGORIES, COLLEAGUE, PURPOSE, organisation, person, template
 
@@ -45,7 +46,7 @@ def _consent_request(case: Case, caller: str) -> dict[str, Any]:
         "case_reference": "new-reference",
         "renews": case.ids["consent_id"],
         "child": person(case.ids["cpr"], "Et Barn"),
-        "custody": _holders(case),
+        "custody": BOTH,
         "parties": sorted({caller, "gp-y", "child-psychiatry"}),
         "categories": ["health"],
         "deadline": None,
