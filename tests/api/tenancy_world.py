@@ -156,7 +156,8 @@ def _ask(world: World, owner: str, cpr: str, parties: list[str], knows: set[str]
 
 def _exempt(world: World, owner: str, asked: dict[str, Any]) -> str:
     body = {
-        "signatory": asked["signatories"][1]["id"],
+        # Not the father: excused, he leaves paediatrics out no more.
+        "signatory": asked["signatories"][0]["id"],
         "reason": "other",
         "provision": world.mark(owner, "provision", {owner}),
         "evidence_reference": world.mark(owner, "evidence", {owner}),
