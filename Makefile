@@ -2,7 +2,7 @@
 #
 #   make demo     install, then start the service with made-up families and a stand-in login
 #   make test     install, then every test; says which suites it had to skip and why
-#   make check    install, then lint, formatting, types and layers
+#   make check    install, then lint, static security rules, types, layers, dependency audit
 #   make words    bring the pages' words in the code into the catalogues, and compile them
 #   make run      install, then serve with the settings of the environment
 #   make lock     write the lock files anew (needs uv; UPGRADE=--upgrade takes newer versions)
@@ -55,6 +55,7 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/audit_dependencies.py
 
 format: install
 	$(BIN)/ruff check --fix-only --quiet .

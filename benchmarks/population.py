@@ -167,7 +167,7 @@ def _add_family(uow: UnitOfWork, parts: Parts, family: Family) -> None:
 
 def _sign(uow: UnitOfWork, context: Context, consent: str) -> None:
     """Both parents grant the whole of it."""
-    file = uow.consents.get(consent)
+    file = uow.consents.controlled(consent, CONTROLLER)
     assert file is not None
     for signatory in uow.consents.signatories(consent):
         if signatory.person == file.child:

@@ -235,9 +235,9 @@ class Deployment:
     ) -> None:
         """A signer's act with a fresh login, through the service the pages use."""
         with self.parts.units.writing() as uow:
-            file = uow.consents.get(consent)
-            assert file is not None
             signatory = [s for s in uow.consents.signatories(consent) if s.role == role][nth]
+            file = uow.consents.of_signatory(signatory)
+            assert file is not None
             act = begin_act(uow, self.parts.context, child_of(uow, file))
             details = uow.children.details(file.controller, [signatory.person])
             identity = Identity(

@@ -40,6 +40,7 @@ from consent_service.services.ports import UnitOfWork, Units
 
 LARGEST_BODY = 256 * 1024
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_SCOPE = re.compile(r"[a-z]+:[a-z]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,13 @@ class Endpoint:
 
 
 def register(app: Flask, runtime: Runtime, endpoints: list[Endpoint]) -> None:
-    """Route every endpoint through authentication, parsing, idempotency and one commit."""
+    """Route every endpoint through authentication, parsing, idempotency and one commit.
+
+    Raises ValueError for one that does not declare one scope.
+    """
     for endpoint in endpoints:
+        if _SCOPE.fullmatch(endpoint.scope) is None:
+            raise ValueError(f"{endpoint.method} {endpoint.path} declares no scope")
         view = _view(runtime, endpoint)
         # What the route walk in the tests looks for: nothing is served without it.
         view.declared_auth = f"scope {endpoint.scope}"  # type: ignore[attr-defined]  # own mark

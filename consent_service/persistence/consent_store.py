@@ -12,7 +12,15 @@ from consent_service.domain.facts import Role
 from consent_service.domain.records import FactRecord
 from consent_service.persistence.data_keys import DataKeys
 from consent_service.persistence.sealing import Place
-from consent_service.persistence.tables import consent, consent_party, fact, signatory, statement
+from consent_service.persistence.tables import (
+    consent,
+    consent_party,
+    data_key,
+    fact,
+    signatory,
+    statement,
+)
+from consent_service.persistence.tenancy import is_controller, is_party
 from consent_service.services.model import ConsentFile, FiledStatement, Signatory
 from consent_service.signing.canonical import canonical_json
 
@@ -44,13 +52,21 @@ class ConsentStore:
         rows = [{"consent_id": file.id, "organisation_id": party} for party in parties]
         self._connection.execute(sa.insert(consent_party), rows)
 
-    def get(self, consent_id: str) -> ConsentFile | None:
-        query = sa.select(consent).where(consent.c.id == consent_id)
+    def get(self, consent_id: str, viewer: str) -> ConsentFile | None:
+        return self._one(_files().where(consent.c.id == consent_id, is_party(viewer)))
+
+    def controlled(self, consent_id: str, viewer: str) -> ConsentFile | None:
+        return self._one(_files().where(consent.c.id == consent_id, is_controller(viewer)))
+
+    def of_signatory(self, found: Signatory) -> ConsentFile | None:
+        return self._one(_files().where(consent.c.id == found.consent))
+
+    def _one(self, query: sa.Select[Any]) -> ConsentFile | None:
         row = self._connection.execute(query).one_or_none()
         return None if row is None else self._file(row)
 
     def _file(self, row: Row[Any]) -> ConsentFile:
-        key = self._keys.get(row.data_key_id)
+        key = self._keys.remember(row.controller_id, row.child_id, row.data_key_id, row.wrapped)
         return ConsentFile(
             id=row.id,
             controller=row.controller_id,
@@ -74,26 +90,16 @@ class ConsentStore:
         case_reference: str | None = None,
         deadline_before: date | None = None,
     ) -> Sequence[ConsentFile]:
-        query = (
-            sa.select(consent)
-            .join(consent_party, consent_party.c.consent_id == consent.c.id)
-            .where(consent_party.c.organisation_id == viewer)
-            .order_by(consent.c.id)
-            .limit(limit)
-        )
+        query = _files().where(is_party(viewer)).order_by(consent.c.id).limit(limit)
         if after is not None:
             query = query.where(consent.c.id > after)
         if child is not None:
             query = query.where(consent.c.child_id == child)
         if case_reference is not None:
             # The controller's own reference: a party cannot search by it.
-            query = query.where(
-                consent.c.case_reference == case_reference, consent.c.controller_id == viewer
-            )
+            query = query.where(consent.c.case_reference == case_reference, is_controller(viewer))
         if deadline_before is not None:
-            query = query.where(
-                consent.c.deadline < deadline_before, consent.c.controller_id == viewer
-            )
+            query = query.where(consent.c.deadline < deadline_before, is_controller(viewer))
         return [self._file(row) for row in self._connection.execute(query).all()]
 
     def add_signatory(self, added: Signatory) -> None:
@@ -185,6 +191,13 @@ class ConsentStore:
             seal=key.open(row.seal_sealed, _statement_place("seal", row.sha256)).decode(),
             evidence=json.loads(evidence),
         )
+
+
+def _files() -> sa.Select[Any]:
+    """Consents with the key of their (controller, child): one statement, whoever asks."""
+    return sa.select(consent, data_key.c.wrapped).join(
+        data_key, data_key.c.id == consent.c.data_key_id
+    )
 
 
 def _signatory(row: Row[Any]) -> Signatory:

@@ -35,6 +35,7 @@ from consent_service.persistence.tables import (
     log_header,
     log_pending,
 )
+from consent_service.persistence.tenancy import controls_entry, may_read_entry
 from consent_service.services.model import EntryFilter, LoggedEntry, Search
 from consent_service.services.ports import Answer, Guard
 
@@ -223,16 +224,20 @@ class LogStore:
             self._slots.check_nothing_found()
         return [self._open(row) for row in rows]
 
-    def about_child(self, child_id: str, types: Iterable[str]) -> Sequence[LoggedEntry]:
+    def about_child(
+        self, child_id: str, types: Iterable[str], *, controller: str | None
+    ) -> Sequence[LoggedEntry]:
         query = (
             _entries()
             .where(data_key.c.child_id == child_id, log_body.c.type.in_(list(types)))
             .order_by(log_body.c.entry_id)
         )
+        if controller is not None:
+            query = query.where(controls_entry(controller))
         return [self._open(row) for row in self._connection.execute(query).all()]
 
-    def opened(self, entry_id: str) -> LoggedEntry:
-        query = _entries().where(log_body.c.entry_id == entry_id)
+    def opened(self, entry_id: str, controller: str) -> LoggedEntry:
+        query = _entries().where(log_body.c.entry_id == entry_id, controls_entry(controller))
         row = self._connection.execute(query).one_or_none()
         if row is None:
             raise NotFound("There is no such entry.")
@@ -255,16 +260,7 @@ class LogStore:
         )
 
     def _conditions(self, search: EntryFilter) -> list[sa.ColumnElement[bool]]:
-        sides = [
-            log_body.c.controller_id == search.viewer,
-            log_body.c.organisation_id == search.viewer,
-        ]
-        if search.as_party:
-            # What was denied never reached the recipient, who may not know of the consent.
-            sides.append(
-                sa.and_(log_body.c.recipient_id == search.viewer, log_body.c.outcome != "denied")
-            )
-        conditions: list[sa.ColumnElement[bool]] = [sa.or_(*sides)]
+        conditions = [may_read_entry(search.viewer, as_party=search.as_party)]
         equal = {
             log_body.c.type: search.type,
             log_body.c.organisation_id: search.organisation,

@@ -10,6 +10,7 @@ from consent_service.domain.signers import corrected_changes
 from consent_service.errors import Conflict, InvalidInput
 from consent_service.services.acts import ActInProgress, begin_act, record
 from consent_service.services.context import Context
+from consent_service.services.find_consent import NOBODY
 from consent_service.services.journal import Event
 from consent_service.services.model import Caller, Employee, Signatory
 from consent_service.services.people import (
@@ -57,7 +58,9 @@ def change_custody(
     cpr = check_cpr(report.child_cpr, "/child/cpr")
     holders = check_custody(report.custody, cpr)
     child = uow.children.find(cpr)
-    if child is None:
+    # Another municipality's child is not even held, and is as quickly unknown as nobody's.
+    filed_as = uow.children.child_number(caller.organisation, child.id if child else NOBODY)
+    if child is None or filed_as is None:
         raise _no_consent()
     act = begin_act(uow, context, child)
     own = [r for r in act.history.requests if r.controller == caller.organisation]
@@ -112,7 +115,7 @@ def _check_correctable(act: ActInProgress, caller: Caller, change: str) -> None:
 
 
 def _languages(uow: UnitOfWork, request: Request) -> frozenset[str]:
-    file = uow.consents.get(request.consent)
+    file = uow.consents.controlled(request.consent, request.controller)
     template = (
         uow.catalogue.template(file.controller, file.template, file.template_version)
         if file

@@ -87,7 +87,7 @@ def confirm_exemption(
         return
     if found.ended_at is not None and found.ended_at <= act.now:
         raise Conflict("exemption_ended", "This exemption has ended.")
-    if _recorded_by(uow, consent, exemption) == performed_by.id:
+    if _recorded_by(uow, file, exemption) == performed_by.id:
         raise Conflict("same_employee", "Another employee than the one who recorded it confirms.")
     fact = ExemptionConfirmed(act.seq, act.now, exemption, consent)
     request = act.history.request(consent)
@@ -133,11 +133,11 @@ def _find(act: ActInProgress, consent: str, exemption: str) -> Exemption:
     raise NotFound("There is no such exemption.")
 
 
-def _recorded_by(uow: UnitOfWork, consent: str, exemption: str) -> str:
-    entry = uow.consents.exemption_entry(consent, exemption)
+def _recorded_by(uow: UnitOfWork, file: ConsentFile, exemption: str) -> str:
+    entry = uow.consents.exemption_entry(file.id, exemption)
     if entry is None:
         raise NotFound("There is no such exemption.")
-    employee: str = uow.log.opened(entry).body["performed_by"]["id"]
+    employee: str = uow.log.opened(entry, file.controller).body["performed_by"]["id"]
     return employee
 
 

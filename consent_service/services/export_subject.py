@@ -140,7 +140,7 @@ def _about(uow: UnitOfWork, asked: SubjectRequest, place: _Place) -> dict[str, A
     consents, statements = [], []
     own: set[str] = set()
     for request in place.requests:
-        file = uow.consents.get(request.consent)
+        file = uow.consents.controlled(request.consent, asked.controller)
         signatories = uow.consents.signatories(request.consent)
         mine = [s for s in signatories if s.person == place.person]
         if file is None or not (mine or place.is_child):

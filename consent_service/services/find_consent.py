@@ -1,5 +1,7 @@
 """Find a consent as a caller may know it; what they may not know does not exist."""
 
+from contextlib import suppress
+
 from consent_service.domain.consent import ConsentState, state_at
 from consent_service.domain.facts import History
 from consent_service.errors import InvalidInput, NotFound
@@ -8,13 +10,16 @@ from consent_service.services.context import Context
 from consent_service.services.model import Caller, ChildRef, ConsentFile, Signatory
 from consent_service.services.ports import UnitOfWork
 
+NOBODY = ""
+"""The id of no child: what storage is asked for where there is none to ask for."""
+
 _UNKNOWN = "There is no such consent."
 
 
 def controlled_consent(uow: UnitOfWork, caller: Caller, consent: str) -> ConsentFile:
     """The consent, if the caller's organisation controls it. Raises NotFound otherwise."""
-    file = uow.consents.get(consent)
-    if file is None or file.controller != caller.organisation:
+    file = uow.consents.controlled(consent, caller.organisation)
+    if file is None:
         raise NotFound(_UNKNOWN)
     return file
 
@@ -22,9 +27,15 @@ def controlled_consent(uow: UnitOfWork, caller: Caller, consent: str) -> Consent
 def known_consent(
     uow: UnitOfWork, context: Context, caller: Caller, consent: str
 ) -> tuple[ConsentFile, History, ConsentState]:
-    """The consent, if the caller controls it or was ever covered by it. Raises NotFound."""
-    file = uow.consents.get(consent)
+    """The consent, if the caller controls it or was ever covered by it. Raises NotFound.
+
+    A party it never covered must not tell it from one that does not exist, by the time the answer
+    takes either: the facts about a child are read in both cases.
+    """
+    file = uow.consents.get(consent, caller.organisation)
     if file is None:
+        with suppress(NotFound):
+            uow.children.snapshot(NOBODY)
         raise NotFound(_UNKNOWN)
     history = uow.children.snapshot(file.child).history
     state = state_at(history, consent, moment_after(history, context.clock()))

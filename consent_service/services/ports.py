@@ -86,7 +86,17 @@ class Consents(Protocol):
 
     def add(self, file: ConsentFile, parties: Iterable[str]) -> None: ...
 
-    def get(self, consent: str) -> ConsentFile | None: ...
+    def get(self, consent: str, viewer: str) -> ConsentFile | None:
+        """The consent, if it names the viewer's organisation among its parties."""
+        ...
+
+    def controlled(self, consent: str, viewer: str) -> ConsentFile | None:
+        """The consent, if the viewer's organisation is its controller."""
+        ...
+
+    def of_signatory(self, found: Signatory) -> ConsentFile | None:
+        """The consent of somebody whose link or session was verified: the family's own way in."""
+        ...
 
     def page(
         self,
@@ -201,9 +211,15 @@ class Log(Protocol):
         self, search: EntryFilter, *, after: str | None, limit: int
     ) -> Sequence[LoggedEntry]: ...
 
-    def about_child(self, child: str, types: Iterable[str]) -> Sequence[LoggedEntry]: ...
+    def about_child(
+        self, child: str, types: Iterable[str], *, controller: str | None
+    ) -> Sequence[LoggedEntry]:
+        """Entries of these types; `controller` None is the family's view, of every controller."""
+        ...
 
-    def opened(self, entry: str) -> LoggedEntry: ...
+    def opened(self, entry: str, controller: str) -> LoggedEntry:
+        """An entry that a record of this controller names. Raises NotFound."""
+        ...
 
 
 class Answers(Protocol):

@@ -85,8 +85,10 @@ def timeline(
     entries = _all(uow, EntryFilter(viewer=caller.organisation, consent=consent))
     entries += [
         entry
-        for entry in uow.log.about_child(file.child, ("custody_changed",))
-        if entry.controller == file.controller and entry.time >= file.created_at
+        for entry in uow.log.about_child(
+            file.child, ("custody_changed",), controller=file.controller
+        )
+        if entry.time >= file.created_at
     ]
     entries.sort(key=lambda entry: entry.id)
     event = Event.by(
@@ -128,7 +130,7 @@ def family_disclosures(uow: UnitOfWork, child: str, now: datetime) -> list[dict[
     date (R6). Employees are not named.
     """
     shown = []
-    for entry in uow.log.about_child(child, ("disclosure",)):
+    for entry in uow.log.about_child(child, ("disclosure",), controller=None):
         body = entry.body
         visible = body["legal_basis"].get("family_visibility")
         if visible and now < local_instant(date.fromisoformat(visible["from"])):

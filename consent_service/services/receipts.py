@@ -47,14 +47,16 @@ def _receipt(
     uow: UnitOfWork, file: ConsentFile, statements: Iterable[FiledStatement], *, with_opening: bool
 ) -> dict[str, Any]:
     checkpoint = uow.tree.checkpoint()
-    acts = tuple(_sealed_act(uow, filed, with_opening=with_opening) for filed in statements)
+    acts = tuple(_sealed_act(uow, file, filed, with_opening=with_opening) for filed in statements)
     if not acts:
         return {"v": 1, "terms": Receipt(file.terms, (), None).to_json()["terms"], "statements": []}
     return Receipt(file.terms, acts, checkpoint).to_json()
 
 
-def _sealed_act(uow: UnitOfWork, filed: FiledStatement, *, with_opening: bool) -> SealedAct:
-    entry = uow.log.opened(filed.entry)
+def _sealed_act(
+    uow: UnitOfWork, file: ConsentFile, filed: FiledStatement, *, with_opening: bool
+) -> SealedAct:
+    entry = uow.log.opened(filed.entry, file.controller)
     shown, opening = filed.evidence["shown"], filed.evidence["opening"]
     return SealedAct(
         seal=filed.seal,

@@ -188,12 +188,8 @@ def _check_renewal(
 ) -> None:
     if asked.renews is None:
         return
-    old = uow.consents.get(asked.renews)
-    if old is None or (old.controller, old.child, old.template) != (
-        caller.organisation,
-        act.child.id,
-        asked.template,
-    ):
+    old = uow.consents.controlled(asked.renews, caller.organisation)
+    if old is None or (old.child, old.template) != (act.child.id, asked.template):
         detail = "Only your own consent for the same child and template can be renewed."
         raise InvalidInput.field("/renews", detail)
 
@@ -209,7 +205,7 @@ def _check_not_asked_already(
         )
         if not same or not state_at(act.history, request.consent, act.now).is_live:
             continue
-        file = uow.consents.get(request.consent)
+        file = uow.consents.controlled(request.consent, caller.organisation)
         if file is not None and file.template == asked.template:
             raise Conflict(
                 "already_requested",

@@ -99,7 +99,7 @@ def confirm_paper(
         raise NotFound("There is no such paper.")
     if any(known.paper == paper for known in act.history.acts(consent)):
         return
-    recorded = _recorded(uow, consent, paper)
+    recorded = _recorded(uow, file, paper)
     if recorded["performed_by"]["id"] == performed_by.id:
         raise Conflict("same_employee", "Another employee than the one who recorded it confirms.")
     signatory = find_signatory(uow, consent, recorded["signatory"])
@@ -186,12 +186,12 @@ def _details(
     }
 
 
-def _recorded(uow: UnitOfWork, consent: str, paper: str) -> dict[str, Any]:
+def _recorded(uow: UnitOfWork, file: ConsentFile, paper: str) -> dict[str, Any]:
     """The body of the entry that vouches for the recording."""
-    entry = uow.consents.paper_entry(consent, paper)
+    entry = uow.consents.paper_entry(file.id, paper)
     if entry is None:
         raise NotFound("There is no such paper.")
-    return dict(uow.log.opened(entry).body)
+    return dict(uow.log.opened(entry, file.controller).body)
 
 
 def _evidence(

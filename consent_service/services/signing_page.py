@@ -88,7 +88,7 @@ def _signer(uow: UnitOfWork, context: Context, link: Link | None) -> Signer:
     if link is None or link.replaced_at is not None:
         raise LinkUnknown
     signatory = uow.consents.signatory(link.signatory)
-    file = uow.consents.get(signatory.consent) if signatory else None
+    file = uow.consents.of_signatory(signatory) if signatory else None
     if signatory is None or file is None:
         raise LinkUnknown
     history = uow.children.snapshot(file.child).history

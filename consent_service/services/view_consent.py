@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,10 +12,11 @@ from consent_service.domain.cpr import CprNumber
 from consent_service.domain.facts import ActKind, History, Role, Scope
 from consent_service.domain.paper import signatures
 from consent_service.domain.signers import exemptions, holders_at, required_signers
+from consent_service.errors import NotFound
 from consent_service.services.acts import moment_after
 from consent_service.services.context import Context
 from consent_service.services.disclose import reason_json
-from consent_service.services.find_consent import child_of, known_consent
+from consent_service.services.find_consent import NOBODY, child_of, known_consent
 from consent_service.services.journal import Event
 from consent_service.services.model import Caller, ConsentFile, Signatory
 from consent_service.services.ports import UnitOfWork
@@ -146,21 +148,28 @@ def list_consents(
     A status is derived, so a page is found by walking the files and keeping what fits.
     """
     items: list[dict[str, Any]] = []
-    child = uow.children.find(wanted.child) if wanted.child else None
-    cursor, more = after, wanted.child is None or child is not None
+    child = _child_asked_about(uow, wanted.child)
+    histories: dict[str, History] = {}
+    if child is not None:
+        # Read whatever is found: a consent that never covered the caller costs it nothing more.
+        with suppress(NotFound):
+            histories[child] = uow.children.snapshot(child).history
+    cursor, more = after, True
     while more and len(items) <= limit:
         files = uow.consents.page(
             caller.organisation,
             after=cursor,
             limit=limit + 1,
-            child=child.id if child else None,
+            child=child,
             case_reference=wanted.case_reference,
             deadline_before=wanted.deadline_before,
         )
         more = len(files) > limit
         for file in files:
             cursor = file.id
-            item = _listed(uow, context, caller, file, wanted)
+            if file.child not in histories:
+                histories[file.child] = uow.children.snapshot(file.child).history
+            item = _listed(uow, context, caller, file, histories[file.child], wanted)
             if item is not None:
                 items.append(item)
     page = items[:limit]
@@ -169,10 +178,21 @@ def list_consents(
     return page, page[-1]["id"] if len(items) > limit else None
 
 
+def _child_asked_about(uow: UnitOfWork, cpr: CprNumber | None) -> str | None:
+    if cpr is None:
+        return None
+    found = uow.children.find(cpr)
+    return found.id if found else NOBODY
+
+
 def _listed(
-    uow: UnitOfWork, context: Context, caller: Caller, file: ConsentFile, wanted: ConsentFilter
+    uow: UnitOfWork,
+    context: Context,
+    caller: Caller,
+    file: ConsentFile,
+    history: History,
+    wanted: ConsentFilter,
 ) -> dict[str, Any] | None:
-    history = uow.children.snapshot(file.child).history
     now = moment_after(history, context.clock())
     state = state_at(history, file.id, now)
     if not wanted.fits(state):

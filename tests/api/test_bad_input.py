@@ -605,7 +605,7 @@ def test_a_disclosure_shown_to_the_family_at_an_end_of_the_calendar(
     }
     assert service.disclose(legal_basis=basis).status_code in (201, 422)
     with service.parts.units.reading() as uow:
-        file = uow.consents.get(asked["id"])
+        file = uow.consents.get(asked["id"], "municipality-x")
         assert file is not None
         family_disclosures(uow, file.child, service.clock())
 

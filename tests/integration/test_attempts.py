@@ -16,7 +16,7 @@ from consent_service.persistence.database import prepare, serving_options
 from consent_service.persistence.sealing import Index
 from consent_service.persistence.tables import failed_attempt, metadata
 
-INDEX = Index(b"k" * 32)
+INDEX = Index.of(b"k" * 32)
 ALLOWED = LIMITS["link"].amount
 
 
@@ -112,7 +112,7 @@ def test_no_address_stands_in_the_database(engine, clock):
     assert len(stored) == 2 * 32
     for hidden in (b"192", b"2001", b"link", b"LIMITER"):
         assert hidden not in stored
-    other = Attempts(AttemptStore(engine, Index(b"x" * 32), clock), clock)
+    other = Attempts(AttemptStore(engine, Index.of(b"x" * 32), clock), clock)
     other.failed("link", "192.0.2.77")
     assert len(rows(engine)) == 3, "the hash depends on the key"
 

@@ -1,0 +1,40 @@
+"""Which rows an organisation may be shown: every query for a tenant's data adds one of these.
+
+A store never compares an organisation by itself. A consent's signatories, statements and facts
+are asked for by the id of a consent that was found here before.
+"""
+
+import sqlalchemy as sa
+
+from consent_service.persistence.tables import consent, consent_party, log_body
+
+Condition = sa.ColumnElement[bool]
+
+
+def is_party(viewer: str) -> Condition:
+    """Consents that name the organisation, as controller or otherwise.
+
+    Whether one that is not the controller may know of it, the facts say (`find_consent`).
+    """
+    return sa.exists().where(
+        consent_party.c.consent_id == consent.c.id, consent_party.c.organisation_id == viewer
+    )
+
+
+def is_controller(viewer: str) -> Condition:
+    """Consents the organisation asked for."""
+    return consent.c.controller_id == viewer
+
+
+def controls_entry(viewer: str) -> Condition:
+    """Log entries under the organisation's control."""
+    return log_body.c.controller_id == viewer
+
+
+def may_read_entry(viewer: str, *, as_party: bool) -> Condition:
+    """Log entries the organisation controls or brought about; as a party also those it received."""
+    sides = [controls_entry(viewer), log_body.c.organisation_id == viewer]
+    if as_party:
+        # What was denied never reached the recipient, who may not know of the consent.
+        sides.append(sa.and_(log_body.c.recipient_id == viewer, log_body.c.outcome != "denied"))
+    return sa.or_(*sides)
