@@ -25,7 +25,7 @@ UNSPEAKABLE = {
         r"alembic|marshmallow|python|openssl|debian|nginx)\b",
         re.IGNORECASE,
     ),
-    "a version": re.compile(r"\bv?\d+\.\d+\.\d+\b"),
+    "a version": re.compile(r"(?<![\w.])v?\d+\.\d+\.\d+\b(?!\.\d)"),  # an address has one part more
     "a path": re.compile(r"/(usr|home|opt|tmp|var|etc|root|work|lib|site-packages)/|\.py\b"),
     "an exception": re.compile(r"Traceback|\b[A-Z][A-Za-z]+(Error|Exception)\b|line \d+, in "),
     "a statement": re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM)\b"),

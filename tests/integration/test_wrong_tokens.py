@@ -88,7 +88,7 @@ def deployment(fresh_postgres_url: str, tmp_path: Path, port: int) -> Iterator[D
 @pytest.fixture
 def service(deployment: Deployment, tmp_path: Path, port: int) -> Iterator[ServiceProcess]:
     people = [Person(MOTHER, "Mette Mor", "Almas mor")]
-    redirect = f"{deployment.settings.base_url}/sign/callback"
+    redirect = f"{deployment.settings.base_url}/sign/callback/mitid"
     with running(people, CLIENT_ID, CLIENT_SECRET, redirect) as issuer:
         environment = {"CONSENT_OIDC_ISSUER": issuer}
         options = {"workers": WORKERS, "port": port, "environment": environment}

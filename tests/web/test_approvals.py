@@ -77,7 +77,7 @@ def test_what_was_left_out_waits_with_the_answer(home):
     address = to_approval(mette, without=("school",))
     assert "Dit samtykke er gemt" in words(approved(mette, address))
     with home.parts.units.reading() as uow:
-        file = uow.consents.get(asked["id"])
+        file = uow.consents.get(asked["id"], "municipality-x")
         (act,) = uow.children.snapshot(file.child).history.acts(asked["id"])
     assert act.kept.categories == {"health"}
 

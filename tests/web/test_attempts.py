@@ -97,7 +97,7 @@ def test_failed_logins_are_limited_and_a_right_one_never(home, monkeypatch):
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) >= 1
     assert "Vent et øjeblik" in words(answer)
-    forged = mette.get("/sign/callback?state=wrong&code=wrong")
+    forged = mette.get("/sign/callback/mitid?state=wrong&code=wrong")
     assert forged.status_code == 429
     assert entry_types(home, asked["id"]).count("login_refused") == 3, "no flood of log entries"
     mette.see()

@@ -83,7 +83,7 @@ def answer_directly(home, asked, token, left_out):
     with home.parts.units.writing() as uow:
         link = uow.links.find(token)
         signatory = uow.consents.signatory(link.signatory)
-        file = uow.consents.get(asked["id"])
+        file = uow.consents.get(asked["id"], "municipality-x")
         details = uow.children.details(file.controller, [signatory.person])
         identity = Identity(
             issuer="https://broker.example",
@@ -92,6 +92,7 @@ def answer_directly(home, asked, token, left_out):
             authenticated_at=home.clock() - timedelta(minutes=1),
             cpr=details[signatory.person].cpr,
             id_token="header.payload.signature",
+            offered_sha256=file.terms_sha256,
         )
         answered = sign_grant(uow, home.parts.context, link, identity, "da", left_out)
         uow.commit()

@@ -455,7 +455,7 @@ def test_an_answer_of_one_provider_counts_nothing_at_the_other(office):
     to_staff = Page(dorthe.to_provider()).press(DORTHE.name).headers["Location"]
     to_signing = Page(mette.to_provider()).press(METTE.name).headers["Location"]
     query = {"staff": urlsplit(to_staff).query, "sign": urlsplit(to_signing).query}
-    mette.come_back(f"/sign/callback?{query['staff']}")
+    mette.come_back(f"/sign/callback/mitid?{query['staff']}")
     assert "Må oplysninger" not in words(mette.see())
     dorthe.come_back(f"/staff/callback?{query['sign']}")
     assert "Du er logget ind" not in words(dorthe.see())

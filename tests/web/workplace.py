@@ -71,7 +71,7 @@ def workplace(
         PEOPLE,
         CLIENT_ID,
         CLIENT_SECRET,
-        f"{base_url}/sign/callback",
+        f"{base_url}/sign/callback/mitid",
         make_app=lambda config: create_app(config, clock=lambda: clock().timestamp()),
     )
     office, staff_issuer = bind(
