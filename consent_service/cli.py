@@ -163,7 +163,7 @@ def audit() -> None:
 @click.option("--workers", default=1, show_default=True)
 def audit_verify(checkpoints: tuple[Path, ...], workers: int) -> None:
     """Verify the whole log of the configured database; exits 1 at the first lie."""
-    from consent_service.persistence.log_reader import verify_database
+    from consent_service.persistence.verification.log_reader import verify_database
 
     with assembled_parts() as parts:
         report = verify_database(

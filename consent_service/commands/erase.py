@@ -201,7 +201,7 @@ def _clean(parts: "Parts") -> None:
 
 
 def _verify(parts: "Parts", when: str) -> None:
-    from consent_service.persistence.log_reader import verify_database
+    from consent_service.persistence.verification.log_reader import verify_database
 
     report = verify_database(
         parts.units.engine,

@@ -11,7 +11,6 @@ from consent_service.config import Settings
 from consent_service.demo.running import Running
 from consent_service.persistence.database import engine_options, prepare
 from consent_service.persistence.keystore import load
-from consent_service.persistence.log_reader import verify_database
 from consent_service.persistence.migrate import upgrade
 from consent_service.persistence.sealing import KeyRing
 from consent_service.persistence.tables import (
@@ -21,6 +20,7 @@ from consent_service.persistence.tables import (
     metadata,
     statement,
 )
+from consent_service.persistence.verification.log_reader import verify_database
 
 
 def verify_own_log(running: Running) -> VerifyReport:

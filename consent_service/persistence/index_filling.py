@@ -15,12 +15,6 @@ from sqlalchemy.engine import Connection, Engine, Row
 from consent_service.audit.entry import SALT_BYTES, parse_header
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Unreadable
-from consent_service.persistence.column_checks import (
-    bodies_query,
-    entry_hashes,
-    open_body,
-    open_value,
-)
 from consent_service.persistence.index_slots import other_slot, slot_column
 from consent_service.persistence.sealing import Index, KeyRing, Place, Slot
 from consent_service.persistence.tables import (
@@ -29,6 +23,12 @@ from consent_service.persistence.tables import (
     log_body,
     person,
     person_details,
+)
+from consent_service.persistence.verification.column_checks import (
+    bodies_query,
+    entry_hashes,
+    open_body,
+    open_value,
 )
 
 AT_ONCE = 100

@@ -7,8 +7,8 @@ import pytest
 from joserfc.jwk import OKPKey
 from werkzeug.test import TestResponse
 
-from consent_service.persistence.log_reader import verify_database
 from consent_service.persistence.tables import client_secret
+from consent_service.persistence.verification.log_reader import verify_database
 from tests.api.test_token_endpoint import (
     ED,
     JWKS,

@@ -8,7 +8,7 @@ import pytest
 
 from consent_service.audit.receipt import verify_receipt
 from consent_service.domain.facts import Scope
-from consent_service.persistence.log_reader import verify_database
+from consent_service.persistence.verification.log_reader import verify_database
 from tests.api.families import SIBLING, YOUNG_PERSON, custody, holder
 from tests.deployment import COLLEAGUE, EMPLOYEE, FATHER, MOTHER, Deployment, template
 

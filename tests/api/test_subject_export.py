@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 from consent_service.cli import cli
 from consent_service.domain.cpr import CprNumber
-from consent_service.persistence.log_reader import verify_database
 from consent_service.persistence.tables import log_body
+from consent_service.persistence.verification.log_reader import verify_database
 from consent_service.services.export_subject import SubjectRequest, export_subject
 from consent_service.services.model import Employee
 from consent_service.web.subject_page import subject_page

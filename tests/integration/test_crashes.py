@@ -19,7 +19,6 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from consent_service.persistence.log_reader import verify_database
 from consent_service.persistence.tables import (
     consent,
     fact,
@@ -30,6 +29,7 @@ from consent_service.persistence.tables import (
     signatory,
     statement,
 )
+from consent_service.persistence.verification.log_reader import verify_database
 from tests.deployment import EMPLOYEE, FATHER, MOTHER, Deployment, person
 from tests.service_process import (
     Answer,

@@ -24,7 +24,6 @@ from consent_service.audit.merkle import leaf_hash
 from consent_service.audit.receipt import verify_receipt
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Conflict, InvalidInput, NotFound, Unreadable
-from consent_service.persistence.log_reader import verify_database
 from consent_service.persistence.scrubbing import ERASED_FROM, scrub
 from consent_service.persistence.sealing import DataKey, Place
 from consent_service.persistence.tables import (
@@ -40,6 +39,7 @@ from consent_service.persistence.tables import (
     metadata,
     person,
 )
+from consent_service.persistence.verification.log_reader import verify_database
 from consent_service.services.erase import Approval, Erased, erase_child, plan_for_child
 from consent_service.signing import base64url
 from tests.deployment import FATHER, MOTHER, Deployment, deploy

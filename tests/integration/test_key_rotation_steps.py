@@ -21,9 +21,9 @@ from consent_service.persistence.database import engine_options, prepare
 from consent_service.persistence.index_rotation import HASHED, IndexRotation
 from consent_service.persistence.index_slots import SLOTS, slot_column
 from consent_service.persistence.keystore import load
-from consent_service.persistence.log_reader import verify_database
 from consent_service.persistence.sealing import Index, KeyRing, wrapping_id
 from consent_service.persistence.tables import child, data_key, log_checkpoint, log_head, metadata
+from consent_service.persistence.verification.log_reader import verify_database
 from consent_service.persistence.wrapping_rotation import WrappingRotation
 from tests.deployment import Deployment, deploy, person
 

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from consent_service.cli import cli
-from consent_service.persistence.log_reader import verify_database
 from consent_service.persistence.tables import (
     child,
     consent,
@@ -21,6 +20,7 @@ from consent_service.persistence.tables import (
     metadata,
     person_details,
 )
+from consent_service.persistence.verification.log_reader import verify_database
 from tests.deployment import EMPLOYEE, Deployment, SettableClock, deploy
 from tests.deployment import person as named
 

@@ -26,7 +26,6 @@ from consent_service.audit.merkle import Frontier, leaf_hash
 from consent_service.audit.promise import make_promise
 from consent_service.domain.facts import Scope
 from consent_service.persistence.database import engine_options, prepare
-from consent_service.persistence.log_reader import verify_database
 from consent_service.persistence.tables import (
     child,
     consent,
@@ -48,6 +47,7 @@ from consent_service.persistence.tables import (
     statement,
     template_version,
 )
+from consent_service.persistence.verification.log_reader import verify_database
 from tests.deployment import COLLEAGUE, EMPLOYEE, FATHER, Deployment, deploy
 from tests.deployment import person as named
 from tests.postgres_cluster import Cluster

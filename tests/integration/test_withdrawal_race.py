@@ -18,8 +18,8 @@ import sqlalchemy as sa
 
 from consent_service.domain.cpr import CprNumber
 from consent_service.persistence.children_store import ChildrenStore
-from consent_service.persistence.log_reader import verify_database
 from consent_service.persistence.tables import fact, log_body, log_header, log_leaf
+from consent_service.persistence.verification.log_reader import verify_database
 from consent_service.services.model import Caller, Employee
 from consent_service.services.ports import Snapshot, UnitOfWork
 from consent_service.services.withdraw import record_withdrawal

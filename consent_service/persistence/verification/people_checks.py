@@ -10,10 +10,8 @@ from sqlalchemy.engine import Row
 from consent_service.audit.finding import Finding
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Unreadable
-from consent_service.persistence.column_checks import open_value
 from consent_service.persistence.index_slots import hash_is_wrong, is_erased
 from consent_service.persistence.sealing import Index, KeyRing, Place
-from consent_service.persistence.snapshot import Reading
 from consent_service.persistence.tables import (
     consent,
     data_key,
@@ -21,6 +19,8 @@ from consent_service.persistence.tables import (
     person_details,
     signatory,
 )
+from consent_service.persistence.verification.column_checks import open_value
+from consent_service.persistence.verification.snapshot import Reading
 
 
 class PeopleChecks:

@@ -22,12 +22,8 @@ from consent_service.audit.log_reader import (
 )
 from consent_service.audit.verify import verify_log
 from consent_service.errors import Unreadable
-from consent_service.persistence.column_checks import bodies_query, open_body, wrong_column
-from consent_service.persistence.fact_checks import FactChecks
 from consent_service.persistence.index_slots import CheckedIndex, index_state_of
 from consent_service.persistence.sealing import Index, KeyRing
-from consent_service.persistence.snapshot import Damaged, Reading, snapshot
-from consent_service.persistence.stray_checks import StrayChecks
 from consent_service.persistence.tables import (
     key_state,
     log_body,
@@ -39,6 +35,14 @@ from consent_service.persistence.tables import (
     log_node,
     log_pending,
 )
+from consent_service.persistence.verification.column_checks import (
+    bodies_query,
+    open_body,
+    wrong_column,
+)
+from consent_service.persistence.verification.fact_checks import FactChecks
+from consent_service.persistence.verification.snapshot import Damaged, Reading, snapshot
+from consent_service.persistence.verification.stray_checks import StrayChecks
 from consent_service.signing.keys import KeySet
 
 

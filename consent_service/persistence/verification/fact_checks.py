@@ -24,13 +24,7 @@ from consent_service.audit.finding import Finding
 from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.records import FactRecord
 from consent_service.errors import Unreadable
-from consent_service.persistence.act_checks import sealed_act_columns, wrong_in_act
-from consent_service.persistence.column_checks import open_body
-from consent_service.persistence.consent_checks import ConsentChecks
-from consent_service.persistence.paper_checks import PaperChecks
-from consent_service.persistence.people_checks import PeopleChecks
 from consent_service.persistence.sealing import Index, KeyRing
-from consent_service.persistence.snapshot import Reading
 from consent_service.persistence.tables import (
     child,
     consent,
@@ -45,6 +39,12 @@ from consent_service.persistence.tables import (
     signatory,
     statement,
 )
+from consent_service.persistence.verification.act_checks import sealed_act_columns, wrong_in_act
+from consent_service.persistence.verification.column_checks import open_body
+from consent_service.persistence.verification.consent_checks import ConsentChecks
+from consent_service.persistence.verification.paper_checks import PaperChecks
+from consent_service.persistence.verification.people_checks import PeopleChecks
+from consent_service.persistence.verification.snapshot import Reading
 from consent_service.signing.canonical import NotCanonical, canonical_json, parse_canonical
 from consent_service.signing.keys import KeySet
 

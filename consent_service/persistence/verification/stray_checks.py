@@ -17,9 +17,7 @@ from consent_service.audit.finding import Finding
 from consent_service.audit.merkle import leaf_hash
 from consent_service.audit.promise import check_promise_for, verify_promise
 from consent_service.errors import Unreadable
-from consent_service.persistence.column_checks import bodies_query, open_body, wrong_column
 from consent_service.persistence.sealing import Index, KeyRing
-from consent_service.persistence.snapshot import Reading
 from consent_service.persistence.tables import (
     log_body,
     log_checkpoint,
@@ -29,6 +27,12 @@ from consent_service.persistence.tables import (
     log_pending,
     log_rejected,
 )
+from consent_service.persistence.verification.column_checks import (
+    bodies_query,
+    open_body,
+    wrong_column,
+)
+from consent_service.persistence.verification.snapshot import Reading
 from consent_service.signing.keys import InvalidSignature, KeySet
 
 
