@@ -25,7 +25,9 @@ from consent_service.config import Settings
 from consent_service.domain.facts import Scope
 from consent_service.persistence.database import prepare
 from consent_service.persistence.tables import (
+    client_epoch,
     data_key,
+    key_state,
     log_head,
     log_header,
     log_leaf,
@@ -53,6 +55,7 @@ from consent_service.services.sign import (
 from consent_service.wiring import Parts, assemble
 from tests.deployment import CATEGORIES, PARTIES, PURPOSE
 
+PRESENT = (organisation, template_version, client_epoch, key_state)
 FAMILIES_AT_ONCE = 250
 LEAVES_AT_ONCE = 5_000
 EMPLOYEE = Employee("e1", "Karen Sagsbehandler")
@@ -97,7 +100,7 @@ class _Writer:
         self._parts = assemble(settings, engine)
         self._catalogue: set[str] = set()
         with engine.connect() as connection, sa.create_engine(settings.database_url).connect() as s:
-            for table in (organisation, template_version, data_key):
+            for table in (*PRESENT, data_key):
                 query = sa.select(table)
                 if table is data_key:
                     query = query.where(data_key.c.child_id.is_(None))
@@ -115,7 +118,7 @@ class _Writer:
             connection: Connection = uow.connection  # type: ignore[attr-defined]
             with self._target.transaction(), self._target.cursor() as cursor:
                 for table in metadata.sorted_tables:
-                    if table not in (organisation, template_version, log_pending):
+                    if table not in (*PRESENT, log_pending):
                         copy_rows(cursor, table, self._rows(connection, table))
 
     def _rows(self, connection: Connection, table: sa.Table) -> Iterator[Row[Any]]:

@@ -14,6 +14,7 @@ from consent_service.persistence.keystore import load
 from consent_service.persistence.migrate import upgrade
 from consent_service.persistence.sealing import KeyRing
 from consent_service.persistence.tables import (
+    client_epoch,
     fact,
     key_state,
     log_sequencer,
@@ -52,6 +53,10 @@ def tampered_copy_is_detected(running: Running) -> str:
     return report.findings[0].place if report.findings else ""
 
 
+FILLED_BY_MIGRATIONS = (client_epoch, key_state, log_sequencer)
+"""Tables of one row, which a new database has already."""
+
+
 def _copy(source_url: str, path: Path, url: str) -> None:
     """Every row of every table into a new SQLite file."""
     path.unlink(missing_ok=True)
@@ -64,7 +69,7 @@ def _copy(source_url: str, path: Path, url: str) -> None:
         ):
             for table in metadata.sorted_tables:
                 rows = [dict(row._mapping) for row in reading.execute(sa.select(table))]
-                if rows and table not in (key_state, log_sequencer):
+                if rows and table not in FILLED_BY_MIGRATIONS:
                     writing.execute(sa.insert(table), rows)
             writing.commit()
     finally:
