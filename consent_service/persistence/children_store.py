@@ -6,7 +6,7 @@ from datetime import UTC, date
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
 from consent_service.domain.cpr import CprNumber
 from consent_service.domain.facts import History
@@ -75,7 +75,7 @@ def _snapshot_query(condition: sa.ColumnElement[bool]) -> sa.sql.expression.Comp
     return sa.union_all(facts, keys)
 
 
-_BY_ID = _snapshot_query(child.c.id == sa.bindparam("child_id"))
+_BY_ID = HotStatement("snapshot_id", _snapshot_query(child.c.id == sa.bindparam("child_id")))
 
 
 def _by_hash(slots: Iterable[Slot]) -> sa.sql.expression.CompoundSelect[Any]:
@@ -85,8 +85,10 @@ def _by_hash(slots: Iterable[Slot]) -> sa.sql.expression.CompoundSelect[Any]:
 
 
 # Two slots only while the index key is rotated.
-_BY_HASH = {frozenset(slots): _by_hash(slots) for slots in (("a",), ("b",), SLOTS)}
-_HOT_BY_HASH = {slots: HotStatement(query) for slots, query in _BY_HASH.items()}
+_BY_HASH = {
+    frozenset(slots): HotStatement(f"snapshot_{''.join(slots)}", _by_hash(slots))
+    for slots in (("a",), ("b",), SLOTS)
+}
 
 
 class _SnapshotRow(NamedTuple):
@@ -163,7 +165,7 @@ class ChildrenStore:
         return int(version)
 
     def snapshot(self, child_id: str) -> Snapshot:
-        found = self._read(self._connection.execute(_BY_ID, {"child_id": child_id}).all())
+        found = self._read(_BY_ID.run(self._connection, {"child_id": child_id}))
         if found is None:
             raise NotFound("There is no such child.")
         return found
@@ -172,19 +174,15 @@ class ChildrenStore:
         hashes = self._index.child(cpr)
         slots = frozenset(hashes)
         values = {slot_column("cpr_hash", slot): value for slot, value in hashes.items()}
-        rows: Sequence[Row[Any] | _SnapshotRow]
-        if self._connection.dialect.name == "postgresql":
-            found = _HOT_BY_HASH[slots].run(self._connection, values).fetchall()
-            rows = [_SnapshotRow._make(row) for row in found]
-        else:
-            rows = self._connection.execute(_BY_HASH[slots], values).all()
+        rows = _BY_HASH[slots].run(self._connection, values)
         if not rows:
             self._slots.check_nothing_found()
         return self._read(rows)
 
-    def _read(self, rows: Sequence[Row[Any] | _SnapshotRow]) -> Snapshot | None:
-        if not rows:
+    def _read(self, found: Sequence[Sequence[Any]]) -> Snapshot | None:
+        if not found:
             return None
+        rows = [_SnapshotRow._make(row) for row in found]
         child_id, version = rows[0].child, rows[0].version
         try:
             births = {
@@ -201,7 +199,7 @@ class ChildrenStore:
             return Snapshot(child_id, version, None)
         return Snapshot(child_id, version, History.of(facts))
 
-    def _birth_date(self, child_id: str, row: Row[Any] | _SnapshotRow) -> date | None:
+    def _birth_date(self, child_id: str, row: _SnapshotRow) -> date | None:
         key = self._keys.remember(row.controller_id, child_id, row.key_id, row.wrapped)
         if row.details is None:
             return None
@@ -267,7 +265,7 @@ class ChildrenStore:
         return details.cpr if details else None
 
 
-def _record(row: Row[Any] | _SnapshotRow) -> FactRecord:
+def _record(row: _SnapshotRow) -> FactRecord:
     try:
         payload = json.loads(row.payload)
     except ValueError:

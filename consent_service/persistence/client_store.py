@@ -19,8 +19,7 @@ from consent_service.persistence.tables import (
 )
 from consent_service.services.client import OURS, Client, ClientKey, ClientSecret, Standing
 
-_EPOCH = sa.select(client_epoch.c.epoch)
-_HOT_EPOCH = HotStatement(_EPOCH)
+_EPOCH = HotStatement("epoch", sa.select(client_epoch.c.epoch))
 
 
 class ClientStore:
@@ -89,14 +88,11 @@ class ClientStore:
         return True
 
     def epoch(self) -> int:
-        if self._connection.dialect.name == "postgresql":
-            row = _HOT_EPOCH.run(self._connection, {}).fetchone()
-        else:
-            row = self._connection.execute(_EPOCH).fetchone()
-        if row is None:
+        rows = _EPOCH.run(self._connection, {})
+        if not rows:
             # Without the row nobody can be told to be in good standing.
             raise LookupError("client_epoch has no row")
-        return int(row[0])
+        return int(rows[0][0])
 
     def standing(self, issuer: str, client_id: str) -> Standing:
         if self._revoked_at(issuer, client_id) is not None:

@@ -68,7 +68,7 @@ def _append_statement(*, guarded: bool, answered: bool) -> sa.TextClause:
         f"header AS ({_insert('log_header', _HEADER)} FROM {allowed} RETURNING 1)",
         f"body AS ({_insert('log_body', _BODY)} FROM {allowed} RETURNING 1)",
     ]
-    last = f"{_insert('log_pending', _PENDING)} FROM {allowed}, header, body"
+    last = f"{_insert('log_pending', _PENDING)} FROM {allowed}, header, body RETURNING 1"
     return _typed(f"WITH {', '.join(steps)} {last}", answered=answered)
 
 
@@ -92,7 +92,9 @@ def _typed(statement: str, *, answered: bool) -> sa.TextClause:
 
 
 _STATEMENTS = {
-    (guarded, answered): HotStatement(_append_statement(guarded=guarded, answered=answered))
+    (guarded, answered): HotStatement(
+        f"append_{guarded:d}{answered:d}", _append_statement(guarded=guarded, answered=answered)
+    )
     for guarded in (False, True)
     for answered in (False, True)
 }
@@ -157,7 +159,7 @@ class LogStore:
             kept = answer_row(answer, now, body["data_key_id"])
             values |= {f"answer_{k}": v for k, v in kept.items()}
         statement = _STATEMENTS[guard is not None, answer is not None]
-        return statement.run(self._connection, values).rowcount == 1
+        return len(statement.run(self._connection, values)) == 1
 
     def _append_in_turn(
         self,
