@@ -61,7 +61,6 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     )
     # Otherwise //x is redirected to an address made of the Host header.
     app.url_map.merge_slashes = False
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     db.init_app(app)
     with app.app_context():
         engine = prepare(db.engine)

@@ -1,11 +1,12 @@
 """The log over HTTP: for a data-protection officer, and the public proofs."""
 
 import base64
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, Response, json, request
+from flask import Flask, Response, request
 
 from consent_service.api import schemas
 from consent_service.api.commands import decode_cursor, encode_cursor

@@ -5,13 +5,14 @@ routing, authentication, parsing, idempotency, the commit and the OpenAPI docume
 it. An endpoint that declares no scope and no reason to be public cannot be registered.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from flask import Flask, Response, json, request
+from flask import Flask, Response, request
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
@@ -32,6 +33,7 @@ from consent_service.errors import (
 from consent_service.identity.attempts import Attempts
 from consent_service.identity.bearer import TokenVerifier
 from consent_service.identity.standing import Standings
+from consent_service.persistence.epoch import EpochPassed
 from consent_service.persistence.sealing import Index
 from consent_service.services.client import OPERATOR_SCOPE
 from consent_service.services.context import Context
@@ -39,6 +41,9 @@ from consent_service.services.model import Caller
 from consent_service.services.ports import UnitOfWork, Units
 
 LARGEST_BODY = 256 * 1024
+ATTEMPTS = 4
+"""How often a request is served anew because clients were changed meanwhile."""
+
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _SCOPE = re.compile(r"[a-z]+:[a-z]+", re.ASCII)
 
@@ -53,6 +58,16 @@ class Runtime:
     index: Index
     attempts: Attempts
     standings: Standings = field(default_factory=Standings)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request asks, parsed."""
+
+    body: Mapping[str, Any]
+    query: Mapping[str, Any]
+    path: Mapping[str, Any]
+    repeat: Repeat | None
 
 
 @dataclass(frozen=True)
@@ -140,12 +155,7 @@ def _view(runtime: Runtime, endpoint: Endpoint) -> Callable[..., Response]:
             with _welcome_first(runtime, caller):
                 body = _load_body(body_schema, raw)
                 query = _load(query_schema, request.args.to_dict()) if query_schema else {}
-            unit = runtime.units.stepwise if endpoint.stepwise else runtime.units.writing
-            with unit() as uow:
-                runtime.standings.check(uow.clients, caller)
-                _check_organisation(uow, caller, endpoint.scope)
-                call = Call(uow, runtime.context, caller, body, query, path, repeat)
-                return _run(endpoint, call)
+            return _serve(runtime, endpoint, caller, Asked(body, query, path, repeat))
         except ConsentServiceError as error:
             if repeat is None or isinstance(error, KeyReused | StillRunning):
                 raise
@@ -154,6 +164,25 @@ def _view(runtime: Runtime, endpoint: Endpoint) -> Callable[..., Response]:
             return _keep_error(runtime, repeat, error)
 
     return view
+
+
+def _serve(runtime: Runtime, endpoint: Endpoint, caller: Caller, asked: Asked) -> Response:
+    """Serve it in a unit of work; again when a client was changed while it was served."""
+    if not endpoint.stepwise:
+        return _serve_once(runtime, endpoint, caller, asked)
+    for _ in range(ATTEMPTS):
+        with suppress(EpochPassed), _welcome_first(runtime, caller):
+            return _serve_once(runtime, endpoint, caller, asked)
+    raise EpochPassed
+
+
+def _serve_once(runtime: Runtime, endpoint: Endpoint, caller: Caller, asked: Asked) -> Response:
+    unit = runtime.units.stepwise if endpoint.stepwise else runtime.units.writing
+    with unit() as uow:
+        runtime.standings.check(uow.clients, caller)
+        _check_organisation(uow, caller, endpoint.scope)
+        call = Call(uow, runtime.context, caller, asked.body, asked.query, asked.path, asked.repeat)
+        return _run(endpoint, call)
 
 
 @contextmanager

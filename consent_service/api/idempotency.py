@@ -4,6 +4,7 @@ Kept are an HMAC of the key (with who asked what), an HMAC of the body, and the 
 under a key derived from the Idempotency-Key itself, so that the database alone cannot open it.
 """
 
+import json
 import os
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from flask import Response, json, request
+from flask import Response, request
 
 from consent_service.errors import Conflict, InvalidInput, Unreadable
 from consent_service.persistence.sealing import Index

@@ -1,10 +1,11 @@
 """`/oauth/token` and the server's metadata over HTTP (RFC 6749, RFC 8414)."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from flask import Flask, Response, json, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from consent_service.identity.attempts import Attempts

@@ -1,9 +1,10 @@
 """Every error as a problem document (RFC 9457): the one place that knows HTTP statuses."""
 
+import json
 import logging
 from typing import Any
 
-from flask import Flask, Response, json
+from flask import Flask, Response
 from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout

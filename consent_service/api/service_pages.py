@@ -1,9 +1,10 @@
 """What is neither a tenant's nor a family's: health, the OpenAPI document and its browser."""
 
+import json
 from collections.abc import Callable
 from importlib.resources import files
 
-from flask import Flask, Response, json, send_from_directory
+from flask import Flask, Response, send_from_directory
 from sqlalchemy.engine import Engine
 
 from consent_service.api.endpoint import Endpoint

@@ -19,9 +19,7 @@ def parse_json(data: bytes) -> Any:
     """
     try:
         text = data.decode("utf-8")
-        value = json.loads(
-            text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_constant
-        )
+        value = _DECODER.decode(text)
     except RecursionError:
         raise Malformed("The JSON is nested too deeply.") from None
     except ValueError:
@@ -47,6 +45,11 @@ def _finite(text: str) -> float:
 
 def _constant(_text: str) -> float:
     raise Malformed("NaN and Infinity are not JSON.")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_finite, parse_constant=_constant
+)
 
 
 def _check(value: Any, depth: int, *, look_into_text: bool) -> None:

@@ -212,7 +212,8 @@ class History:
 
     def recorded_by(self, instant: datetime) -> "History":
         """What was known then: questions about the past are answered from this (R10)."""
-        return History(tuple(fact for fact in self.facts if fact.at <= instant))
+        known = tuple(fact for fact in self.facts if fact.at <= instant)
+        return self if len(known) == len(self.facts) else History(known)
 
     @property
     def newest_at(self) -> datetime | None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from consent_service.persistence.data_keys import insert_or_ignore
-from consent_service.persistence.hot_statement import HotStatement
+from consent_service.persistence.epoch import UnitEpoch
 from consent_service.persistence.tables import (
     client,
     client_epoch,
@@ -19,14 +19,13 @@ from consent_service.persistence.tables import (
 )
 from consent_service.services.client import OURS, Client, ClientKey, ClientSecret, Standing
 
-_EPOCH = HotStatement("epoch", sa.select(client_epoch.c.epoch))
-
 
 class ClientStore:
     """Clients (`services.client.Clients`).."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, epoch: UnitEpoch) -> None:
         self._connection = connection
+        self._epoch = epoch
         self._begun = False
 
     def begin_change(self) -> None:
@@ -88,11 +87,7 @@ class ClientStore:
         return True
 
     def epoch(self) -> int:
-        rows = _EPOCH.run(self._connection, {})
-        if not rows:
-            # Without the row nobody can be told to be in good standing.
-            raise LookupError("client_epoch has no row")
-        return int(rows[0][0])
+        return self._epoch.get()
 
     def standing(self, issuer: str, client_id: str) -> Standing:
         if self._revoked_at(issuer, client_id) is not None:

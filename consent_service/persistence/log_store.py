@@ -1,13 +1,15 @@
 """Entries of the log: appended in as few statements as the database allows, found, opened.
 
-On PostgreSQL an entry is one statement, guarded by the child's version under `FOR SHARE`: either
-every row of it is written or none is. On SQLite the transaction holds the only write lock already,
-so the same rows are written one after the other.
+On PostgreSQL an entry is one statement, guarded by the child's version under `FOR SHARE` and, where
+the unit took it from memory, by the epoch of the clients: either every row of it is written or none
+is. On SQLite the transaction holds the only write lock already, so the same rows are written one
+after the other.
 """
 
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +21,7 @@ from consent_service.errors import NotFound
 from consent_service.persistence.answer_store import answer_row
 from consent_service.persistence.column_types import Instant
 from consent_service.persistence.data_keys import DataKeys, insert_or_ignore
+from consent_service.persistence.epoch import UnitEpoch
 from consent_service.persistence.hot_statement import HotStatement
 from consent_service.persistence.index_slots import (
     IndexSlots,
@@ -45,17 +48,20 @@ _ANSWER = tuple(column.name for column in kept_answer.columns)
 _PENDING = ("entry_id", "time")
 
 
-def _append_statement(*, guarded: bool, answered: bool) -> sa.TextClause:
+def _append_statement(*, fenced: bool, guarded: bool, answered: bool) -> sa.TextClause:
     """PostgreSQL: header, body, pending row and kept answer in one statement, or nothing.
 
     The guard waits for whoever is changing the child and then sees the new version; locking and
     reading the facts in one statement would be wrong, because its snapshot predates the wait.
     """
     steps, allowed = [], "(SELECT 1) AS allowed"
+    if fenced:
+        steps.append("fence AS (SELECT 1 FROM client_epoch WHERE epoch = :epoch)")
+        allowed = "fence"
     if guarded:
         steps.append(
-            "guard AS (SELECT 1 FROM child WHERE id = :guard_child"
-            " AND version = :guard_version FOR SHARE)"
+            f"guard AS (SELECT 1 FROM child, {allowed} WHERE child.id = :guard_child"  # noqa: S608 - names of our own steps
+            " AND child.version = :guard_version FOR SHARE OF child)"
         )
         allowed = "guard"
     if answered:
@@ -92,11 +98,11 @@ def _typed(statement: str, *, answered: bool) -> sa.TextClause:
 
 
 _STATEMENTS = {
-    (guarded, answered): HotStatement(
-        f"append_{guarded:d}{answered:d}", _append_statement(guarded=guarded, answered=answered)
+    (fenced, guarded, answered): HotStatement(
+        f"append_{fenced:d}{guarded:d}{answered:d}",
+        _append_statement(fenced=fenced, guarded=guarded, answered=answered),
     )
-    for guarded in (False, True)
-    for answered in (False, True)
+    for fenced, guarded, answered in product((False, True), repeat=3)
 }
 
 
@@ -104,12 +110,18 @@ class LogStore:
     """The log's storage (`services.ports.Log`). `appended` counts the entries of this unit."""
 
     def __init__(
-        self, connection: Connection, keys: DataKeys, index: Index, slots: IndexSlots
+        self,
+        connection: Connection,
+        keys: DataKeys,
+        index: Index,
+        slots: IndexSlots,
+        epoch: UnitEpoch,
     ) -> None:
         self._connection = connection
         self._keys = keys
         self._index = index
         self._slots = slots
+        self._epoch = epoch
         self.appended = 0
 
     def append(
@@ -158,8 +170,14 @@ class LogStore:
         if answer is not None:
             kept = answer_row(answer, now, body["data_key_id"])
             values |= {f"answer_{k}": v for k, v in kept.items()}
-        statement = _STATEMENTS[guard is not None, answer is not None]
-        return len(statement.run(self._connection, values)) == 1
+        if self._epoch.assumed is not None:
+            values["epoch"] = self._epoch.assumed
+        which = (self._epoch.assumed is not None, guard is not None, answer is not None)
+        if _STATEMENTS[which].run(self._connection, values):
+            return True
+        # Not the caller's business which of them failed, if it was the epoch.
+        self._epoch.verify()
+        return False
 
     def _append_in_turn(
         self,

@@ -14,6 +14,7 @@ from consent_service.persistence.client_store import ClientStore
 from consent_service.persistence.consent_store import ConsentStore
 from consent_service.persistence.data_keys import DataKeys
 from consent_service.persistence.database import stepwise
+from consent_service.persistence.epoch import KnownEpoch, UnitEpoch
 from consent_service.persistence.erasure_store import ErasureStore
 from consent_service.persistence.index_slots import IndexSlots
 from consent_service.persistence.link_store import LinkStore
@@ -38,7 +39,10 @@ class SqlUnitOfWork:
         self,
         connection: Connection,
         units: "SqlUnits",
+        *,
+        stands_alone: bool = False,
     ) -> None:
+        """`stands_alone`: each statement is a transaction of its own."""
         self.connection = connection
         self._sequencer = units.sequencer
         # A unit sees one state of the keys from its beginning to its end.
@@ -51,8 +55,9 @@ class SqlUnitOfWork:
         self.links = LinkStore(connection, keys, index)
         self.staff = StaffStore(connection, keys, index)
         self.catalogue = CatalogueStore(connection, units.known_organisations)
-        self.clients = ClientStore(connection)
-        self.log = LogStore(connection, keys, index, slots)
+        epoch = UnitEpoch(connection, units.known_epoch, may_assume=stands_alone)
+        self.clients = ClientStore(connection, epoch)
+        self.log = LogStore(connection, keys, index, slots, epoch)
         self.tree = TreeStore(connection, units.sequencer)
         self.answers = AnswerStore(connection, keys, units.clock, units.claims)
         self.erasures = ErasureStore(connection, units.sequencer)
@@ -83,6 +88,7 @@ class SqlUnits:
         self.clock = clock
         self.claims: set[bytes] = set()
         self.known_organisations: set[str] = set()
+        self.known_epoch = KnownEpoch()
         self._writing = engine.execution_options(writes=True)
         self._stepwise = stepwise(engine)
 
@@ -95,18 +101,18 @@ class SqlUnits:
         return self._unit(self._writing)
 
     def stepwise(self) -> AbstractContextManager[UnitOfWork]:
-        return self._unit(self._stepwise)
+        return self._unit(self._stepwise, stands_alone=self.engine.dialect.name == "postgresql")
 
     def reading(self) -> AbstractContextManager[UnitOfWork]:
         return self._unit(self.engine)
 
     @contextmanager
-    def _unit(self, engine: Engine) -> Iterator[UnitOfWork]:
+    def _unit(self, engine: Engine, *, stands_alone: bool = False) -> Iterator[UnitOfWork]:
         with engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 # Whoever waited for the lock sees the keys as they are then.
                 connection.begin()
-            unit = SqlUnitOfWork(connection, self)
+            unit = SqlUnitOfWork(connection, self, stands_alone=stands_alone)
             try:
                 yield unit
             finally:

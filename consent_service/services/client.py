@@ -106,7 +106,10 @@ class Clients(Protocol):
         ...
 
     def epoch(self) -> int:
-        """A number that is another one after every change of any client."""
+        """A number that is another one after every change of any client.
+
+        It may be from memory: then nothing is written unless it is still the number.
+        """
         ...
 
     def standing(self, issuer: str, client: str) -> Standing: ...

@@ -295,5 +295,6 @@ def ask_decision(
         },
     )
     prepared = context.journal.prepare(event, now)
-    uow.log.append(prepared.entry, prepared.promise, event.search(), snapshot.child)
+    if not uow.log.append(prepared.entry, prepared.promise, event.search(), snapshot.child):
+        raise Unavailable("contention", "The log could not be written at this moment.")
     return decision, instant

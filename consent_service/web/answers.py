@@ -1,6 +1,8 @@
 """What a signer does: give consent, say no or withdraw, take the receipt, log out."""
 
-from flask import Response, json, make_response, request
+import json
+
+from flask import Response, make_response, request
 from werkzeug.exceptions import BadRequest
 
 from consent_service.domain.facts import ActKind, Scope

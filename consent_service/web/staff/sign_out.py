@@ -1,8 +1,9 @@
 """Logging out: of this session or of all, and at the provider where it offers that."""
 
+import json
 from collections.abc import Callable
 
-from flask import Response, json, make_response, redirect, request
+from flask import Response, make_response, redirect, request
 
 from consent_service.identity.openid_provider import LoginRefused
 from consent_service.services.context import Context
