@@ -107,7 +107,7 @@ class _RealCopy:
         rows["child"][0] |= hash_values("cpr_hash", self._index.child(CprNumber(self._child)))
         for row in rows["person"]:
             hashes = self._index.person(row["child_id"], CprNumber(numbers[row["id"]]))
-            row |= hash_values("cpr_hash", hashes)
+            row.update(hash_values("cpr_hash", hashes))
         for row, text in self._filled("person_details", "sealed"):
             self._seal("person_details", "sealed", row, text)
         for row in rows["link"]:
@@ -154,7 +154,7 @@ class _RealCopy:
             promise = make_promise(entry, self._context.journal.promise_key)
             headers[entry.id] |= {"header": entry.header, "leaf": entry.leaf, "promise": promise}
             hashes = self._index.tenant_child(row["controller_id"], self._child)
-            row |= hash_values("child_hash", hashes)
+            row.update(hash_values("child_hash", hashes))
             self._seal("log_body", "sealed", row, entry.salt + entry.body)
 
     def _bodies(self) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -7,7 +7,6 @@ in one pass with the log's own mathematics. `consent-service audit verify` accep
 
 import multiprocessing
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
