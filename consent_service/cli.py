@@ -164,13 +164,14 @@ def audit() -> None:
 def audit_verify(checkpoints: tuple[Path, ...], workers: int) -> None:
     """Verify the whole log of the configured database; exits 1 at the first lie."""
     from consent_service.persistence.verification.log_reader import verify_database
+    from consent_service.signing.own_keys import own_keys
 
     with assembled_parts() as parts:
         report = verify_database(
             parts.units.engine,
             parts.units.ring,
             parts.index,
-            parts.keys.published,
+            own_keys(parts.keys.published, parts.keys.schedules.values()),
             parts.settings.log_origin,
             parts.context.clock(),
             outside=[path.read_text() for path in checkpoints],

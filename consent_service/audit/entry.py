@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 from consent_service.audit.merkle import HASH_BYTES, leaf_hash
@@ -101,8 +102,12 @@ def body_commitment(salt: bytes, body: bytes) -> str:
     return hmac.digest(salt, body, "sha256").hex()
 
 
+@lru_cache(maxsize=4_096)
 def parse_header(data: bytes) -> Header:
-    """Read a header's exact bytes; every other spelling is refused. Raises InvalidEntry."""
+    """Read a header's exact bytes; every other spelling is refused. Raises InvalidEntry.
+
+    The last ones are remembered: whoever verifies reads each several times.
+    """
     try:
         value = parse_canonical(data)
     except NotCanonical as wrong:

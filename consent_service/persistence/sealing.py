@@ -11,7 +11,7 @@ import hmac
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal, Self, get_args
 from uuid import UUID
 
@@ -44,11 +44,15 @@ class DataKey:
 
     def seal(self, plaintext: bytes, place: Place) -> bytes:
         """Encrypt for one place."""
-        return _seal(UUID(self.id).bytes, self.cipher, plaintext, place)
+        return _seal(self._id_bytes, self.cipher, plaintext, place)
 
     def open(self, sealed: bytes, place: Place) -> bytes:
         """Decrypt what was sealed for this place under this key. Raises Unreadable."""
-        return _open(UUID(self.id).bytes, self.cipher, sealed, place)
+        return _open(self._id_bytes, self.cipher, sealed, place)
+
+    @cached_property
+    def _id_bytes(self) -> bytes:
+        return UUID(self.id).bytes
 
 
 def _seal(key_id: bytes, cipher: AESGCM, plaintext: bytes, place: Place) -> bytes:

@@ -48,6 +48,7 @@ from consent_service.persistence.tables import (
     template_version,
 )
 from consent_service.persistence.verification.log_reader import verify_database
+from consent_service.signing.own_keys import own_keys
 from tests.deployment import COLLEAGUE, EMPLOYEE, FATHER, Deployment, deploy
 from tests.deployment import person as named
 from tests.postgres_cluster import Cluster
@@ -70,7 +71,7 @@ class Copy:
             self.engine,
             parts.units.ring if keys else None,
             parts.index if keys else None,
-            parts.keys.published,
+            own_keys(parts.keys.published, parts.keys.schedules.values() if keys else ()),
             parts.settings.log_origin,
             self.deployment.clock.now,
             outside,

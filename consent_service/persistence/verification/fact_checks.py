@@ -42,7 +42,7 @@ from consent_service.persistence.tables import (
 from consent_service.persistence.verification.act_checks import sealed_act_columns, wrong_in_act
 from consent_service.persistence.verification.column_checks import open_body
 from consent_service.persistence.verification.consent_checks import ConsentChecks
-from consent_service.persistence.verification.paper_checks import PaperChecks
+from consent_service.persistence.verification.paper_checks import UNREADABLE, PaperChecks
 from consent_service.persistence.verification.people_checks import PeopleChecks
 from consent_service.persistence.verification.snapshot import Reading
 from consent_service.signing.canonical import NotCanonical, canonical_json, parse_canonical
@@ -97,8 +97,9 @@ class FactChecks:
         for row in self._reading.rows(_facts_query(), "fact_mismatch", "fact"):
             self._facts += 1
             place = f"fact {row.child_id}/{row.seq} (entry {row.entry_id})"
-            wrong_paper = papers.wrong(row)
-            wrong = self._wrong(row) or wrong_paper
+            payload = _payload(row)
+            wrong_paper = papers.wrong(row, payload)
+            wrong = self._wrong(row, payload) or wrong_paper
             if wrong is None and before is not None:
                 same_child = before[0] == row.child_id
                 wrong = (
@@ -112,14 +113,13 @@ class FactChecks:
                 yield from self._compromised(row, place)
             before = (row.child_id, row.at)
 
-    def _wrong(self, row: Row[Any]) -> str | None:
+    def _wrong(self, row: Row[Any], payload: Any) -> str | None:
         """What is wrong with one fact, or None."""
         try:
             wrong = _wrong_row(row, parse_header(row.header) if row.header else None)
-            payload = parse_canonical(row.payload.encode())
         except InvalidEntry:
             return "the header of its entry cannot be read"
-        except NotCanonical:
+        if payload is UNREADABLE:
             return "its payload is not in canonical form"
         if wrong is not None or self._opened is None:
             return wrong
@@ -177,6 +177,13 @@ class FactChecks:
         for row in self._reading.rows(query, "fact_mismatch", "statement"):
             place = f"statement {row.sha256} (entry {row.entry_id})"
             yield Finding("fact_mismatch", place, "the act it seals is not among the facts")
+
+
+def _payload(row: Row[Any]) -> Any:
+    try:
+        return parse_canonical(row.payload.encode())
+    except NotCanonical:
+        return UNREADABLE
 
 
 def _wrong_row(row: Row[Any], header: Header | None) -> str | None:

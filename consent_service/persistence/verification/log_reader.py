@@ -1,8 +1,9 @@
 """The log in a database, read for the verifier: one snapshot, streamed, whatever its size."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any
 
@@ -23,7 +24,7 @@ from consent_service.audit.log_reader import (
 from consent_service.audit.verify import verify_log
 from consent_service.errors import Unreadable
 from consent_service.persistence.index_slots import CheckedIndex, index_state_of
-from consent_service.persistence.sealing import Index, KeyRing
+from consent_service.persistence.sealing import Hashes, Index, KeyRing
 from consent_service.persistence.tables import (
     key_state,
     log_body,
@@ -44,6 +45,8 @@ from consent_service.persistence.verification.fact_checks import FactChecks
 from consent_service.persistence.verification.snapshot import Damaged, Reading, snapshot
 from consent_service.persistence.verification.stray_checks import StrayChecks
 from consent_service.signing.keys import KeySet
+
+_HASHES_REMEMBERED = 10_000
 
 
 def verify_database(
@@ -87,8 +90,20 @@ def verify_database(
 def _checked(reading: Reading, index: Index) -> Index:
     """The keys, with what this snapshot says of the slots they fill."""
     for row in reading.rows(sa.select(key_state), "columns_mismatch", "key state"):
-        return CheckedIndex.of_database(index, index_state_of(row))
+        return RememberedIndex.of_database(index, index_state_of(row))
     return index
+
+
+@dataclass(frozen=True, repr=False)
+class RememberedIndex(CheckedIndex):
+    """The same, remembering the last hashes: an employee and a child are met again and again."""
+
+    def _hashes(self, purpose: bytes, *parts: str) -> Hashes:
+        return self._remembered(purpose, *parts)
+
+    @cached_property
+    def _remembered(self) -> Callable[..., Hashes]:
+        return lru_cache(_HASHES_REMEMBERED)(super()._hashes)
 
 
 class DatabaseLog:
