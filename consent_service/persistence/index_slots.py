@@ -34,6 +34,11 @@ class IndexState:
     current_key: bytes | None = None
     filling_key: bytes | None = None
 
+    @classmethod
+    def of_one_key(cls, index: Index) -> Self:
+        """What holds where nothing else is said: the first key's slot is complete."""
+        return cls(next(iter(index.keys)))
+
     @property
     def other(self) -> Slot:
         """The slot that is not complete."""

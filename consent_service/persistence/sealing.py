@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Literal, Self, get_args
+from typing import Literal, NamedTuple, Self, get_args
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -26,8 +26,7 @@ _KEY_ID_BYTES, _NONCE_BYTES, KEY_BYTES = 16, 12, 32
 _PREFIX = 1 + _KEY_ID_BYTES + _NONCE_BYTES
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a sealed value stands: a value sealed for one place opens at no other."""
 
     table: str
@@ -71,8 +70,16 @@ def _open(key_id: bytes, cipher: AESGCM, sealed: bytes, place: Place) -> bytes:
 
 
 def _associated(key_id: bytes, place: Place) -> bytes:
-    parts = (place.table, place.column, place.row)
-    return _FORMAT + key_id + b"".join(len(p).to_bytes(2) + p.encode() for p in parts)
+    return b"".join((_FORMAT, key_id, _column(place.table, place.column), _sized(place.row)))
+
+
+@lru_cache(maxsize=64)
+def _column(table: str, column: str) -> bytes:
+    return _sized(table) + _sized(column)
+
+
+def _sized(part: str) -> bytes:
+    return len(part).to_bytes(2) + part.encode()
 
 
 class KeyRing:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from consent_service.audit.entry import Header, InvalidEntry, parse_header
+from consent_service.audit.entry import Header
 from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Unreadable
@@ -65,18 +65,18 @@ def open_body(ring: KeyRing, row: Row[Any]) -> bytes:
     return open_value(ring, row.data_key_id, row, row.sealed, place)
 
 
-def wrong_column(row: Row[Any], body: bytes, ring: KeyRing, index: Index) -> str | None:
+def wrong_column(
+    row: Row[Any], header: Header, body: bytes, ring: KeyRing, index: Index
+) -> str | None:
     """Which column does not say what header and body say; None when all do."""
     try:
-        header, content = parse_header(row.header), json.loads(body)
+        content = json.loads(body)
+        found = dict(zip(row._fields, row, strict=True))
         number = _number(row, content, ring)
         expected = _expected(row, header, content, number)
-        hashes = _entry_hashes(row, header, content, number, index)
-    except InvalidEntry:
-        return None  # said of the header already
+        hashes = _entry_hashes(found, header, content, number, index)
     except (Unreadable, ValueError, KeyError, TypeError, AttributeError):
         return "its search columns cannot be computed again"
-    found = row._mapping
     for name, value in expected.items():
         if found[name] != value:
             return f"the column {name} is not what header and body say"
@@ -90,11 +90,15 @@ def entry_hashes(
     row: Row[Any], header: Header, body: dict[str, Any], ring: KeyRing, index: Index
 ) -> Mapping[str, Hashes | None]:
     """The keyed hashes of an entry, and of the child it is about. Raises Unreadable."""
-    return _entry_hashes(row, header, body, _number(row, body, ring), index)
+    return _entry_hashes(row._mapping, header, body, _number(row, body, ring), index)
 
 
 def _entry_hashes(
-    row: Row[Any], header: Header, body: dict[str, Any], number: str | None, index: Index
+    found: Mapping[Any, Any],
+    header: Header,
+    body: dict[str, Any],
+    number: str | None,
+    index: Index,
 ) -> dict[str, Hashes | None]:
     employee = body.get("performed_by")
     organisation = _organisation(header, body)
@@ -102,7 +106,7 @@ def _entry_hashes(
         "employee_hash": index.employee(organisation, employee["id"]) if employee else None,
         "child_hash": None if number is None else index.tenant_child(header.controller, number),
     }
-    if number is not None and not is_erased(row._mapping, "cpr_hash"):
+    if number is not None and not is_erased(found, "cpr_hash"):
         hashes["cpr_hash"] = index.child(CprNumber(number))
     return hashes
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
-UNREADABLE = object()
-"""Stands for the payload of a fact that is not in canonical form."""
+from consent_service.signing.canonical import NotCanonical, parse_canonical
 
 
 class PaperChecks:
@@ -21,16 +20,17 @@ class PaperChecks:
         self._recorded: dict[str, tuple[Row[Any], Mapping[str, Any]]] = {}
         self._confirmed: set[str] = set()
 
-    def wrong(self, row: Row[Any], payload: Any) -> str | None:
-        """What is wrong with the next fact and its payload as far as papers go, or None."""
+    def wrong(self, row: Row[Any]) -> str | None:
+        """What is wrong with the next fact as far as papers go, or None."""
         if row.child_id != self._child:
             self._child, self._recorded, self._confirmed = row.child_id, {}, set()
-        if payload is UNREADABLE:
-            return "its payload cannot be read"
+        if '"paper"' not in row.payload:
+            return None
         try:
+            payload = parse_canonical(row.payload.encode())
             paper = payload.get("paper") if isinstance(payload, dict) else None
             return None if paper is None else self._wrong_paper(row, payload, str(paper))
-        except KeyError:
+        except (NotCanonical, KeyError):
             return "its payload cannot be read"
 
     def _wrong_paper(self, row: Row[Any], payload: Mapping[str, Any], paper: str) -> str | None:
