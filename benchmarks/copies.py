@@ -71,8 +71,13 @@ class Copies:
             ]
             for table in TABLES
         }
-        # The one column of text that is a primary key and a hash.
+        # Text that is a primary key and a hash; and keys, which the service tries at its start.
         written["statement"] = [(secrets.token_hex(32), *row[1:]) for row in written["statement"]]
+        wrap = self._parts.units.ring.new_data_key
+        written["data_key"] = [
+            tuple((row | {"wrapped": wrap(row["id"])[1]}).values())
+            for row in map(words.move, self._pattern.rows["data_key"])
+        ]
         return written
 
 

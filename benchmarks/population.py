@@ -7,6 +7,7 @@ in one pass with the log's own mathematics. `consent-service audit verify` accep
 
 import multiprocessing
 import os
+import random
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -114,6 +115,8 @@ class _Writer:
             for table, made in copy(family, family.disclosures).items():
                 rows.setdefault(table, []).extend(made)
         for table, made in rows.items():
+            # One child's rows stand apart from one another, as when many families come and go.
+            random.shuffle(made)
             self.loader.copy(table, made)
         self.loader.commit()
 
