@@ -10,15 +10,23 @@ from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import Any
 
-from consent_service.signing.keys import KeySet, PublishedKey, SigningKey
+from consent_service.signing.keys import InvalidKey, KeySet, PublishedKey, SigningKey
 from consent_service.signing.schedule import Schedule
 
 
 @dataclass(frozen=True)
 class OwnKey(PublishedKey):
-    """A published key with its private half, which stays in this process."""
+    """A published key with its private half, which stays in this process.
+
+    Raises InvalidKey for the half of another key.
+    """
 
     half: SigningKey | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.half is not None and self.half.public != self.public:
+            raise InvalidKey("a private half that is not the published key's")
 
     def verify(self, signature: bytes, data: bytes) -> None:
         if self.half is None or not compare_digest(self.half.sign(data), signature):

@@ -5,7 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consent_service.signing.keys import InvalidSignature, KeySet, PublishedKey, SigningKey
+from consent_service.signing.keys import (
+    InvalidKey,
+    InvalidSignature,
+    KeySet,
+    PublishedKey,
+    SigningKey,
+)
 from consent_service.signing.own_keys import OwnKey, own_keys
 from consent_service.signing.schedule import Schedule, Scheduled
 
@@ -34,9 +40,9 @@ def test_our_own_signature_is_accepted_and_any_change_of_it_refused():
         ours().verify(signature, b"other data")
 
 
-def test_only_the_public_half_decides():
-    mistaken = ours(half=STRANGER)
-    mistaken.verify(OURS.sign(b"data"), b"data")
+def test_the_half_of_another_key_is_refused():
+    with pytest.raises(InvalidKey):
+        ours(half=STRANGER)
 
 
 def test_keys_without_a_private_half_stay_as_they_are():
