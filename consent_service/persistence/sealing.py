@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Literal, NamedTuple, Self, get_args
+from typing import Literal, Self, get_args
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -26,7 +26,8 @@ _KEY_ID_BYTES, _NONCE_BYTES, KEY_BYTES = 16, 12, 32
 _PREFIX = 1 + _KEY_ID_BYTES + _NONCE_BYTES
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True)
+class Place:
     """Where a sealed value stands: a value sealed for one place opens at no other."""
 
     table: str
