@@ -1,38 +1,35 @@
 """Fills a PostgreSQL database fast, with nothing but what the service itself would write.
 
-Each process runs the real use cases (ask, grant, disclose) on an SQLite database in memory and
-copies the rows they wrote, as they are, into PostgreSQL. The tree over them is then grown in one
-pass with the log's own mathematics. `consent-service audit verify` accepts the result.
+Each process lets the real use cases (ask, grant, disclose) write one family to an SQLite database
+in memory, and copies it for every other family (`copies`). The tree over all of them is then grown
+in one pass with the log's own mathematics. `consent-service audit verify` accepts the result.
 """
 
 import multiprocessing
 import os
-from collections.abc import Iterator
+import random
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import islice
-from typing import Any
 
 import psycopg
 import sqlalchemy as sa
-from psycopg import sql
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 from sqlalchemy.pool import StaticPool
 
+from benchmarks.bulk_load import Loader, loading
+from benchmarks.copies import Copies
 from benchmarks.families import CONTROLLER, SENDER, Family
+from benchmarks.pattern import Pattern, Rows, case_reference
 from benchmarks.serving import Bench
-from consent_service.audit.merkle import Frontier
+from consent_service.audit.merkle import Frontier, frontier_coordinates
 from consent_service.config import Settings
 from consent_service.domain.facts import Scope
 from consent_service.persistence.database import prepare
+from consent_service.persistence.sequencer import newest_head, tree_hashes
 from consent_service.persistence.tables import (
     client_epoch,
     data_key,
     key_state,
-    log_head,
-    log_header,
-    log_leaf,
-    log_node,
-    log_pending,
     metadata,
     organisation,
     template_version,
@@ -63,16 +60,25 @@ DOCTOR = Employee("g1", "Lise Læge")
 NOTHING_LEFT_OUT = Scope(frozenset(), frozenset())
 
 
-def populate(bench: Bench, begin: int, end: int) -> None:
-    """Add the families from one number up to another, and integrate their entries."""
+def populate(bench: Bench, begin: int, end: int, *, is_filler: bool = False) -> None:
+    """Add the families from one number up to another, and integrate their entries.
+
+    With `is_filler` only busy children are real, and all others fillers: rows of the same widths
+    and keys, that nobody can open and no verification accepts.
+    """
     starts = range(begin, end, FAMILIES_AT_ONCE)
     batches = [(start, min(start + FAMILIES_AT_ONCE, end)) for start in starts]
-    arguments = (bench.deployment.settings, bench.conninfo)
+    arguments = (bench.deployment.settings, bench.conninfo, is_filler)
     context = multiprocessing.get_context("spawn")
-    with context.Pool(os.cpu_count(), _begin_process, arguments) as pool:
-        for _ in pool.imap_unordered(_add_families, batches):
-            pass
-    _grow_tree(bench)
+    while bench.deployment.parts.sequencer.run_once():
+        pass
+    with loading(bench.conninfo):
+        with context.Pool(os.cpu_count(), _begin_process, arguments) as pool:
+            for _ in pool.imap_unordered(_add_families, batches):
+                pass
+        _grow_tree(bench)
+    while bench.deployment.parts.sequencer.run_once():
+        pass
     bench.settle()
 
 
@@ -81,63 +87,76 @@ def populate(bench: Bench, begin: int, end: int) -> None:
 _process: "_Writer"
 
 
-def _begin_process(settings: Settings, conninfo: str) -> None:
+def _begin_process(settings: Settings, conninfo: str, is_filler: bool) -> None:
     global _process  # noqa: PLW0603 - a pool's process has no other place for what it keeps
-    _process = _Writer(settings, conninfo)
+    parts = _empty_service(settings)
+    pattern = Pattern.of(parts, _PatternFamily(0), _written(parts, _PatternFamily(0)))
+    _process = _Writer(Loader(conninfo), Copies(parts, pattern), is_filler)
 
 
 def _add_families(numbers: tuple[int, int]) -> None:
     _process.add(range(*numbers))
 
 
+@dataclass(frozen=True)
 class _Writer:
-    """An empty service in memory, and the database that its rows are copied into."""
+    """What a process writes with."""
 
-    def __init__(self, settings: Settings, conninfo: str) -> None:
-        self._target = psycopg.connect(conninfo)
-        engine = prepare(sa.create_engine("sqlite://", poolclass=StaticPool))
-        metadata.create_all(engine)
-        self._parts = assemble(settings, engine)
-        self._catalogue: set[str] = set()
-        with engine.connect() as connection, sa.create_engine(settings.database_url).connect() as s:
-            for table in (*PRESENT, data_key):
-                query = sa.select(table)
-                if table is data_key:
-                    query = query.where(data_key.c.child_id.is_(None))
-                rows = [row._asdict() for row in s.execute(query)]
-                if rows:
-                    connection.execute(sa.insert(table), rows)
-            self._own_keys = set(connection.scalars(sa.select(data_key.c.id)))
-            connection.commit()
+    loader: Loader
+    copies: Copies
+    is_filler: bool
 
     def add(self, numbers: range) -> None:
-        # The unit of work is left without a commit: the memory is empty again for the next.
-        with self._parts.units.writing() as uow:
-            for number in numbers:
-                _add_family(uow, self._parts, Family(number))
-            connection: Connection = uow.connection  # type: ignore[attr-defined]
-            with self._target.transaction(), self._target.cursor() as cursor:
-                for table in metadata.sorted_tables:
-                    if table not in (*PRESENT, log_pending):
-                        copy_rows(cursor, table, self._rows(connection, table))
-
-    def _rows(self, connection: Connection, table: sa.Table) -> Iterator[Row[Any]]:
-        for row in connection.execute(sa.select(table)):
-            if table is not data_key or row.id not in self._own_keys:
-                yield row
+        rows: dict[str, list[tuple[object, ...]]] = {}
+        for number in numbers:
+            family = Family(number)
+            is_real = family.is_busy or not self.is_filler
+            copy = self.copies.real if is_real else self.copies.filler
+            for table, made in copy(family, family.disclosures).items():
+                rows.setdefault(table, []).extend(made)
+        for table, made in rows.items():
+            # One child's rows stand apart from one another, as when many families come and go.
+            random.shuffle(made)
+            self.loader.copy(table, made)
+        self.loader.commit()
 
 
-def copy_rows(cursor: psycopg.Cursor, table: sa.Table, rows: Iterator[Any]) -> None:
-    """COPY rows, in the order of the table's columns."""
-    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), columns)
-    first = next(rows, None)
-    if first is None:
-        return
-    with cursor.copy(statement) as copy:
-        copy.write_row(tuple(first))
-        for row in rows:
-            copy.write_row(tuple(row))
+class _PatternFamily(Family):
+    """The family that the service writes itself; a copy repeats the disclosure."""
+
+    @property
+    def disclosures(self) -> int:
+        return 1
+
+
+def _empty_service(settings: Settings) -> Parts:
+    """A service in memory with the catalogue of the real one."""
+    engine = prepare(sa.create_engine("sqlite://", poolclass=StaticPool))
+    metadata.create_all(engine)
+    source = sa.create_engine(settings.database_url)
+    with engine.begin() as connection, source.connect() as present:
+        for table in (*PRESENT, data_key):
+            query = sa.select(table)
+            if table is data_key:
+                query = query.where(data_key.c.child_id.is_(None))
+            if rows := [row._asdict() for row in present.execute(query)]:
+                connection.execute(sa.insert(table), rows)
+    source.dispose()
+    return assemble(settings, engine)
+
+
+def _written(parts: Parts, family: Family) -> Rows:
+    """What the service writes about one family, by table; nothing of it is kept."""
+    with parts.units.writing() as uow:
+        connection: Connection = uow.connection  # type: ignore[attr-defined]
+        before = set(connection.scalars(sa.select(data_key.c.id)))
+        _add_family(uow, parts, family)
+        rows = {
+            table.name: [row._asdict() for row in connection.execute(sa.select(table))]
+            for table in metadata.sorted_tables
+            if table not in PRESENT
+        }
+    return rows | {"data_key": [row for row in rows["data_key"] if row["id"] not in before]}
 
 
 def _add_family(uow: UnitOfWork, parts: Parts, family: Family) -> None:
@@ -145,7 +164,7 @@ def _add_family(uow: UnitOfWork, parts: Parts, family: Family) -> None:
     mother, father = family.parents
     asked = ConsentRequest(
         template="joint-action-plan",
-        case_reference=f"2026-{family.number:06}",
+        case_reference=case_reference(family),
         renews=None,
         child=NamedPerson(family.child, "Alma Test", birth_date=family.birth_date),
         custody=CustodyFacts(
@@ -204,45 +223,41 @@ def disclosure_about(family: Family) -> Disclosure:
 
 # -- the tree -------------------------------------------------------------------------------
 
+_WAITING = """
+SELECT h.entry_id, h.leaf FROM log_header h
+WHERE NOT EXISTS (SELECT FROM log_leaf l WHERE l.entry_id = h.entry_id)
+ORDER BY h.time, h.entry_id
+"""
+
 
 def _grow_tree(bench: Bench) -> None:
     """Integrate the copied entries as the sequencer does, by (time, id), without its queue."""
-    sequencer = bench.deployment.parts.sequencer
-    engine = bench.deployment.parts.units.engine
-    while sequencer.run_once():
-        pass
-    query = (
-        sa.select(log_header.c.entry_id, log_header.c.leaf)
-        .join(log_leaf, log_leaf.c.entry_id == log_header.c.entry_id, isouter=True)
-        .where(log_leaf.c.entry_id.is_(None))
-        .order_by(log_header.c.time, log_header.c.entry_id)
-    )
+    with bench.deployment.parts.units.engine.connect() as connection:
+        frontier = _frontier(connection)
+    target = Loader(bench.conninfo)
     with (
-        engine.connect().execution_options(yield_per=LEAVES_AT_ONCE) as source,
-        psycopg.connect(bench.conninfo) as target,
+        psycopg.connect(bench.conninfo) as source,
+        source.cursor("waiting", binary=True) as waiting,
     ):
-        frontier = _frontier(source)
-        entries = iter(source.execute(query))
-        while chunk := list(islice(entries, LEAVES_AT_ONCE)):
-            frontier = _add_leaves(target.cursor(), frontier, [tuple(entry) for entry in chunk])
-    while sequencer.run_once():
-        pass
+        waiting.itersize = LEAVES_AT_ONCE
+        waiting.execute(_WAITING)
+        while entries := waiting.fetchmany(LEAVES_AT_ONCE):
+            frontier = _add_leaves(target, frontier, entries)
+    target.commit()
 
 
 def _frontier(connection: Connection) -> Frontier:
-    leaves = connection.scalars(sa.select(log_leaf.c.leaf).order_by(log_leaf.c.index))
-    frontier = Frontier()
-    for chunk in leaves.partitions(LEAVES_AT_ONCE):
-        frontier, _ = frontier.append(chunk)
-    return frontier
+    head = newest_head(connection)
+    if head is None:
+        return Frontier()
+    coordinates = frontier_coordinates(head.size)
+    hashes = tree_hashes(connection, coordinates)
+    return Frontier(head.size, tuple(hashes[coordinate] for coordinate in coordinates))
 
 
-def _add_leaves(
-    cursor: psycopg.Cursor, before: Frontier, entries: list[tuple[str, bytes]]
-) -> Frontier:
+def _add_leaves(target: Loader, before: Frontier, entries: list[tuple[str, bytes]]) -> Frontier:
     after, nodes = before.append([leaf for _, leaf in entries])
-    leaves = ((before.size + n, entry, leaf) for n, (entry, leaf) in enumerate(entries))
-    copy_rows(cursor, log_leaf, leaves)
-    copy_rows(cursor, log_node, ((c.level, c.index, node) for c, node in nodes))
-    copy_rows(cursor, log_head, iter([(after.size, after.root(), datetime.now(UTC))]))
+    target.copy("log_leaf", ((before.size + n, *entry) for n, entry in enumerate(entries)))
+    target.copy("log_node", ((*coordinate, node) for coordinate, node in nodes))
+    target.copy("log_head", [(after.size, after.root(), datetime.now(UTC))])
     return after

@@ -30,7 +30,7 @@ def measure(options: Namespace) -> dict[str, Any]:
         for size in sorted(options.entries or SIZES):
             families = families_for(size)
             print(f"Loading up to {entries_of(families)} entries …", flush=True)
-            populate(bench, present, families)
+            populate(bench, present, families, is_filler=True)
             present = families
             rows.append({"entries": entries_of(families)} | _latency(bench, families))
             plans[entries_of(families)] = _plan(bench, families)

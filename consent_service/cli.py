@@ -160,21 +160,30 @@ def audit() -> None:
 
 @audit.command("verify")
 @click.option("--checkpoint", "checkpoints", multiple=True, type=click.Path(path_type=Path))
-@click.option("--workers", default=1, show_default=True)
-def audit_verify(checkpoints: tuple[Path, ...], workers: int) -> None:
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes that check side by side; one for each processor unless told otherwise.",
+)
+def audit_verify(checkpoints: tuple[Path, ...], workers: int | None) -> None:
     """Verify the whole log of the configured database; exits 1 at the first lie."""
-    from consent_service.persistence.verification.log_reader import verify_database
+    from consent_service.persistence.verification.log_reader import (
+        Processes,
+        verify_database,
+    )
+    from consent_service.signing.own_keys import own_keys
+    from consent_service.wiring import key_source
 
     with assembled_parts() as parts:
         report = verify_database(
             parts.units.engine,
             parts.units.ring,
             parts.index,
-            parts.keys.published,
+            own_keys(parts.keys.published, parts.keys.schedules.values()),
             parts.settings.log_origin,
             parts.context.clock(),
             outside=[path.read_text() for path in checkpoints],
-            workers=workers,
+            processes=Processes(workers or os.cpu_count() or 1, key_source(parts.settings)),
         )
     for checked in report.checked:
         click.echo(checked)

@@ -16,10 +16,15 @@ from typing import Any, Literal, get_args
 from consent_service.audit.merkle import HASH_BYTES, leaf_hash
 from consent_service.errors import ConsentServiceError
 from consent_service.signing.canonical import (
+    PLAIN_INSTANT,
+    PLAIN_SHA256,
+    PLAIN_TEXT,
     NotCanonical,
     canonical_json,
     instant_text,
     parse_canonical,
+    parse_instant,
+    plain_object,
 )
 from consent_service.signing.members import Members
 
@@ -29,6 +34,16 @@ SALT_BYTES = 32
 
 _REQUIRED = ("v", "log", "id", "time", "kind", "controller", "body_commitment")
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
+_KINDS = get_args(Kind)
+_PLAIN_HEADER = plain_object(
+    body_commitment=PLAIN_SHA256,
+    controller=PLAIN_TEXT,
+    id=_ID.pattern,
+    kind='="event"',
+    log=PLAIN_TEXT,
+    time=PLAIN_INSTANT,
+    v="=1",
+)
 
 
 class InvalidEntry(ConsentServiceError):
@@ -103,6 +118,8 @@ def body_commitment(salt: bytes, body: bytes) -> str:
 
 def parse_header(data: bytes) -> Header:
     """Read a header's exact bytes; every other spelling is refused. Raises InvalidEntry."""
+    if (plain := _PLAIN_HEADER.fullmatch(data)) is not None:
+        return _plain_header(plain)
     try:
         value = parse_canonical(data)
     except NotCanonical as wrong:
@@ -113,13 +130,23 @@ def parse_header(data: bytes) -> Header:
         log=members.text("log"),
         id=members.text("id"),
         time=members.instant("time"),
-        kind=members.one_of("kind", get_args(Kind)),
+        kind=members.one_of("kind", _KINDS),
         controller=members.text("controller"),
         body_commitment=members.sha256("body_commitment"),
         erased=_erased(members.raw("erased")) if "erased" in members else None,
     )
     _check_header(header)
     return header
+
+
+def _plain_header(match: re.Match[bytes]) -> Header:
+    """The same of an event's header with nothing unusual in it, at a third of the cost."""
+    commitment, controller, entry_id, log, time = (one.decode("ascii") for one in match.groups())
+    try:
+        instant = parse_instant(time)
+    except NotCanonical as wrong:
+        raise InvalidEntry(f"time: {wrong.detail}") from None
+    return Header(log, entry_id, instant, "event", controller, commitment)
 
 
 def check_body(header: Header, salt: bytes, body: bytes) -> None:
@@ -163,7 +190,7 @@ def _check_header(header: Header) -> None:
     """What holds for a header beyond the types of its members."""
     if _ID.fullmatch(header.id) is None:
         raise InvalidEntry("an entry id is 1 to 64 letters, digits, hyphens and underscores")
-    if header.kind not in get_args(Kind) or (header.kind == "erasure") != bool(header.erased):
+    if header.kind not in _KINDS or (header.kind == "erasure") != bool(header.erased):
         raise InvalidEntry("an erasure, and nothing else, has a list of what it erased")
     if not header.log or not header.controller:
         raise InvalidEntry("a header names its log and its controller")

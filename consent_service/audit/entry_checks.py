@@ -1,26 +1,27 @@
-"""Checking entries one by one: header, leaf hash, promise and body commitment.
+"""Checking entries one by one: header, leaf hash, promise, and the body with its commitment.
 
-By far the most of a verification's time is spent here, on the promises' signatures, so
-these are plain functions over values that can be sent to other processes.
+By far the most of a verification's time is spent here, so these are plain functions over values
+that can be sent to other processes.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from consent_service.audit.entry import Header, InvalidEntry, check_body, parse_header
 from consent_service.audit.finding import Finding
+from consent_service.audit.log_reader import StoredBody
 from consent_service.audit.merkle import leaf_hash
 from consent_service.audit.promise import is_promise_for, verify_promise
 from consent_service.signing.keys import InvalidSignature, KeySet
 
 
-@dataclass(frozen=True)
-class EntryToCheck:
+class EntryToCheck(NamedTuple):
     """One entry with its place in words.
 
     `integrated_at` is the time of the first head that covers it, None while pending or
-    unknown; `body` and `salt` are None unless opened.
+    unknown; `body` is what the reader holds of it, None where it holds nothing.
     """
 
     place: str
@@ -29,32 +30,74 @@ class EntryToCheck:
     header: bytes
     promise: str | None
     integrated_at: datetime | None
-    body: bytes | None = field(default=None, repr=False)
-    salt: bytes | None = field(default=None, repr=False)
+    body: Any = None
 
 
-def check_entries(entries: Sequence[EntryToCheck], keys: KeySet, origin: str) -> list[Finding]:
-    """Everything wrong with these entries, in their order."""
-    return [one for entry in entries for one in _check_entry(entry, keys, origin)]
+@dataclass(frozen=True)
+class EntryChecks:
+    """What entries are checked with: the published keys, and the origin of their log."""
+
+    keys: KeySet
+    origin: str
+
+    def check_body(self, place: str, header: Header | None, kept: Any) -> "CheckedBody":
+        """What is wrong with a body as the reader holds it; `header` None: it is not readable."""
+        return check_stored_body(place, header, kept)
 
 
-def _check_entry(entry: EntryToCheck, keys: KeySet, origin: str) -> Iterator[Finding]:
+class CheckedBody(NamedTuple):
+    """Whether a body was opened, and what is wrong with it."""
+
+    is_opened: bool
+    findings: Sequence[Finding] = ()
+
+
+class CheckedEntries(NamedTuple):
+    """How many bodies were opened, and everything wrong with the entries, in their order."""
+
+    bodies: int
+    findings: list[Finding]
+
+
+def check_entries(checks: EntryChecks, entries: Sequence[EntryToCheck]) -> CheckedEntries:
+    """Check entries one after the other."""
+    bodies, findings = 0, []
+    for entry in entries:
+        header: Header | None = None
+        try:
+            header = parse_header(entry.header)
+        except InvalidEntry as wrong:
+            findings.append(Finding("header_invalid", f"header {entry.place}", wrong.detail))
+        else:
+            findings += _check_entry(entry, header, checks)
+        if entry.body is not None:
+            body = checks.check_body(f"body {entry.place}", header, entry.body)
+            bodies += body.is_opened
+            findings += body.findings
+    return CheckedEntries(bodies, findings)
+
+
+def check_stored_body(place: str, header: Header | None, kept: StoredBody) -> CheckedBody:
+    """Whether a body is the one that its header commits to."""
+    if kept.is_damaged:
+        return CheckedBody(False, [Finding("body_unreadable", place, "it cannot be decrypted")])
+    if kept.body is None or kept.salt is None:
+        return CheckedBody(False)
     try:
-        header = parse_header(entry.header)
+        if header is not None:
+            check_body(header, kept.salt, kept.body)
     except InvalidEntry as wrong:
-        yield Finding("header_invalid", f"header {entry.place}", wrong.detail)
-        return
+        return CheckedBody(True, [Finding("body_mismatch", place, wrong.detail)])
+    return CheckedBody(True)
+
+
+def _check_entry(entry: EntryToCheck, header: Header, checks: EntryChecks) -> Iterator[Finding]:
     leaf = leaf_hash(entry.header)
     if leaf != entry.leaf:
         yield Finding("leaf_mismatch", f"header {entry.place}", "the leaf is of another header")
-    if (header.log, header.id) != (origin, entry.entry_id):
+    if (header.log, header.id) != (checks.origin, entry.entry_id):
         yield Finding("header_invalid", f"header {entry.place}", "of another log or entry")
-    yield from _check_promise(entry, leaf, header, keys)
-    if entry.body is not None and entry.salt is not None:
-        try:
-            check_body(header, entry.salt, entry.body)
-        except InvalidEntry as wrong:
-            yield Finding("body_mismatch", f"body {entry.place}", wrong.detail)
+    yield from _check_promise(entry, leaf, header, checks.keys)
 
 
 def _check_promise(
@@ -79,13 +122,13 @@ def _check_promise(
 
 
 def check_pending(
-    entries: Sequence[EntryToCheck], keys: KeySet, origin: str, now: datetime
+    checks: EntryChecks, entries: Sequence[EntryToCheck], now: datetime
 ) -> list[Finding]:
     """Everything wrong with entries that wait: as above, or promised for a time now past (UTC)."""
-    findings = check_entries(entries, keys, origin)
+    findings = check_entries(checks, entries).findings
     for entry in entries:
         try:
-            is_due = verify_promise(entry.promise or "", keys).integrate_by <= now
+            is_due = verify_promise(entry.promise or "", checks.keys).integrate_by <= now
         except InvalidSignature:
             continue  # already among the findings
         if is_due:

@@ -6,7 +6,7 @@ Everything is streamed in the order stated; the verifier keeps nothing of it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 class LeafRow(NamedTuple):
@@ -99,5 +99,8 @@ class LogReader(Protocol):
     def erased_by(self, erasure_id: str) -> Iterable[tuple[str, bytes]]:
         """One erasure's list: (entry id, leaf hash) by ascending id."""
 
-    def bodies(self, rows: Sequence[LeafRow]) -> Mapping[str, StoredBody] | None:
-        """The bodies these entries still have, by entry id; None: bodies are not looked at."""
+    def bodies(self, rows: Sequence[LeafRow]) -> Mapping[str, Any] | None:
+        """The bodies these entries still have, by entry id; None: bodies are not looked at.
+
+        Each as `EntryChecks.check_body` takes it, such as a `StoredBody`.
+        """

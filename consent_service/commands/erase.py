@@ -202,12 +202,13 @@ def _clean(parts: "Parts") -> None:
 
 def _verify(parts: "Parts", when: str) -> None:
     from consent_service.persistence.verification.log_reader import verify_database
+    from consent_service.signing.own_keys import own_keys
 
     report = verify_database(
         parts.units.engine,
         parts.units.ring,
         parts.index,
-        parts.keys.published,
+        own_keys(parts.keys.published, parts.keys.schedules.values()),
         parts.settings.log_origin,
         parts.context.clock(),
     )

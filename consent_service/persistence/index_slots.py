@@ -9,7 +9,7 @@ column that is complete. See docs/decisions/0014-rotating-keys.md.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row
@@ -33,6 +33,11 @@ class IndexState:
     phase: Phase = "steady"
     current_key: bytes | None = None
     filling_key: bytes | None = None
+
+    @classmethod
+    def of_one_key(cls, index: Index) -> Self:
+        """What holds where nothing else is said: the first key's slot is complete."""
+        return cls(next(iter(index.keys)))
 
     @property
     def other(self) -> Slot:
@@ -150,7 +155,7 @@ class CheckedIndex(Index):
     state: IndexState = IndexState("a")
 
     @classmethod
-    def of_database(cls, index: Index, state: IndexState) -> "CheckedIndex":
+    def of_database(cls, index: Index, state: IndexState) -> Self:
         return cls(index.keys, index.secret, state)
 
 

@@ -11,7 +11,7 @@ import hmac
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal, Self, get_args
 from uuid import UUID
 
@@ -44,11 +44,15 @@ class DataKey:
 
     def seal(self, plaintext: bytes, place: Place) -> bytes:
         """Encrypt for one place."""
-        return _seal(UUID(self.id).bytes, self.cipher, plaintext, place)
+        return _seal(self._id_bytes, self.cipher, plaintext, place)
 
     def open(self, sealed: bytes, place: Place) -> bytes:
         """Decrypt what was sealed for this place under this key. Raises Unreadable."""
-        return _open(UUID(self.id).bytes, self.cipher, sealed, place)
+        return _open(self._id_bytes, self.cipher, sealed, place)
+
+    @cached_property
+    def _id_bytes(self) -> bytes:
+        return UUID(self.id).bytes
 
 
 def _seal(key_id: bytes, cipher: AESGCM, plaintext: bytes, place: Place) -> bytes:
@@ -67,8 +71,16 @@ def _open(key_id: bytes, cipher: AESGCM, sealed: bytes, place: Place) -> bytes:
 
 
 def _associated(key_id: bytes, place: Place) -> bytes:
-    parts = (place.table, place.column, place.row)
-    return _FORMAT + key_id + b"".join(len(p).to_bytes(2) + p.encode() for p in parts)
+    return b"".join((_FORMAT, key_id, _column(place.table, place.column), _sized(place.row)))
+
+
+@lru_cache(maxsize=64)
+def _column(table: str, column: str) -> bytes:
+    return _sized(table) + _sized(column)
+
+
+def _sized(part: str) -> bytes:
+    return len(part).to_bytes(2) + part.encode()
 
 
 class KeyRing:

@@ -26,10 +26,10 @@ from consent_service.audit.promise import (
 )
 from consent_service.errors import ConsentServiceError
 from consent_service.persistence.data_keys import insert_or_ignore
+from consent_service.persistence.sequencer_rows import Pending, add_to_tree, take_pending
 from consent_service.persistence.tables import (
     log_checkpoint,
     log_head,
-    log_header,
     log_leaf,
     log_node,
     log_pending,
@@ -96,7 +96,7 @@ class Sequencer:
         """Within a transaction: take what is pending and grow the tree; how many entries."""
         if not _take_turn(connection):
             return 0
-        taken = _take_pending(connection)
+        taken = take_pending(connection, MOST_AT_ONCE)
         if not taken:
             return 0
         sound = self._reject_forged(connection, taken)
@@ -104,9 +104,7 @@ class Sequencer:
             _grow(connection, sound, self._clock())
         return len(sound)
 
-    def _reject_forged(
-        self, connection: Connection, entries: Sequence["_Pending"]
-    ) -> list["_Pending"]:
+    def _reject_forged(self, connection: Connection, entries: Sequence[Pending]) -> list[Pending]:
         """An entry without a valid promise never enters the tree (nobody but us signs one)."""
         sound = []
         for entry in entries:
@@ -122,7 +120,7 @@ class Sequencer:
                 )
         return sound
 
-    def _check_promise(self, entry: "_Pending") -> None:
+    def _check_promise(self, entry: Pending) -> None:
         """Raise InvalidSignature unless we promised this entry.
 
         Ed25519 is deterministic: making the promise again and comparing costs half of verifying
@@ -195,65 +193,19 @@ def tree_hashes(
     return {Coordinate(level, index): bytes(h) for level, index, h in connection.execute(query)}
 
 
-@dataclass(frozen=True)
-class _Pending:
-    id: str
-    time: datetime
-    header: bytes
-    leaf: bytes
-    promise: str
-
-
 def _take_turn(connection: Connection) -> bool:
     """Whether it is our turn; on SQLite the write transaction is the turn."""
     query = sa.select(log_sequencer.c.id).with_for_update(skip_locked=True)
     return connection.scalar(query) is not None
 
 
-def _take_pending(connection: Connection) -> list[_Pending]:
-    chosen = sa.select(log_pending.c.entry_id).order_by(log_pending.c.time, log_pending.c.entry_id)
-    taken = connection.scalars(
-        sa.delete(log_pending)
-        .where(log_pending.c.entry_id.in_(chosen.limit(MOST_AT_ONCE)))
-        .returning(log_pending.c.entry_id)
-    ).all()
-    if not taken:
-        return []
-    # Nobody but an intruder makes an entry wait that stands in the tree already.
-    standing = set(
-        connection.scalars(sa.select(log_leaf.c.entry_id).where(log_leaf.c.entry_id.in_(taken)))
-    )
-    for entry_id in standing:
-        log.critical("log entry %s waits, and is in the tree already", entry_id)
-    rows = connection.execute(
-        sa.select(log_header)
-        .where(log_header.c.entry_id.in_(set(taken) - standing))
-        .order_by(log_header.c.time, log_header.c.entry_id)
-    )
-    return [
-        _Pending(row.entry_id, row.time, bytes(row.header), bytes(row.leaf), row.promise)
-        for row in rows
-    ]
-
-
-def _grow(connection: Connection, entries: Sequence[_Pending], now: datetime) -> None:
+def _grow(connection: Connection, entries: Sequence[Pending], now: datetime) -> None:
     head = newest_head(connection)
     size = head.size if head else 0
     coordinates = frontier_coordinates(size)
     hashes = tree_hashes(connection, coordinates)
     before = Frontier(size, tuple(hashes[coordinate] for coordinate in coordinates))
     after, nodes = before.append([entry.leaf for entry in entries])
-    connection.execute(
-        sa.insert(log_leaf),
-        [
-            {"index": size + offset, "entry_id": entry.id, "leaf": entry.leaf}
-            for offset, entry in enumerate(entries)
-        ],
-    )
-    if nodes:
-        connection.execute(
-            sa.insert(log_node),
-            [{"level": c.level, "index": c.index, "hash": h} for c, h in nodes],
-        )
+    add_to_tree(connection, size, entries, nodes)
     moment = max(now, head.time) if head else now
     connection.execute(sa.insert(log_head).values(size=after.size, root=after.root(), time=moment))

@@ -4,7 +4,7 @@ A new key is published before it signs, and the old one can still sign until its
 process that knows both picks the same key for the same instant, and nobody has to be told when.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -43,6 +43,9 @@ class Schedule:
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    def __iter__(self) -> Iterator[Scheduled]:
+        return iter(self._keys)
 
     def at(self, time: datetime) -> SigningKey:
         """The newest key whose life holds this time. Raises NoKey."""

@@ -47,7 +47,9 @@ from consent_service.persistence.tables import (
     statement,
     template_version,
 )
-from consent_service.persistence.verification.log_reader import verify_database
+from consent_service.persistence.verification.log_reader import Processes, verify_database
+from consent_service.signing.own_keys import own_keys
+from consent_service.wiring import key_source
 from tests.deployment import COLLEAGUE, EMPLOYEE, FATHER, Deployment, deploy
 from tests.deployment import person as named
 from tests.postgres_cluster import Cluster
@@ -64,16 +66,19 @@ class Copy:
     url: str
     outside: str
 
-    def verify(self, *, keys: bool = True, outside: tuple[str, ...] = ()) -> VerifyReport:
+    def verify(
+        self, *, keys: bool = True, outside: tuple[str, ...] = (), processes: int = 1
+    ) -> VerifyReport:
         parts = self.deployment.parts
         return verify_database(
             self.engine,
             parts.units.ring if keys else None,
             parts.index if keys else None,
-            parts.keys.published,
+            own_keys(parts.keys.published, parts.keys.schedules.values() if keys else ()),
             parts.settings.log_origin,
             self.deployment.clock.now,
             outside,
+            Processes(processes, key_source(parts.settings)),
         )
 
     def damage(self, do: Callable[[Connection], Any]) -> Any:
@@ -678,6 +683,18 @@ def test_an_overdue_entry_is_a_broken_promise(copy: Copy) -> None:
     promise = make_promise(late, copy.deployment.parts.keys.signing["promise"])
     copy.damage(lambda c: _insert(c, late, promise, log_pending))
     assert "promise_broken" in {one.kind for one in copy.verify().findings}
+
+
+def test_several_processes_find_what_one_finds(copy: Copy) -> None:
+    places = [
+        *((log_header, "promise"), (log_body, "sealed"), (log_body, "outcome"), (fact, "payload")),
+        *((consent, "terms_sealed"), (person_details, "sealed"), (log_node, "hash")),
+    ]
+    for table, column in places:
+        copy.damage(partial(_flip_first, table=table, column=column))
+    alone = copy.verify()
+    assert len(alone.findings) >= len(places)
+    assert copy.verify(processes=2) == alone
 
 
 # -- whoever has the log's key too ----------------------------------------------------------

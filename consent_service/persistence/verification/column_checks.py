@@ -1,13 +1,13 @@
 """What an entry is found by, computed again from its header and body and compared."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from consent_service.audit.entry import Header, InvalidEntry, parse_header
+from consent_service.audit.entry import Header
 from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Unreadable
@@ -65,17 +65,18 @@ def open_body(ring: KeyRing, row: Row[Any]) -> bytes:
     return open_value(ring, row.data_key_id, row, row.sealed, place)
 
 
-def wrong_column(row: Row[Any], body: bytes, ring: KeyRing, index: Index) -> str | None:
+def wrong_column(
+    row: Row[Any], header: Header, body: bytes, ring: KeyRing, index: Index
+) -> str | None:
     """Which column does not say what header and body say; None when all do."""
     try:
-        header, content = parse_header(row.header), json.loads(body)
-        expected = dict(_expected(row, header, content, ring))
-        hashes = dict(entry_hashes(row, header, content, ring, index))
-    except InvalidEntry:
-        return None  # said of the header already
+        content = json.loads(body)
+        found = dict(zip(row._fields, row, strict=True))
+        number = _number(row, content, ring)
+        expected = _expected(row, header, content, number)
+        hashes = _entry_hashes(found, header, content, number, index)
     except (Unreadable, ValueError, KeyError, TypeError, AttributeError):
         return "its search columns cannot be computed again"
-    found = row._mapping
     for name, value in expected.items():
         if found[name] != value:
             return f"the column {name} is not what header and body say"
@@ -87,16 +88,32 @@ def wrong_column(row: Row[Any], body: bytes, ring: KeyRing, index: Index) -> str
 
 def entry_hashes(
     row: Row[Any], header: Header, body: dict[str, Any], ring: KeyRing, index: Index
-) -> Iterator[tuple[str, Hashes | None]]:
+) -> Mapping[str, Hashes | None]:
     """The keyed hashes of an entry, and of the child it is about. Raises Unreadable."""
-    is_sealed_act = body["type"] in SEALED_ACTS
-    organisation = header.controller if is_sealed_act else body["organisation"]
+    return _entry_hashes(row._mapping, header, body, _number(row, body, ring), index)
+
+
+def _entry_hashes(
+    found: Mapping[Any, Any],
+    header: Header,
+    body: dict[str, Any],
+    number: str | None,
+    index: Index,
+) -> dict[str, Hashes | None]:
     employee = body.get("performed_by")
-    yield "employee_hash", index.employee(organisation, employee["id"]) if employee else None
-    cpr = _number(row, body, ring)
-    yield "child_hash", None if cpr is None else index.tenant_child(header.controller, cpr)
-    if cpr is not None and not is_erased(row._mapping, "cpr_hash"):
-        yield "cpr_hash", index.child(CprNumber(cpr))
+    organisation = _organisation(header, body)
+    hashes: dict[str, Hashes | None] = {
+        "employee_hash": index.employee(organisation, employee["id"]) if employee else None,
+        "child_hash": None if number is None else index.tenant_child(header.controller, number),
+    }
+    if number is not None and not is_erased(found, "cpr_hash"):
+        hashes["cpr_hash"] = index.child(CprNumber(number))
+    return hashes
+
+
+def _organisation(header: Header, body: dict[str, Any]) -> str:
+    organisation: str = header.controller if body["type"] in SEALED_ACTS else body["organisation"]
+    return organisation
 
 
 def _number(row: Row[Any], body: dict[str, Any], ring: KeyRing) -> str | None:
@@ -107,26 +124,25 @@ def _number(row: Row[Any], body: dict[str, Any], ring: KeyRing) -> str | None:
 
 
 def _expected(
-    row: Row[Any], header: Header, body: dict[str, Any], ring: KeyRing
-) -> Iterator[tuple[str, Any]]:
-    is_sealed_act = body["type"] in SEALED_ACTS
-    organisation = header.controller if is_sealed_act else body["organisation"]
-    yield from {
+    row: Row[Any], header: Header, body: dict[str, Any], number: str | None
+) -> dict[str, Any]:
+    expected = {
         "time": header.time,
         "header_time": header.time,
         "controller_id": header.controller,
         "key_owner": header.controller,
         "type": body["type"],
-        "organisation_id": organisation,
+        "organisation_id": _organisation(header, body),
         "recipient_id": body.get("recipient"),
         "outcome": body.get("outcome"),
         "consent_id": body.get("consent"),
         "about_id": body.get("about"),
-    }.items()
-    if _number(row, body, ring) is None:
-        yield "key_child", None
+    }
+    if number is None:
+        expected["key_child"] = None
     elif row.key_child is None:
         raise Unreadable("the body names a child, its key does not")
+    return expected
 
 
 def _filed_number(row: Row[Any], ring: KeyRing) -> str:

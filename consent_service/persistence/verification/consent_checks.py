@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from consent_service.audit.finding import Finding
+from consent_service.audit.spread import Spread
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Unreadable
 from consent_service.persistence.index_slots import hash_is_wrong, is_erased
@@ -21,24 +22,28 @@ from consent_service.persistence.tables import (
     fact,
     template_version,
 )
+from consent_service.persistence.verification.checks import DatabaseChecks
 from consent_service.persistence.verification.column_checks import open_value
 from consent_service.persistence.verification.snapshot import Reading
 from consent_service.signing.terms import InvalidTerms, Terms
 
 
 class ConsentChecks:
-    """The checks over one snapshot; `opened` are the keys, None where nobody has them."""
+    """The checks over one snapshot, row by row wherever `spread` has them run."""
 
-    def __init__(self, reading: Reading, opened: tuple[KeyRing, Index] | None) -> None:
+    def __init__(
+        self, reading: Reading, checks: DatabaseChecks, spread: Spread[DatabaseChecks]
+    ) -> None:
         self._reading = reading
-        self._opened = opened
+        self._opens = checks.opened is not None
+        self._spread = spread
         self._consents = 0
 
     def findings(self) -> Iterator[Finding]:
         """Everything that is wrong, streamed."""
-        for row in self._reading.rows(_consents_query(), "fact_mismatch", "consent"):
+        consents = self._reading.rows(_consents_query(), "fact_mismatch", "consent")
+        for row, wrong in self._spread.each(wrong_consent, consents):
             self._consents += 1
-            wrong = self._wrong(row)
             if wrong is not None:
                 yield Finding("fact_mismatch", f"consent {row.id}", wrong)
         query = sa.select(template_version)
@@ -49,56 +54,56 @@ class ConsentChecks:
 
     def checked(self) -> Iterator[str]:
         """What was checked, in words, after `findings` was read."""
-        said = "" if self._opened else "; the terms themselves are not opened"
+        said = "" if self._opens else "; the terms themselves are not opened"
         yield f"{self._consents} consents, their terms and templates{said}"
 
-    def _wrong(self, row: Row[Any]) -> str | None:
-        """What is wrong with one consent, or None."""
-        if row.payload is None:
-            return "the fact of its request is not there"
-        try:
-            payload = json.loads(row.payload)
-            if payload["terms_sha256"] != row.terms_sha256:
-                return "asked under other terms"
-            if sorted((row.parties or "").split()) != payload["parties"]:
-                return "filed for other parties than were asked about"
-        except (ValueError, KeyError, TypeError):
-            return "the fact of its request cannot be read"
-        if row.requested_at != row.created_at:
-            return "filed at another time than it was asked"
-        return None if self._opened is None else self._wrong_terms(row, payload, *self._opened)
 
-    def _wrong_terms(
-        self, row: Row[Any], payload: dict[str, Any], ring: KeyRing, index: Index
-    ) -> str | None:
-        try:
-            place = Place("consent", "terms_sealed", row.id)
-            content = open_value(ring, row.data_key_id, row, row.terms_sealed, place)
-            terms = Terms.from_bytes(content)
-        except Unreadable:
-            return "its terms cannot be decrypted"
-        except InvalidTerms:
-            return "its terms cannot be read"
-        if hashlib.sha256(content).hexdigest() != row.terms_sha256:
-            return "its terms have another hash"
-        template = (terms.template.id, terms.template.version, terms.template.sha256)
-        expected: dict[str, tuple[Any, Any]] = {
-            "consent": (terms.consent, row.id),
-            "controller": (terms.controller.id, row.controller_id),
-            "template": (template, (row.template_id, row.template_version, row.template_sha256)),
-            "parties": ([party.id for party in terms.parties], payload["parties"]),
-            "categories": (list(terms.categories), payload["categories"]),
-            "purpose": (terms.purpose, payload["purpose"]),
-            "signer rule": (terms.signer_rule, payload["signer_rule"]),
-        }
-        for name, (stated, filed) in expected.items():
-            if stated != filed:
-                return f"its terms name another {name}"
-        hashes = index.child(CprNumber(terms.child.cpr))
-        found = row._mapping
-        if not is_erased(found, "cpr_hash") and hash_is_wrong(index, found, "cpr_hash", hashes):
-            return "its terms name another child"
-        return None
+def wrong_consent(checks: DatabaseChecks, row: Row[Any]) -> str | None:
+    """What is wrong with one consent, or None."""
+    if row.payload is None:
+        return "the fact of its request is not there"
+    try:
+        payload = json.loads(row.payload)
+        if payload["terms_sha256"] != row.terms_sha256:
+            return "asked under other terms"
+        if sorted((row.parties or "").split()) != payload["parties"]:
+            return "filed for other parties than were asked about"
+    except (ValueError, KeyError, TypeError):
+        return "the fact of its request cannot be read"
+    if row.requested_at != row.created_at:
+        return "filed at another time than it was asked"
+    return None if checks.opened is None else _wrong_terms(row, payload, *checks.opened)
+
+
+def _wrong_terms(row: Row[Any], payload: dict[str, Any], ring: KeyRing, index: Index) -> str | None:
+    try:
+        place = Place("consent", "terms_sealed", row.id)
+        content = open_value(ring, row.data_key_id, row, row.terms_sealed, place)
+        terms = Terms.from_bytes(content)
+    except Unreadable:
+        return "its terms cannot be decrypted"
+    except InvalidTerms:
+        return "its terms cannot be read"
+    if hashlib.sha256(content).hexdigest() != row.terms_sha256:
+        return "its terms have another hash"
+    template = (terms.template.id, terms.template.version, terms.template.sha256)
+    expected: dict[str, tuple[Any, Any]] = {
+        "consent": (terms.consent, row.id),
+        "controller": (terms.controller.id, row.controller_id),
+        "template": (template, (row.template_id, row.template_version, row.template_sha256)),
+        "parties": ([party.id for party in terms.parties], payload["parties"]),
+        "categories": (list(terms.categories), payload["categories"]),
+        "purpose": (terms.purpose, payload["purpose"]),
+        "signer rule": (terms.signer_rule, payload["signer_rule"]),
+    }
+    for name, (stated, filed) in expected.items():
+        if stated != filed:
+            return f"its terms name another {name}"
+    hashes = index.child(CprNumber(terms.child.cpr))
+    found = row._mapping
+    if not is_erased(found, "cpr_hash") and hash_is_wrong(index, found, "cpr_hash", hashes):
+        return "its terms name another child"
+    return None
 
 
 def _consents_query() -> sa.Select[Any]:

@@ -22,9 +22,10 @@ from sqlalchemy.engine import Row
 from consent_service.audit.entry import SALT_BYTES, Header, InvalidEntry, parse_header
 from consent_service.audit.finding import Finding
 from consent_service.audit.receipt import SEAL_TYPES
+from consent_service.audit.spread import Spread
 from consent_service.domain.records import FactRecord
 from consent_service.errors import Unreadable
-from consent_service.persistence.sealing import Index, KeyRing
+from consent_service.persistence.sealing import KeyRing
 from consent_service.persistence.tables import (
     child,
     consent,
@@ -40,6 +41,7 @@ from consent_service.persistence.tables import (
     statement,
 )
 from consent_service.persistence.verification.act_checks import sealed_act_columns, wrong_in_act
+from consent_service.persistence.verification.checks import DatabaseChecks
 from consent_service.persistence.verification.column_checks import open_body
 from consent_service.persistence.verification.consent_checks import ConsentChecks
 from consent_service.persistence.verification.paper_checks import PaperChecks
@@ -62,17 +64,17 @@ ENTRY_TYPES: Mapping[str, str] = {
 
 
 class FactChecks:
-    """The checks over one snapshot; `opened` are the keys, None where nobody has them."""
+    """The checks over one snapshot, row by row wherever `spread` has them run."""
 
     def __init__(
-        self, reading: Reading, opened: tuple[KeyRing, Index] | None, keys: KeySet
+        self, reading: Reading, checks: DatabaseChecks, spread: Spread[DatabaseChecks]
     ) -> None:
         self._reading = reading
-        self._opened = opened
-        self._keys = keys
+        self._checks = checks
+        self._spread = spread
         self._facts = 0
-        self._consents = ConsentChecks(reading, opened)
-        self._people = PeopleChecks(reading, opened)
+        self._consents = ConsentChecks(reading, checks, spread)
+        self._people = PeopleChecks(reading, checks, spread)
 
     def findings(self) -> Iterator[Finding]:
         """Everything that is wrong, streamed."""
@@ -84,7 +86,7 @@ class FactChecks:
 
     def checked(self) -> Iterator[str]:
         """What was checked, in words, after `findings` was read."""
-        if self._opened is None:
+        if self._checks.opened is None:
             yield f"{self._facts} facts have entries; what these say is not checked"
         else:
             yield f"{self._facts} facts and their entries, both ways"
@@ -94,11 +96,12 @@ class FactChecks:
     def _facts_without_entry(self) -> Iterator[Finding]:
         before: tuple[str, datetime] | None = None
         papers = PaperChecks()
-        for row in self._reading.rows(_facts_query(), "fact_mismatch", "fact"):
+        facts = self._reading.rows(_facts_query(), "fact_mismatch", "fact")
+        for row, wrong_alone in self._spread.each(wrong_fact, facts):
             self._facts += 1
             place = f"fact {row.child_id}/{row.seq} (entry {row.entry_id})"
             wrong_paper = papers.wrong(row)
-            wrong = self._wrong(row) or wrong_paper
+            wrong = wrong_alone or wrong_paper
             if wrong is None and before is not None:
                 same_child = before[0] == row.child_id
                 wrong = (
@@ -108,39 +111,13 @@ class FactChecks:
                 )
             if wrong is not None:
                 yield Finding("fact_mismatch", place, wrong)
-            elif self._opened is not None and row.kind in SEAL_TYPES:
+            elif self._checks.opened is not None and row.kind in SEAL_TYPES:
                 yield from self._compromised(row, place)
             before = (row.child_id, row.at)
 
-    def _wrong(self, row: Row[Any]) -> str | None:
-        """What is wrong with one fact, or None."""
-        try:
-            wrong = _wrong_row(row, parse_header(row.header) if row.header else None)
-            payload = parse_canonical(row.payload.encode())
-        except InvalidEntry:
-            return "the header of its entry cannot be read"
-        except NotCanonical:
-            return "its payload is not in canonical form"
-        if wrong is not None or self._opened is None:
-            return wrong
-        return self._wrong_body(row, payload, self._opened[0])
-
-    def _wrong_body(self, row: Row[Any], payload: Any, ring: KeyRing) -> str | None:
-        try:
-            body = json.loads(open_body(ring, row)[SALT_BYTES:])
-            if body["type"] != ENTRY_TYPES[row.kind]:
-                return "its entry vouches for something else"
-            if row.kind in SEAL_TYPES:
-                return wrong_in_act(row, payload, body, ring, self._keys)
-            return (
-                None if body["fact"] == _digest(row, payload) else "not what its entry vouches for"
-            )
-        except (Unreadable, KeyError, ValueError, TypeError):
-            return "the body of its entry cannot be read"
-
     def _compromised(self, row: Row[Any], place: str) -> Iterator[Finding]:
         """A thief of a seal key can date a statement at will, but not the tree above it."""
-        limits = [k.compromised_at for k in self._keys.of_use("seal") if k.compromised_at]
+        limits = [k.compromised_at for k in self._checks.keys.of_use("seal") if k.compromised_at]
         if not limits:
             return
         covering = sa.select(log_head.c.time).where(log_head.c.size > (row.position or 0))
@@ -177,6 +154,32 @@ class FactChecks:
         for row in self._reading.rows(query, "fact_mismatch", "statement"):
             place = f"statement {row.sha256} (entry {row.entry_id})"
             yield Finding("fact_mismatch", place, "the act it seals is not among the facts")
+
+
+def wrong_fact(checks: DatabaseChecks, row: Row[Any]) -> str | None:
+    """What is wrong with one fact by itself, or None."""
+    try:
+        wrong = _wrong_row(row, parse_header(row.header) if row.header else None)
+        payload = parse_canonical(row.payload.encode())
+    except InvalidEntry:
+        return "the header of its entry cannot be read"
+    except NotCanonical:
+        return "its payload is not in canonical form"
+    if wrong is not None or checks.opened is None:
+        return wrong
+    return _wrong_body(row, payload, checks.opened[0], checks.keys)
+
+
+def _wrong_body(row: Row[Any], payload: Any, ring: KeyRing, keys: KeySet) -> str | None:
+    try:
+        body = json.loads(open_body(ring, row)[SALT_BYTES:])
+        if body["type"] != ENTRY_TYPES[row.kind]:
+            return "its entry vouches for something else"
+        if row.kind in SEAL_TYPES:
+            return wrong_in_act(row, payload, body, ring, keys)
+        return None if body["fact"] == _digest(row, payload) else "not what its entry vouches for"
+    except (Unreadable, KeyError, ValueError, TypeError):
+        return "the body of its entry cannot be read"
 
 
 def _wrong_row(row: Row[Any], header: Header | None) -> str | None:

@@ -1,7 +1,8 @@
 """The log in a database, read for the verifier: one snapshot, streamed, whatever its size."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
 
-from consent_service.audit.entry import SALT_BYTES
 from consent_service.audit.finding import VerifyReport
 from consent_service.audit.log_reader import (
     CheckpointRow,
@@ -18,11 +18,11 @@ from consent_service.audit.log_reader import (
     LeafRow,
     NodeRow,
     PendingRow,
-    StoredBody,
 )
+from consent_service.audit.spread import Alone, Spread, over_processes
 from consent_service.audit.verify import verify_log
-from consent_service.errors import Unreadable
-from consent_service.persistence.index_slots import CheckedIndex, index_state_of
+from consent_service.persistence.index_slots import IndexState, index_state_of
+from consent_service.persistence.keystore import KeySource
 from consent_service.persistence.sealing import Index, KeyRing
 from consent_service.persistence.tables import (
     key_state,
@@ -35,15 +35,24 @@ from consent_service.persistence.tables import (
     log_node,
     log_pending,
 )
-from consent_service.persistence.verification.column_checks import (
-    bodies_query,
-    open_body,
-    wrong_column,
+from consent_service.persistence.verification.checks import (
+    DatabaseChecks,
+    OwnProcess,
+    RememberedIndex,
 )
+from consent_service.persistence.verification.column_checks import bodies_query
 from consent_service.persistence.verification.fact_checks import FactChecks
 from consent_service.persistence.verification.snapshot import Damaged, Reading, snapshot
 from consent_service.persistence.verification.stray_checks import StrayChecks
 from consent_service.signing.keys import KeySet
+
+
+@dataclass(frozen=True)
+class Processes:
+    """How many processes check side by side, and where each of them reads the keys."""
+
+    count: int
+    source: KeySource
 
 
 def verify_database(
@@ -54,28 +63,33 @@ def verify_database(
     origin: str,
     now: datetime,
     outside: Sequence[str] = (),
-    workers: int = 1,
+    processes: Processes | None = None,
 ) -> VerifyReport:
     """Verify a database's log, and its facts, terms and statements against it; `now` is UTC.
 
     Without the key ring or the index key nothing is opened, and the report says so. `outside`
-    are checkpoints that others kept; `workers` spreads the signatures over processes.
+    are checkpoints that others kept; without `processes` everything happens in this one.
     """
-    with snapshot(engine) as reading:
-        opened = None if ring is None or index is None else (ring, _checked(reading, index))
-        log = DatabaseLog(reading, opened)
-        facts = FactChecks(reading, opened, keys)
+    with snapshot(engine) as reading, ExitStack() as stack:
+        opened, state = None, None
+        if ring is not None and index is not None:
+            state = _index_state(reading) or IndexState.of_one_key(index)
+            opened = ring, RememberedIndex.of_database(index, state)
+        checks = DatabaseChecks(keys, origin, opened)
+        spread: Spread[DatabaseChecks] = Alone(checks)
+        if processes is not None and processes.count > 1:
+            prepare = OwnProcess(processes.source, origin, state)
+            spread = stack.enter_context(over_processes(processes.count, prepare))
+        facts = FactChecks(reading, checks, spread)
         strays = StrayChecks(reading, opened, keys, origin)
         try:
             report = verify_log(
-                log,
-                keys,
-                origin,
+                DatabaseLog(reading, looks_at_bodies=opened is not None),
+                checks,
                 now,
                 outside=outside,
-                check_columns=None if opened is None else log.check_columns,
                 extra_checks=chain(strays.findings(), facts.findings()),
-                workers=workers,
+                spread=spread,
             )
         except Damaged as damaged:
             return VerifyReport(0, 0, 0, 0, (damaged.finding,), (), (), is_complete=False)
@@ -84,22 +98,20 @@ def verify_database(
         return replace(report, checked=(*report.checked, *strays.checked(), *facts.checked()))
 
 
-def _checked(reading: Reading, index: Index) -> Index:
-    """The keys, with what this snapshot says of the slots they fill."""
-    for row in reading.rows(sa.select(key_state), "columns_mismatch", "key state"):
-        return CheckedIndex.of_database(index, index_state_of(row))
-    return index
+def _index_state(reading: Reading) -> IndexState | None:
+    """What this snapshot says of the slots of keyed hashes; None where it does not say."""
+    rows = reading.rows(sa.select(key_state), "columns_mismatch", "key state")
+    return next(map(index_state_of, rows), None)
 
 
 class DatabaseLog:
-    """The log of one snapshot (`audit.log_reader.LogReader`); with the keys bodies are opened."""
+    """The log of one snapshot (`audit.log_reader.LogReader`)."""
 
     is_whole = True
 
-    def __init__(self, reading: Reading, opened: tuple[KeyRing, Index] | None) -> None:
+    def __init__(self, reading: Reading, *, looks_at_bodies: bool) -> None:
         self._reading = reading
-        self._opened = opened
-        self._rows: dict[str, Row[Any]] = {}
+        self._looks_at_bodies = looks_at_bodies
 
     def leaves(self) -> Iterator[LeafRow]:
         query = (
@@ -170,9 +182,9 @@ class DatabaseLog:
         for row in self._reading.rows(query, "erasure_mismatch", f"erasure {erasure_id}"):
             yield row.entry_id, row.leaf
 
-    def bodies(self, rows: Sequence[LeafRow]) -> Mapping[str, StoredBody] | None:
-        """Opened, and kept until the next chunk for `check_columns`."""
-        if self._opened is None:
+    def bodies(self, rows: Sequence[LeafRow]) -> Mapping[str, Row[Any]] | None:
+        """Rows that `DatabaseChecks.check_body` opens."""
+        if not self._looks_at_bodies:
             return None
         query = (
             bodies_query()
@@ -180,20 +192,4 @@ class DatabaseLog:
             .where(log_leaf.c.index.between(rows[0].position, rows[-1].position))
         )
         found = self._reading.rows(query, "body_unreadable", f"body {rows[0].position}")
-        self._rows = {row.entry_id: row for row in found}
-        return {entry_id: self._open(row) for entry_id, row in self._rows.items()}
-
-    def check_columns(self, row: LeafRow, body: bytes) -> str | None:
-        """What of an entry's search columns is wrong (`audit.verify.CheckColumns`)."""
-        if self._opened is None:
-            return None
-        return wrong_column(self._rows[row.entry_id], body, *self._opened)
-
-    def _open(self, row: Row[Any]) -> StoredBody:
-        if self._opened is None:
-            return StoredBody()
-        try:
-            opened = open_body(self._opened[0], row)
-        except Unreadable:
-            return StoredBody(is_damaged=True)
-        return StoredBody(body=opened[SALT_BYTES:], salt=opened[:SALT_BYTES])
+        return {row.entry_id: row for row in found}

@@ -24,6 +24,8 @@ class PaperChecks:
         """What is wrong with the next fact as far as papers go, or None."""
         if row.child_id != self._child:
             self._child, self._recorded, self._confirmed = row.child_id, {}, set()
+        if '"paper"' not in row.payload:
+            return None
         try:
             payload = parse_canonical(row.payload.encode())
             paper = payload.get("paper") if isinstance(payload, dict) else None

@@ -8,10 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from consent_service.audit.finding import Finding
+from consent_service.audit.spread import Spread
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Unreadable
 from consent_service.persistence.index_slots import hash_is_wrong, is_erased
-from consent_service.persistence.sealing import Index, KeyRing, Place
+from consent_service.persistence.sealing import Place
 from consent_service.persistence.tables import (
     consent,
     data_key,
@@ -19,16 +20,20 @@ from consent_service.persistence.tables import (
     person_details,
     signatory,
 )
+from consent_service.persistence.verification.checks import DatabaseChecks
 from consent_service.persistence.verification.column_checks import open_value
 from consent_service.persistence.verification.snapshot import Reading
 
 
 class PeopleChecks:
-    """The checks over one snapshot; `opened` are the keys, None where nobody has them."""
+    """The checks over one snapshot, row by row wherever `spread` has them run."""
 
-    def __init__(self, reading: Reading, opened: tuple[KeyRing, Index] | None) -> None:
+    def __init__(
+        self, reading: Reading, checks: DatabaseChecks, spread: Spread[DatabaseChecks]
+    ) -> None:
         self._reading = reading
-        self._opened = opened
+        self._opens = checks.opened is not None
+        self._spread = spread
         self._people = 0
 
     def findings(self) -> Iterator[Finding]:
@@ -48,23 +53,26 @@ class PeopleChecks:
         for row in self._reading.rows(strangers, "fact_mismatch", "signatory"):
             detail = "nobody around the child of this consent"
             yield Finding("fact_mismatch", f"signatory {row.id}", detail)
-        if self._opened is None:
+        if not self._opens:
             return
-        for row in self._reading.rows(_details_query(), "fact_mismatch", "person"):
+        details = self._reading.rows(_details_query(), "fact_mismatch", "person")
+        for row, wrong in self._spread.each(wrong_details, details):
             self._people += 1
-            wrong = _wrong_details(row, *self._opened)
             if wrong is not None:
                 place = f"person {row.person_id} of {row.organisation_id}"
                 yield Finding("fact_mismatch", place, wrong)
 
     def checked(self) -> Iterator[str]:
         """What was checked, in words, after `findings` was read."""
-        if self._opened is not None:
+        if self._opens:
             yield f"what controllers know of {self._people} people"
 
 
-def _wrong_details(row: Row[Any], ring: KeyRing, index: Index) -> str | None:
+def wrong_details(checks: DatabaseChecks, row: Row[Any]) -> str | None:
     """What is wrong with what a controller knows of a person, or None."""
+    if checks.opened is None:
+        return None
+    ring, index = checks.opened
     try:
         place = Place("person_details", "sealed", f"{row.organisation_id}/{row.person_id}")
         details = json.loads(open_value(ring, row.data_key_id, row, row.sealed, place))

@@ -42,7 +42,7 @@ class Reading:
             result = self._connection.execute(query)
             self._open.add(result)
             for row in result:
-                if not all(v is None or isinstance(v, t) for v, t in zip(row, types, strict=False)):
+                if types and not _fits(row, types):
                     raise TypeError
                 read += 1
                 yield row
@@ -86,6 +86,10 @@ def _lenient(connection: Connection) -> Iterator[None]:
         yield
     finally:
         driver.text_factory = before
+
+
+def _fits(row: Row[Any], types: list[type]) -> bool:
+    return all(v is None or isinstance(v, t) for v, t in zip(row, types, strict=False))
 
 
 def _types(query: sa.Select[Any]) -> list[type]:

@@ -137,13 +137,14 @@ class StrayChecks:
         try:
             opened = open_body(ring, row)
             body = opened[SALT_BYTES:]
-            check_body(parse_header(row.header), opened[:SALT_BYTES], body)
+            header = parse_header(row.header)
+            check_body(header, opened[:SALT_BYTES], body)
         except Unreadable:
             yield Finding("body_unreadable", place, "it cannot be decrypted")
         except InvalidEntry as wrong:
             yield Finding("body_mismatch", place, wrong.detail)
         else:
-            wrong_one = wrong_column(row, body, ring, index)
+            wrong_one = wrong_column(row, header, body, ring, index)
             if wrong_one is not None:
                 yield Finding("columns_mismatch", place, wrong_one)
 

@@ -8,6 +8,8 @@ from datetime import timedelta
 from itertools import count
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from consent_service.audit.entry import (
     ErasedList,
@@ -25,7 +27,7 @@ from consent_service.audit.promise import (
     verify_promise,
 )
 from consent_service.signing import jws
-from consent_service.signing.canonical import NotCanonical, canonical_json
+from consent_service.signing.canonical import NotCanonical, canonical_json, instant_text
 from consent_service.signing.keys import InvalidSignature, KeySet
 from tests.unit.audit.built_log import ORIGIN, PROMISE_KEY, SEAL_KEY, composed, keys, published
 
@@ -91,6 +93,43 @@ def test_other_spellings_of_a_header_are_refused():
                   canonical_json(json.loads(header) | {"type": "looked"}), b"[]"):  # fmt: skip
         with pytest.raises(InvalidEntry):
             parse_header(wrong)
+
+
+@given(st.data())
+def test_what_reads_as_a_header_is_its_one_spelling(data):
+    header = bytearray(composed(7, **data.draw(st.sampled_from([{}, ERASURE]))).header)
+    for _ in range(data.draw(st.integers(0, 2))):
+        header[data.draw(st.integers(0, len(header) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        read = parse_header(bytes(header))
+    except InvalidEntry:
+        return
+    said = {
+        "v": 1,
+        "log": read.log,
+        "id": read.id,
+        "time": instant_text(read.time),
+        "kind": read.kind,
+        "controller": read.controller,
+        "body_commitment": read.body_commitment,
+    }
+    if read.erased is not None:
+        said["erased"] = {"count": read.erased.count, "sha256": read.erased.sha256}
+    assert canonical_json(said) == bytes(header)
+
+
+@pytest.mark.parametrize("controller", ["kommune é", 'a "quoted" one', "a \\", "\x7f", "\n"])
+def test_an_unusual_header_reads_like_any_other(controller):
+    entry = composed(7, controller=controller)
+    assert parse_header(entry.header).controller == controller
+    assert verify_promise(make_promise(entry, PROMISE_KEY), keys()).leaf == entry.leaf
+
+
+@pytest.mark.parametrize("time", ["2026-13-01T00:00:00.000000Z", "2026-01-01T00:00:00:000000Z"])
+def test_a_header_of_no_instant_is_refused(time):
+    header = json.loads(composed(7).header) | {"time": time}
+    with pytest.raises(InvalidEntry, match="time"):
+        parse_header(canonical_json(header))
 
 
 def test_salts_have_32_bytes():

@@ -2,16 +2,19 @@
 
 import tracemalloc
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from consent_service.audit import verify as verify_module
 from consent_service.audit.checkpoint import sign_checkpoint
 from consent_service.audit.entry import ErasedList, compose_entry
+from consent_service.audit.entry_checks import CheckedBody, EntryChecks
 from consent_service.audit.finding import Finding
 from consent_service.audit.log_reader import ErasedRow, NodeRow, StoredBody
 from consent_service.audit.merkle import EMPTY_ROOT, leaf_hash
 from consent_service.audit.promise import make_promise
+from consent_service.audit.spread import over_processes
 from consent_service.audit.verify import MOST_FINDINGS, verify_log
 from consent_service.signing.keys import SigningKey
 from tests.unit.audit.built_log import (
@@ -31,7 +34,8 @@ STRANGER = SigningKey.from_seed(b"\x09" * 32, "promise")
 
 
 def verified(log, **arguments):
-    return verify_log(log, arguments.pop("keys", keys()), ORIGIN, NOW, **arguments)
+    checks = arguments.pop("checks", EntryChecks)
+    return verify_log(log, checks(arguments.pop("keys", keys()), ORIGIN), NOW, **arguments)
 
 
 def test_an_honest_log_passes():
@@ -52,7 +56,9 @@ def test_chunks_and_processes_make_no_difference(monkeypatch):
     log = built()
     log.change(log.leaf_rows, 17, header=composed(17, controller="org-2").header)
     log.change(log.node_rows, 0, hash=EMPTY_ROOT)
-    alone, spread = verified(log), verified(log, workers=2)
+    alone = verified(log)
+    with over_processes(2, partial(EntryChecks, keys(), ORIGIN)) as processes:
+        spread = verified(log, spread=processes)
     assert alone == spread
     assert [one.place for one in alone.findings] == [
         "node level 1 index 0", "header 17 (entry entry-000017)",
@@ -317,10 +323,19 @@ def test_compromised_keys_are_noticed_from_then_on():
     assert verified(log, keys=keys(log=limit)).notices[0].place == "checkpoint 3"
 
 
+class ColumnChecks(EntryChecks):
+    """Finds something wrong with the columns of entries 7 and 17."""
+
+    def check_body(self, place, header, kept):
+        if b"7," in kept.body:
+            return CheckedBody(True, [Finding("columns_mismatch", place, "outcome differs")])
+        return super().check_body(place, header, kept)
+
+
 def test_columns_and_other_checks_are_the_callers():
     report = verified(
         built(),
-        check_columns=lambda row, body: "outcome differs" if b"7," in body else None,
+        checks=ColumnChecks,
         extra_checks=[Finding("fact_mismatch", "grant g-1", "no entry")],
     )
     assert [(one.kind, one.place) for one in report.findings] == [

@@ -1,5 +1,6 @@
 """Canonical JSON: the same bytes as an independent implementation, and no other spelling."""
 
+import json
 import math
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
@@ -35,6 +36,29 @@ def test_same_bytes_as_the_reference(value):
     data = canonical_json(value)
     assert data == rfc8785.dumps(value)
     assert parse_canonical(data) == value
+
+
+SPELLINGS = [
+    *("{}", "[]", '"a"', "1", "-0", "1.0", "1e5", "NaN", "null", " ", "\\u0041", '"b":', ",", "é"),
+    *('{"a":', "}", "[", "]", str(2**53)),
+]
+
+
+@given(st.lists(st.sampled_from(SPELLINGS)).map("".join))
+@example("[" * 33 + "]" * 33)
+@example('{"a":1,"a":1}')
+@example('{"b":1,"a":1}')
+@example('"' + "[" * 40 + '"')
+def test_a_text_is_canonical_exactly_when_its_value_is_written_so(text):
+    try:
+        written = canonical_json(json.loads(text))
+    except (ValueError, NotCanonical):
+        written = None
+    if written == text.encode():
+        assert canonical_json(parse_canonical(text.encode())) == written
+    else:
+        with pytest.raises(NotCanonical):
+            parse_canonical(text.encode())
 
 
 def test_keys_are_sorted_by_utf16_code_unit():
