@@ -1,6 +1,6 @@
 """The rows that a sequencer takes and those it writes, on PostgreSQL in one statement for a batch.
 
-There the values go as arrays straight through psycopg: a full batch has thousands. On SQLite a
+There the values go as arrays: a full batch has thousands. On SQLite a
 batch is what one transaction wrote, and its rows go one after the other.
 """
 
@@ -13,33 +13,26 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from consent_service.audit.merkle import Coordinate
-from consent_service.persistence.hot_statement import HotStatement
 from consent_service.persistence.tables import log_header, log_leaf, log_node, log_pending
 
 log = logging.getLogger(__name__)
 
-_TAKE = HotStatement(
-    sa.text(
-        "WITH taken AS (DELETE FROM log_pending WHERE entry_id IN"
-        " (SELECT entry_id FROM log_pending ORDER BY time, entry_id LIMIT :most)"
-        " RETURNING entry_id)"
-        " SELECT h.entry_id, h.time, h.header, h.leaf, h.promise, l.entry_id IS NOT NULL"
-        " FROM taken JOIN log_header h ON h.entry_id = taken.entry_id"
-        " LEFT JOIN log_leaf l ON l.entry_id = taken.entry_id"
-        " ORDER BY h.time, h.entry_id"
-    )
+_TAKE = sa.text(
+    "WITH taken AS (DELETE FROM log_pending WHERE entry_id IN"
+    " (SELECT entry_id FROM log_pending ORDER BY time, entry_id LIMIT :most)"
+    " RETURNING entry_id)"
+    " SELECT h.entry_id, h.time, h.header, h.leaf, h.promise, l.entry_id IS NOT NULL"
+    " FROM taken JOIN log_header h ON h.entry_id = taken.entry_id"
+    " LEFT JOIN log_leaf l ON l.entry_id = taken.entry_id"
+    " ORDER BY h.time, h.entry_id"
 )
-_ADD_LEAVES = HotStatement(
-    sa.text(
-        "INSERT INTO log_leaf (index, entry_id, leaf) SELECT * FROM unnest("
-        "CAST(:indexes AS bigint[]), CAST(:entries AS varchar[]), CAST(:leaves AS bytea[]))"
-    )
+_ADD_LEAVES = sa.text(
+    "INSERT INTO log_leaf (index, entry_id, leaf) SELECT * FROM unnest("
+    "CAST(:indexes AS bigint[]), CAST(:entries AS varchar[]), CAST(:leaves AS bytea[]))"
 )
-_ADD_NODES = HotStatement(
-    sa.text(
-        "INSERT INTO log_node (level, index, hash) SELECT * FROM unnest("
-        "CAST(:levels AS integer[]), CAST(:indexes AS bigint[]), CAST(:hashes AS bytea[]))"
-    )
+_ADD_NODES = sa.text(
+    "INSERT INTO log_node (level, index, hash) SELECT * FROM unnest("
+    "CAST(:levels AS integer[]), CAST(:indexes AS bigint[]), CAST(:hashes AS bytea[]))"
 )
 
 
@@ -60,7 +53,7 @@ def take_pending(connection: Connection, most: int) -> list[Pending]:
     Nobody but an intruder makes an entry wait that stands in the tree already: it is left out.
     """
     if connection.dialect.name == "postgresql":
-        rows = _TAKE.run(connection, {"most": most}).fetchall()
+        rows = connection.execute(_TAKE, {"most": most})
         taken = [
             (Pending(id_, time.astimezone(UTC), header, leaf, promise), stands)
             for id_, time, header, leaf, promise, stands in rows
@@ -110,10 +103,12 @@ def add_to_tree(
     ]
     inner = [{"level": c.level, "index": c.index, "hash": h} for c, h in nodes]
     if connection.dialect.name == "postgresql":
-        _ADD_LEAVES.run(
-            connection, _columns(leaves, indexes="index", entries="entry_id", leaves="leaf")
+        connection.execute(
+            _ADD_LEAVES, _columns(leaves, indexes="index", entries="entry_id", leaves="leaf")
         )
-        _ADD_NODES.run(connection, _columns(inner, levels="level", indexes="index", hashes="hash"))
+        connection.execute(
+            _ADD_NODES, _columns(inner, levels="level", indexes="index", hashes="hash")
+        )
         return
     connection.execute(sa.insert(log_leaf), leaves)
     if inner:

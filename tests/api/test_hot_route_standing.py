@@ -1,4 +1,4 @@
-"""The hot routes take the clients' epoch from memory: a revoked caller gets nothing all the same."""
+"""Hot routes take the clients' epoch from memory: a revoked caller gets nothing all the same."""
 
 from typing import Any
 
