@@ -60,17 +60,17 @@ def check_claims(
         raise invalid("nonce")
 
 
-def login_time(claims: Mapping[str, Any], started_at: datetime, now: datetime) -> datetime:
-    """When the person logged in: after this login started, never later than now.
+def login_time(claims: Mapping[str, Any], not_before: datetime, now: datetime) -> datetime:
+    """When the person logged in: at the earliest then, and never later than now.
 
     Clocks may differ by a minute, so a time just ahead of ours counts as now. Raises
     LoginRefused (`not_fresh`).
     """
     value = claims.get("auth_time")
-    earliest = started_at.timestamp() - CLOCKS_DIFFER_SECONDS
+    earliest = not_before.timestamp() - CLOCKS_DIFFER_SECONDS
     latest = now.timestamp() + CLOCKS_DIFFER_SECONDS
     if not isinstance(value, int | float) or not earliest <= value <= latest:
-        raise LoginRefused("not_fresh", "The provider does not vouch for a login made just now.")
+        raise LoginRefused("not_fresh", "The provider does not vouch for so recent a login.")
     return min(datetime.fromtimestamp(value, UTC), now)
 
 
