@@ -17,9 +17,10 @@ from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc.errors import InvalidKeyIdError
 
+from consent_service.identity.addresses import is_loopback
 from consent_service.identity.client_authentication import TokenRequest
 from consent_service.identity.id_token import check_claims, invalid, is_equal, verified_claims
-from consent_service.identity.openid_provider import LoginRefused, OpenIdProvider, is_loopback
+from consent_service.identity.openid_provider import LoginRefused, OpenIdProvider
 from consent_service.identity.registration import Registration
 
 _TOKEN_ERRORS = ("invalid_client", "invalid_grant", "unauthorized_client")

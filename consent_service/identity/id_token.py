@@ -18,6 +18,8 @@ from consent_service.identity.openid_provider import LoginRefused
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 CLOCKS_DIFFER_SECONDS = 60
+LONGEST_SUBJECT = 255
+"""Characters (OpenID Connect Core § 2)."""
 
 
 def verified_claims(id_token: str, keys: KeySet) -> dict[str, Any]:
@@ -50,6 +52,8 @@ def check_claims(
         registry.validate(dict(claims))
     except JoseError:
         raise invalid("iss, sub, aud, exp, nbf or iat") from None
+    if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= LONGEST_SUBJECT:
+        raise invalid("sub")
     # Another audience beside us is one we do not trust, so the token is not ours alone.
     if claims["aud"] not in (client_id, [client_id]):
         raise invalid("aud")

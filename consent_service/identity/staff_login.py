@@ -14,14 +14,11 @@ from consent_service.config import StaffSettings
 from consent_service.domain.staff import ClaimMeanings, RoleGrant, StaffRole
 from consent_service.identity.client_settings import client_authentication, client_key
 from consent_service.identity.code_flow import CodeFlow, LoginUnderWay
-from consent_service.identity.id_token import invalid, login_time
+from consent_service.identity.id_token import login_time
 from consent_service.identity.logout_token import provider_logout
 from consent_service.identity.openid_provider import LoginRefused
 from consent_service.identity.registration import Registration
 from consent_service.services.staff_ports import ProviderLogout, StaffIdentity, StaffMember
-
-LONGEST_SUBJECT = 255
-"""Characters (OpenID Connect Core § 2)."""
 
 LONGEST_NAME = 200
 _VARIABLES = "CONSENT_STAFF_OIDC_"
@@ -103,10 +100,8 @@ class StaffLogin:
 
 
 def staff_identity(claims: Mapping[str, Any], settings: StaffSettings) -> StaffIdentity:
-    """Who verified claims speak of. Raises LoginRefused for a subject that names nobody."""
-    subject, session = claims.get("sub"), claims.get("sid")
-    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
-        raise invalid("sub")
+    """Who the claims of an ID token speak of that `id_token.check_claims` let pass."""
+    subject, session = claims["sub"], claims.get("sid")
     return StaffIdentity(
         member=StaffMember(settings.issuer, subject, _name(claims)),
         role_values=_texts(claims.get(settings.role_claim)),

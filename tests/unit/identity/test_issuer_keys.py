@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -189,6 +190,18 @@ def never(handler: BaseHTTPRequestHandler) -> None:
     time.sleep(0.6)
 
 
+def dripping(handler: BaseHTTPRequestHandler) -> None:
+    """Each byte comes in time; all of them take longer than anybody should wait."""
+    body = b" " * 15 + b"{}"
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    with suppress(OSError):
+        for byte in body:
+            handler.wfile.write(bytes([byte]))
+            time.sleep(0.1)
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[[Answering], str]]:
     servers: list[ThreadingHTTPServer] = []
@@ -224,6 +237,7 @@ UNUSABLE: dict[str, Answering] = {
     "too much": answering(200, b" " * (300 * 1024) + b"{}"),
     "endless nesting": answering(200, b"[" * 100_000),
     "silence": never,
+    "a byte now and then": dripping,
 }
 
 
