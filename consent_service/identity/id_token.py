@@ -14,6 +14,7 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
+from consent_service.identity.jwt_parts import media_type
 from consent_service.identity.openid_provider import LoginRefused
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
@@ -22,17 +23,21 @@ LONGEST_SUBJECT = 255
 """Characters (OpenID Connect Core § 2)."""
 
 
-def verified_claims(id_token: str, keys: KeySet) -> dict[str, Any]:
+def verified_claims(token: str, keys: KeySet, type_: str | None = None) -> dict[str, Any]:
     """The claims of a token signed with one of the keys and an algorithm of ours.
 
-    Raises InvalidKeyIdError, so that newer keys can be tried, and LoginRefused.
+    `type_` is the media type its header must name (RFC 8725 § 3.11), or None for any. Raises
+    InvalidKeyIdError, so that newer keys can be tried, and LoginRefused.
     """
     try:
-        return jwt.decode(id_token, keys, registry=_PINNED).claims
+        read = jwt.decode(token, keys, registry=_PINNED)
     except InvalidKeyIdError:
         raise
     except (JoseError, ValueError, TypeError, KeyError, RecursionError):
         raise invalid("its form or its signature") from None
+    if type_ is not None and media_type(read.header) != type_:
+        raise invalid("typ")
+    return read.claims
 
 
 def check_claims(

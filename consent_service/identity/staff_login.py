@@ -15,7 +15,7 @@ from consent_service.domain.staff import ClaimMeanings, RoleGrant, StaffRole
 from consent_service.identity.client_settings import client_authentication, client_key
 from consent_service.identity.code_flow import CodeFlow, LoginUnderWay
 from consent_service.identity.id_token import login_time
-from consent_service.identity.logout_token import provider_logout
+from consent_service.identity.logout_token import TYPE, provider_logout
 from consent_service.identity.openid_provider import LoginRefused
 from consent_service.identity.registration import Registration
 from consent_service.services.staff_ports import ProviderLogout, StaffIdentity, StaffMember
@@ -76,7 +76,7 @@ class StaffLogin:
     def read_logout(self, logout_token: str, now: datetime) -> ProviderLogout:
         """Whom the provider says it logged out. Raises LoginRefused."""
         return provider_logout(
-            self._flow.signed_claims(logout_token, now),
+            self._flow.signed_claims(logout_token, TYPE, now),
             issuer=self._settings.issuer,
             client_id=self._settings.client_id,
             now=now,
