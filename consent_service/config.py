@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from consent_service.environment import count, hosts, minutes, required, seconds, yes
 from consent_service.errors import Misconfigured
 
 MOST_PROXIES = 5
@@ -17,8 +17,6 @@ MOST_SESSION_MINUTES = 24 * 60
 LONGEST_TOKEN_MINUTES = 60
 SQLITE = "sqlite:///"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f.]*:[0-9a-f:.]+")
-"""A host name, an IPv4 address, or an IPv6 address without its brackets."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class SignerProviderSettings:
 
     issuer: str
     client_id: str
-    client_secret: str | None
+    client_secret: str | None = field(repr=False)
     cpr_claim: str | None = None
     loa_claim: str | None = None
     broker: str | None = None
@@ -69,18 +67,24 @@ class StaffSettings:
 
     `organisation` is the one that runs the service: its log has the operators' logins, and those
     refused before an organisation was known. `acr_values`, where there are any, are asked for,
-    and the ID token must name one of them.
+    and the ID token must name one of them. With `max_age_seconds` the person must have logged in
+    at the provider that shortly before; None leaves single sign-on to the provider.
     """
 
     issuer: str
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: str | None = field(repr=False)
     organisation: str
     roles: Mapping[str, StaffRoleSettings]
     organisations: Mapping[str, str] = field(default_factory=dict)
     role_claim: str = "roles"
     org_claim: str | None = None
     acr_values: tuple[str, ...] = ()
+    max_age_seconds: int | None = None
+    client_authentication: str | None = None
+    client_key_file: str | None = None
+    client_key_id: str | None = None
+    assertion_audience: str = "issuer"
     idle: timedelta = timedelta(minutes=30)
     absolute: timedelta = timedelta(hours=8)
 
@@ -98,7 +102,7 @@ class Settings:
     the token endpoint.
     """
 
-    database_url: str
+    database_url: str = field(repr=False)
     keys_file: Path
     base_url: str
     log_origin: str
@@ -127,7 +131,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Read the variables named CONSENT_*. Raises Misconfigured naming the first missing one."""
-        base_url = _required(environment, "CONSENT_BASE_URL").rstrip("/")
+        base_url = required(environment, "CONSENT_BASE_URL").rstrip("/")
         check_base_url(base_url)
         issuers = environment.get("CONSENT_TOKEN_ISSUERS_FILE")
         signers, staff = _signer_provider(environment), _staff(environment)
@@ -143,11 +147,11 @@ class Settings:
             token_audience=environment.get("CONSENT_TOKEN_AUDIENCE", base_url),
             token_issuers_file=Path(issuers) if issuers else None,
             signer_provider=signers,
-            trusted_proxies=_count(environment, "CONSENT_TRUSTED_PROXIES"),
+            trusted_proxies=count(environment, "CONSENT_TRUSTED_PROXIES", MOST_PROXIES),
             staff=staff,
-            extra_hosts=_hosts(environment, "CONSENT_EXTRA_HOSTS"),
-            log_addresses=_yes(environment, "CONSENT_LOG_ADDRESSES"),
-            token_lifetime=_token_lifetime(environment),
+            extra_hosts=hosts(environment, "CONSENT_EXTRA_HOSTS"),
+            log_addresses=yes(environment, "CONSENT_LOG_ADDRESSES"),
+            token_lifetime=minutes(environment, "CONSENT_TOKEN_MINUTES", 15, LONGEST_TOKEN_MINUTES),
         )
 
 
@@ -157,7 +161,7 @@ def keys_file(environment: Mapping[str, str]) -> Path:
         if environment.get("CONSENT_KEYS_FILE"):
             raise Misconfigured("CONSENT_KEYS and CONSENT_KEYS_FILE: set one of them")
         return Path(os.devnull)
-    return Path(_required(environment, "CONSENT_KEYS_FILE"))
+    return Path(required(environment, "CONSENT_KEYS_FILE"))
 
 
 def database_url(environment: Mapping[str, str]) -> str:
@@ -175,20 +179,17 @@ def _signer_provider(environment: Mapping[str, str]) -> SignerProviderSettings:
     def own(name: str) -> str | None:
         return environment.get(f"{oidc}{name}") or None
 
-    secret = own("CLIENT_SECRET")
-    if own("CLIENT_AUTHENTICATION") != "private_key_jwt":
-        secret = _required(environment, f"{oidc}CLIENT_SECRET")
     return SignerProviderSettings(
-        issuer=_required(environment, "CONSENT_OIDC_ISSUER"),
-        client_id=_required(environment, "CONSENT_OIDC_CLIENT_ID"),
-        client_secret=secret,
-        cpr_claim=own("CPR_CLAIM") if own("BROKER") else _required(environment, f"{oidc}CPR_CLAIM"),
+        issuer=required(environment, "CONSENT_OIDC_ISSUER"),
+        client_id=required(environment, "CONSENT_OIDC_CLIENT_ID"),
+        client_secret=_client_secret(environment, oidc),
+        cpr_claim=own("CPR_CLAIM") if own("BROKER") else required(environment, f"{oidc}CPR_CLAIM"),
         loa_claim=own("LOA_CLAIM"),
         broker=own("BROKER"),
         scopes=own("SCOPES"),
         acr_values=own("ACR_VALUES"),
         parameters=own("PARAMETERS"),
-        max_age_seconds=_seconds(f"{oidc}MAX_AGE", own("MAX_AGE")),
+        max_age_seconds=seconds(environment, f"{oidc}MAX_AGE", default=0),
         cpr_from=own("CPR_FROM"),
         loa_values=own("LOA_VALUES"),
         text=own("TEXT"),
@@ -200,36 +201,44 @@ def _signer_provider(environment: Mapping[str, str]) -> SignerProviderSettings:
     )
 
 
-def _seconds(name: str, text: str | None) -> int | None:
-    """A number of seconds, 0 unless given; `none` leaves it out of the request."""
-    if text == "none":
-        return None
-    if text is not None and not (text.isascii() and text.isdigit()):
-        raise Misconfigured(f"{name} is a number of seconds, or none")
-    return int(text or "0")
+def _client_secret(environment: Mapping[str, str], oidc: str) -> str | None:
+    """The secret of our client at a provider, which a key of our own may stand for."""
+    if environment.get(f"{oidc}CLIENT_AUTHENTICATION") == "private_key_jwt":
+        return environment.get(f"{oidc}CLIENT_SECRET") or None
+    return required(environment, f"{oidc}CLIENT_SECRET")
 
 
 def _staff(environment: Mapping[str, str]) -> StaffSettings | None:
     """Without an issuer there are no staff pages."""
-    if not environment.get("CONSENT_STAFF_OIDC_ISSUER"):
+    oidc = "CONSENT_STAFF_OIDC_"
+
+    def own(name: str) -> str | None:
+        return environment.get(f"{oidc}{name}") or None
+
+    if own("ISSUER") is None:
         return None
-    roles, organisations = _staff_meanings(_required(environment, "CONSENT_STAFF_ROLES"))
-    org_claim = environment.get("CONSENT_STAFF_OIDC_ORG_CLAIM") or None
+    given = {name: value for name, value in environment.items() if value}
+    roles, organisations = _staff_meanings(required(environment, "CONSENT_STAFF_ROLES"))
     unplaced = any(one.role == "dpo" and not one.organisation for one in roles.values())
-    if unplaced and not (org_claim and organisations):
+    if unplaced and not (own("ORG_CLAIM") and organisations):
         raise Misconfigured("CONSENT_STAFF_ROLES has a dpo without an organisation")
     return StaffSettings(
-        issuer=_required(environment, "CONSENT_STAFF_OIDC_ISSUER"),
-        client_id=_required(environment, "CONSENT_STAFF_OIDC_CLIENT_ID"),
-        client_secret=_required(environment, "CONSENT_STAFF_OIDC_CLIENT_SECRET"),
-        organisation=_required(environment, "CONSENT_STAFF_ORGANISATION"),
+        issuer=required(environment, f"{oidc}ISSUER"),
+        client_id=required(environment, f"{oidc}CLIENT_ID"),
+        client_secret=_client_secret(environment, oidc),
+        organisation=required(environment, "CONSENT_STAFF_ORGANISATION"),
         roles=roles,
         organisations=organisations,
-        role_claim=environment.get("CONSENT_STAFF_OIDC_ROLE_CLAIM") or "roles",
-        org_claim=org_claim,
-        acr_values=tuple(environment.get("CONSENT_STAFF_OIDC_ACR_VALUES", "").split()),
-        idle=_minutes(environment, "CONSENT_STAFF_IDLE_MINUTES", default=30),
-        absolute=_minutes(environment, "CONSENT_STAFF_SESSION_MINUTES", default=8 * 60),
+        role_claim=own("ROLE_CLAIM") or "roles",
+        org_claim=own("ORG_CLAIM"),
+        acr_values=tuple((own("ACR_VALUES") or "").split()),
+        max_age_seconds=seconds(environment, f"{oidc}MAX_AGE", default=None),
+        client_authentication=own("CLIENT_AUTHENTICATION"),
+        client_key_file=own("CLIENT_KEY_FILE"),
+        client_key_id=own("CLIENT_KEY_ID"),
+        assertion_audience=own("ASSERTION_AUDIENCE") or "issuer",
+        idle=minutes(given, "CONSENT_STAFF_IDLE_MINUTES", 30, MOST_SESSION_MINUTES),
+        absolute=minutes(given, "CONSENT_STAFF_SESSION_MINUTES", 8 * 60, MOST_SESSION_MINUTES),
     )
 
 
@@ -258,57 +267,9 @@ def _staff_role(members: Any) -> StaffRoleSettings:
     return read
 
 
-def _minutes(environment: Mapping[str, str], name: str, default: int) -> timedelta:
-    text = environment.get(name) or str(default)
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= MOST_SESSION_MINUTES:
-        raise Misconfigured(f"{name} is a number of minutes from 1 to {MOST_SESSION_MINUTES}")
-    return timedelta(minutes=int(text))
-
-
 def check_base_url(base_url: str) -> None:
     """Links and cookies are safe over TLS, or on this machine alone. Raises Misconfigured."""
     parts = urlsplit(base_url)
     plain_but_local = parts.scheme == "http" and parts.hostname in LOOPBACK
     if not parts.hostname or not (parts.scheme == "https" or plain_but_local):
         raise Misconfigured("CONSENT_BASE_URL must be an https address")
-
-
-def _count(environment: Mapping[str, str], name: str) -> int:
-    text = environment.get(name, "0")
-    if not text.isascii() or not text.isdigit() or int(text) > MOST_PROXIES:
-        raise Misconfigured(f"{name} is a number from 0 to {MOST_PROXIES}")
-    return int(text)
-
-
-def _hosts(environment: Mapping[str, str], name: str) -> frozenset[str]:
-    """Names or addresses with commas between them; an IPv6 address may stand in brackets."""
-    hosts = frozenset(
-        host.strip().lower().removeprefix("[").removesuffix("]")
-        for host in environment.get(name, "").split(",")
-        if host.strip()
-    )
-    if any(HOST.fullmatch(host) is None for host in hosts):
-        raise Misconfigured(f"{name} is a list of host names, without ports")
-    return hosts
-
-
-def _yes(environment: Mapping[str, str], name: str) -> bool:
-    text = environment.get(name, "no").lower()
-    if text not in ("yes", "no"):
-        raise Misconfigured(f"{name} is yes or no")
-    return text == "yes"
-
-
-def _token_lifetime(environment: Mapping[str, str]) -> timedelta:
-    name, longest = "CONSENT_TOKEN_MINUTES", LONGEST_TOKEN_MINUTES
-    text = environment.get(name, "15")
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= longest:
-        raise Misconfigured(f"{name} is a number from 1 to {longest}")
-    return timedelta(minutes=int(text))
-
-
-def _required(environment: Mapping[str, str], name: str) -> str:
-    value = environment.get(name, "")
-    if not value:
-        raise Misconfigured(f"{name} is not set")
-    return value

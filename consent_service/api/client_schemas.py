@@ -33,14 +33,25 @@ class JwksBody(Schema):
     keys = list_of(fields.Nested(JwkBody), most=MOST_KEYS, required=True)
 
 
+def _scopes() -> Any:
+    some = validate.Length(1, len(SCOPES))
+    return fields.List(one_of(*SCOPES), required=True, validate=some)
+
+
 class ClientBody(Schema):
     """A system that may ask for tokens."""
 
     id = slug(required=True)
     organisation = slug(required=True)
-    scopes = fields.List(one_of(*SCOPES), required=True, validate=validate.Length(1, len(SCOPES)))
+    scopes = _scopes()
     auth_method = one_of(*AUTH_METHODS, load_default="private_key_jwt")
     jwks = fields.Nested(JwksBody, allow_none=True, load_default=None)
+
+
+class ScopesBody(Schema):
+    """All that a client may ask for from now on."""
+
+    scopes = _scopes()
 
 
 class NothingBody(Schema):

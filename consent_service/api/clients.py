@@ -1,4 +1,4 @@
-"""Clients over HTTP, for the operator: register, rotate keys and secrets, revoke."""
+"""Clients over HTTP, for the operator: register, change scopes, keys and secrets, revoke."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -49,6 +49,15 @@ def get_clients(call: Call) -> Reply:
 def get_client(call: Call) -> Reply:
     """GET /v1/clients/{id}."""
     return Reply(200, client_json(manage_clients.get_client(call.uow, call.path["client_id"])))
+
+
+def create_client_scopes(call: Call) -> Reply:
+    """POST /v1/clients/{id}/scopes."""
+    scopes = frozenset(call.body["scopes"])
+    client = manage_clients.change_scopes(
+        call.uow, call.context, call.caller, call.path["client_id"], scopes
+    )
+    return Reply(200, client_json(client))
 
 
 def create_client_key(call: Call) -> Reply:
@@ -182,6 +191,13 @@ ENDPOINTS = [
         get_client,
         {200: "Client", 404: "Problem"},
         tag="Clients",
+    ),
+    _endpoint(
+        "/v1/clients/<client_id>/scopes",
+        "Change what a client may ask for; a token that says more is refused at once",
+        create_client_scopes,
+        _CHANGED,
+        schemas.ScopesBody,
     ),
     _endpoint(
         "/v1/clients/<client_id>/keys",

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from consent_service.edge.access_log import note_caller
 from consent_service.identity.attempts import Attempts
 from consent_service.identity.token_endpoint import (
     PATH,
@@ -41,6 +42,8 @@ def register_oauth(
             now = datetime.now(UTC)
             answer = answer_token_request(settings, uow.clients, form, authorization, now)
             uow.commit()
+        if answer.caller is not None:
+            note_caller(request.environ, answer.caller)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             attempts.failed("client", request.remote_addr or "")
         return _response(answer)

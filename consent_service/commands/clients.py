@@ -70,6 +70,17 @@ def list_() -> None:
             after = page[-1].id
 
 
+@clients.command("set-scopes")
+@click.argument("id_", metavar="ID")
+@click.option("--scope", "scopes", required=True, multiple=True, type=click.Choice(list(SCOPES)))
+def set_scopes(id_: str, scopes: tuple[str, ...]) -> None:
+    """Let a client ask for these scopes and no others; tokens that say more end at once."""
+    from consent_service.services import manage_clients
+
+    with _operator() as (uow, context, caller):
+        manage_clients.change_scopes(uow, context, caller, id_, frozenset(scopes))
+
+
 @clients.command("add-key")
 @click.argument("id_", metavar="ID")
 @click.argument("jwks", type=JWKS)

@@ -19,11 +19,15 @@ from limits.strategies import FixedWindowRateLimiter
 
 from consent_service.errors import TooManyAttempts
 
-Kind = Literal["link", "login", "client", "token"]
+Kind = Literal["link", "login", "staff", "stray", "client", "token"]
 
 LIMITS: dict[Kind, RateLimitItem] = {
     "link": parse("30 per minute"),
     "login": parse("30 per minute"),
+    # Refused logins of staff are each in the log. An answer to no login of ours is not, so it is
+    # counted apart: whoever wants the log to miss a refusal must fill it with their own first.
+    "staff": parse("30 per minute"),
+    "stray": parse("30 per minute"),
     "client": parse("30 per minute"),
     # A system with many threads and an expired token fails often, and must be told 401 to renew it.
     "token": parse("600 per minute"),

@@ -17,9 +17,10 @@ from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc.errors import InvalidKeyIdError
 
+from consent_service.identity.addresses import is_loopback
 from consent_service.identity.client_authentication import TokenRequest
 from consent_service.identity.id_token import check_claims, invalid, is_equal, verified_claims
-from consent_service.identity.openid_provider import LoginRefused, OpenIdProvider, is_loopback
+from consent_service.identity.openid_provider import LoginRefused, OpenIdProvider
 from consent_service.identity.registration import Registration
 
 _TOKEN_ERRORS = ("invalid_client", "invalid_grant", "unauthorized_client")
@@ -164,12 +165,12 @@ class CodeFlow:
         """Where the provider logs people out, if it does. Raises LoginRefused."""
         return self._provider.endpoints(now).end_session
 
-    def signed_claims(self, token: str, now: datetime) -> Mapping[str, Any]:
-        """The claims of any token this provider signed: what they say is the caller's to check.
+    def signed_claims(self, token: str, type_: str, now: datetime) -> Mapping[str, Any]:
+        """The claims of any token of a type that this provider signed.
 
-        Raises LoginRefused.
+        What they say is the caller's to check. Raises LoginRefused.
         """
-        return self._verified(token, now)[0]
+        return self._verified(token, now, type_)[0]
 
     def _session(self) -> OAuth2Session:
         session = OAuth2Session(
@@ -216,15 +217,17 @@ class CodeFlow:
             raise LoginRefused("provider_unreachable", "No usable answer for the code.") from None
         return tokens
 
-    def _verified(self, id_token: str, now: datetime) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    def _verified(
+        self, token: str, now: datetime, type_: str | None = None
+    ) -> tuple[dict[str, Any], Mapping[str, Any]]:
         """The claims, and the keys they were verified with, newer ones where one is unknown."""
         keys = self._provider.keys(now)
         try:
-            return verified_claims(id_token, keys), keys.as_dict(private=False)
+            return verified_claims(token, keys, type_), keys.as_dict(private=False)
         except InvalidKeyIdError:
             keys = self._provider.keys_after_rotation(now)
         try:
-            return verified_claims(id_token, keys), keys.as_dict(private=False)
+            return verified_claims(token, keys, type_), keys.as_dict(private=False)
         except InvalidKeyIdError:
             raise invalid("signed with a key the provider does not publish") from None
 

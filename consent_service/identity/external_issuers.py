@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from consent_service.errors import Misconfigured
+from consent_service.identity.addresses import is_safe_address
 from consent_service.identity.bearer import ACCESS_TOKEN, TrustedIssuer, VerifyingKeys
 from consent_service.identity.issuer_keys import FetchedKeys, NoKeys, usable_keys
-from consent_service.identity.openid_provider import is_safe_address
 from consent_service.identity.public_keys import ALGORITHMS
 from consent_service.services.client import OPERATOR_SCOPE, SCOPES
 from consent_service.services.model import Caller

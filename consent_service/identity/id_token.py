@@ -14,23 +14,30 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
+from consent_service.identity.jwt_parts import media_type
 from consent_service.identity.openid_provider import LoginRefused
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 CLOCKS_DIFFER_SECONDS = 60
+LONGEST_SUBJECT = 255
+"""Characters (OpenID Connect Core § 2)."""
 
 
-def verified_claims(id_token: str, keys: KeySet) -> dict[str, Any]:
+def verified_claims(token: str, keys: KeySet, type_: str | None = None) -> dict[str, Any]:
     """The claims of a token signed with one of the keys and an algorithm of ours.
 
-    Raises InvalidKeyIdError, so that newer keys can be tried, and LoginRefused.
+    `type_` is the media type its header must name (RFC 8725 § 3.11), or None for any. Raises
+    InvalidKeyIdError, so that newer keys can be tried, and LoginRefused.
     """
     try:
-        return jwt.decode(id_token, keys, registry=_PINNED).claims
+        read = jwt.decode(token, keys, registry=_PINNED)
     except InvalidKeyIdError:
         raise
     except (JoseError, ValueError, TypeError, KeyError, RecursionError):
         raise invalid("its form or its signature") from None
+    if type_ is not None and media_type(read.header) != type_:
+        raise invalid("typ")
+    return read.claims
 
 
 def check_claims(
@@ -50,6 +57,8 @@ def check_claims(
         registry.validate(dict(claims))
     except JoseError:
         raise invalid("iss, sub, aud, exp, nbf or iat") from None
+    if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= LONGEST_SUBJECT:
+        raise invalid("sub")
     # Another audience beside us is one we do not trust, so the token is not ours alone.
     if claims["aud"] not in (client_id, [client_id]):
         raise invalid("aud")
@@ -60,17 +69,17 @@ def check_claims(
         raise invalid("nonce")
 
 
-def login_time(claims: Mapping[str, Any], started_at: datetime, now: datetime) -> datetime:
-    """When the person logged in: after this login started, never later than now.
+def login_time(claims: Mapping[str, Any], not_before: datetime, now: datetime) -> datetime:
+    """When the person logged in: at the earliest then, and never later than now.
 
     Clocks may differ by a minute, so a time just ahead of ours counts as now. Raises
     LoginRefused (`not_fresh`).
     """
     value = claims.get("auth_time")
-    earliest = started_at.timestamp() - CLOCKS_DIFFER_SECONDS
+    earliest = not_before.timestamp() - CLOCKS_DIFFER_SECONDS
     latest = now.timestamp() + CLOCKS_DIFFER_SECONDS
     if not isinstance(value, int | float) or not earliest <= value <= latest:
-        raise LoginRefused("not_fresh", "The provider does not vouch for a login made just now.")
+        raise LoginRefused("not_fresh", "The provider does not vouch for so recent a login.")
     return min(datetime.fromtimestamp(value, UTC), now)
 
 

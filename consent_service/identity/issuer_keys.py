@@ -4,7 +4,6 @@ A dead or lying address never opens a door: what it last published counts on for
 nothing does. Source: RFC 7517 § 5.
 """
 
-import json
 import logging
 import threading
 import time
@@ -12,9 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jwt
-import requests
 
-from consent_service.identity.openid_provider import is_loopback
+from consent_service.identity.fetched_json import NoDocument, fetch_json
 from consent_service.identity.public_keys import UnusableKey, pinned
 
 REFRESH_SECONDS = 3600.0
@@ -25,7 +23,6 @@ PAUSE_SECONDS = 30.0
 
 KEPT_SECONDS = 24 * 3600.0
 TIMEOUT_SECONDS = 3.0
-LARGEST_SET = 256 * 1024
 MOST_KEYS = 100
 
 log = logging.getLogger(__name__)
@@ -107,25 +104,8 @@ def usable_keys(jwks: Any, algorithms: Sequence[str]) -> dict[str, jwt.PyJWK]:
 
 
 def fetch_jwks(url: str) -> Any:
-    """GET a key set: no redirect, 256 KiB and six seconds at most. Raises NoKeys."""
-    deadline = time.monotonic() + 2 * TIMEOUT_SECONDS
+    """GET a key set, as `fetch_json` does. Raises NoKeys."""
     try:
-        with requests.Session() as session:
-            session.trust_env = not is_loopback(url)  # no proxy between us and ourselves
-            with session.get(
-                url, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
-            ) as response:
-                if response.status_code != 200:
-                    raise NoKeys("the address answers with another status")
-                body = bytearray()
-                for chunk in response.iter_content(16 * 1024):
-                    body += chunk
-                    if len(body) > LARGEST_SET or time.monotonic() > deadline:
-                        raise NoKeys("the answer is too long")
-        return json.loads(body)
-    except requests.RequestException:
-        raise NoKeys("no answer") from None
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, NoKeys):
-            raise
-        raise NoKeys("the answer is not JSON") from None
+        return fetch_json(url, TIMEOUT_SECONDS)
+    except NoDocument as why:
+        raise NoKeys(str(why)) from None

@@ -14,6 +14,9 @@ from consent_service.identity.id_token import CLOCKS_DIFFER_SECONDS
 from consent_service.identity.openid_provider import LoginRefused
 from consent_service.services.staff_ports import ProviderLogout
 
+TYPE = "logout+jwt"
+"""What the token's header must say it is (§ 2.4): no other token can pass for one."""
+
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 

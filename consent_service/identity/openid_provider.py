@@ -7,21 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, TypeVar
-from urllib.parse import urlsplit
 
-import requests
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
-from requests.auth import AuthBase
 
-from consent_service.config import LOOPBACK
 from consent_service.errors import ConsentServiceError
+from consent_service.identity.addresses import is_safe_address
+from consent_service.identity.fetched_json import NoDocument, fetch_json
 
 KEPT_FOR = timedelta(hours=1)
 """How long endpoints and keys count: a key the provider takes back is refused after this."""
 
 REFRESH_PAUSE = timedelta(seconds=10)
 """Keys this fresh are not fetched again, however many unknown key ids turn up."""
+
+RETRY_PAUSE = timedelta(seconds=10)
+"""Between two attempts at a provider that cannot be used."""
 
 Refusal = Literal[
     "state_mismatch",
@@ -120,63 +121,46 @@ class OpenIdProvider:
     def fetch(self, url: str, *, bearer: str | None = None) -> dict[str, Any]:
         """A JSON object from one of the provider's addresses."""
         try:
-            with requests.Session() as session:
-                session.trust_env = not is_loopback(url)  # no proxy between us and ourselves
-                response = session.get(
-                    url, auth=_Bearer(bearer), timeout=self._timeout_seconds, allow_redirects=False
-                )
-                document = response.json() if response.status_code == 200 else None
-        except (requests.RequestException, ValueError, RecursionError):
-            raise _unusable("no answer, or one that is not JSON") from None
+            document = fetch_json(url, self._timeout_seconds, bearer=bearer)
+        except NoDocument as why:
+            raise _unusable(str(why)) from None
         if not isinstance(document, dict):
-            raise _unusable("the answer is an error, or not an object")
+            raise _unusable("the answer is no object")
         return document
 
 
-class _Bearer(AuthBase):
-    """An access token, or nothing; and `requests` looks for no password in ~/.netrc."""
-
-    def __init__(self, token: str | None) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token is not None:
-            request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
 class _Kept(Generic[T]):
-    """A document and when it was fetched. Two threads at once fetch twice, which harms nobody."""
+    """A document and when it was fetched. Two threads at once fetch twice, which harms nobody.
+
+    After a failure one thread alone tries again, every few seconds; the others hear at once that
+    it failed. Anybody can make us ask, and a provider that is away must not keep every thread.
+    """
 
     def __init__(self, fetch: Callable[[datetime], T]) -> None:
         self._fetch = fetch
         self._kept: tuple[T, datetime] | None = None
+        self._failed: datetime | None = None
 
     def get(self, now: datetime, lasts: timedelta) -> T:
         kept = self._kept
-        # A clock that was set back makes what we have look as if it came from the future.
-        if kept is None or not timedelta(0) <= now - kept[1] < lasts:
-            self._kept = kept = (self._fetch(now), now)
-        return kept[0]
+        if kept is not None and _is_within(kept[1], now, lasts):
+            return kept[0]
+        if self._failed is not None:
+            if _is_within(self._failed, now, RETRY_PAUSE):
+                raise _unusable("it could not be used a moment ago")
+            self._failed = now
+        try:
+            document = self._fetch(now)
+        except LoginRefused:
+            self._failed = now
+            raise
+        self._kept, self._failed = (document, now), None
+        return document
 
 
-def is_loopback(url: str) -> bool:
-    """Whether an address lies on this machine."""
-    try:
-        return urlsplit(url).hostname in LOOPBACK
-    except ValueError:
-        return False
-
-
-def is_safe_address(url: str) -> bool:
-    """Whether what is sent there stays secret: TLS, or this machine alone."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return bool(parts.hostname) and (
-        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url))
-    )
+def _is_within(earlier: datetime, now: datetime, lasts: timedelta) -> bool:
+    """Not so from a clock that was set back: what it dated looks as if it came from the future."""
+    return timedelta(0) <= now - earlier < lasts
 
 
 def _address(document: dict[str, Any], name: str) -> str:

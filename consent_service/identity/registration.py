@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from consent_service.errors import Misconfigured
+from consent_service.identity.addresses import is_safe_address
 from consent_service.identity.client_authentication import ClientAuthentication, ClientKey
-from consent_service.identity.openid_provider import is_safe_address
 
 OURS = frozenset(
     {

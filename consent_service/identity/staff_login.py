@@ -6,31 +6,30 @@ Connect RP-Initiated Logout 1.0.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from consent_service.config import StaffSettings
 from consent_service.domain.staff import ClaimMeanings, RoleGrant, StaffRole
-from consent_service.identity.client_authentication import ClientSecretBasic
+from consent_service.identity.client_settings import client_authentication, client_key
 from consent_service.identity.code_flow import CodeFlow, LoginUnderWay
-from consent_service.identity.id_token import invalid
-from consent_service.identity.logout_token import provider_logout
+from consent_service.identity.id_token import login_time
+from consent_service.identity.logout_token import TYPE, provider_logout
 from consent_service.identity.openid_provider import LoginRefused
 from consent_service.identity.registration import Registration
 from consent_service.services.staff_ports import ProviderLogout, StaffIdentity, StaffMember
 
-LONGEST_SUBJECT = 255
-"""Characters (OpenID Connect Core § 2)."""
-
 LONGEST_NAME = 200
+_VARIABLES = "CONSENT_STAFF_OIDC_"
 
 
 class StaffLogin:
     """Sends a member of staff to the provider and reads the answer. May be shared by threads.
 
     A provider may log people in by its own session (single sign-on): how fresh and how strong
-    that has to be is its policy, and `acr_values` ours.
+    that has to be is its policy, and with `max_age_seconds` and `acr_values` ours. Raises
+    Misconfigured.
     """
 
     def __init__(self, settings: StaffSettings, timeout_seconds: float = 5.0) -> None:
@@ -39,11 +38,13 @@ class StaffLogin:
         registration = Registration(
             issuer=settings.issuer,
             client_id=settings.client_id,
-            authentication=ClientSecretBasic(settings.client_secret),
+            authentication=client_authentication(
+                settings, _VARIABLES, client_key(settings, _VARIABLES)
+            ),
             scopes=("openid", "profile"),
             extra_parameters=asked,
             prompt=None,
-            max_age_seconds=None,
+            max_age_seconds=settings.max_age_seconds,
         )
         self._flow = CodeFlow(registration, timeout_seconds)
 
@@ -59,17 +60,23 @@ class StaffLogin:
     def finish(
         self, under_way: LoginUnderWay, redirect_uri: str, answer: Mapping[str, str], now: datetime
     ) -> StaffIdentity:
-        """Who logged in: verified as by `CodeFlow.finish`. Raises LoginRefused."""
+        """Who logged in: verified as by `CodeFlow.finish`, and as recently as is asked for.
+
+        Whatever the browser left of what we asked for: the ID token has to show it. Raises
+        LoginRefused.
+        """
         claims = self._flow.finish(under_way, redirect_uri, answer, now).claims
-        accepted = self._settings.acr_values
+        accepted, age = self._settings.acr_values, self._settings.max_age_seconds
         if accepted and claims.get("acr") not in accepted:
             raise LoginRefused("assurance_too_low", "The login is not of an accepted kind.")
+        if age is not None:
+            login_time(claims, under_way.started_at - timedelta(seconds=age), now)
         return staff_identity(claims, self._settings)
 
     def read_logout(self, logout_token: str, now: datetime) -> ProviderLogout:
         """Whom the provider says it logged out. Raises LoginRefused."""
         return provider_logout(
-            self._flow.signed_claims(logout_token, now),
+            self._flow.signed_claims(logout_token, TYPE, now),
             issuer=self._settings.issuer,
             client_id=self._settings.client_id,
             now=now,
@@ -93,10 +100,8 @@ class StaffLogin:
 
 
 def staff_identity(claims: Mapping[str, Any], settings: StaffSettings) -> StaffIdentity:
-    """Who verified claims speak of. Raises LoginRefused for a subject that names nobody."""
-    subject, session = claims.get("sub"), claims.get("sid")
-    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
-        raise invalid("sub")
+    """Who the claims of an ID token speak of that `id_token.check_claims` let pass."""
+    subject, session = claims["sub"], claims.get("sid")
     return StaffIdentity(
         member=StaffMember(settings.issuer, subject, _name(claims)),
         role_values=_texts(claims.get(settings.role_claim)),

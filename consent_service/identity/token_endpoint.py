@@ -55,11 +55,15 @@ class TokenSettings:
 
 @dataclass(frozen=True)
 class TokenAnswer:
-    """An answer of the token endpoint (RFC 6749 §§ 5.1 and 5.2)."""
+    """An answer of the token endpoint (RFC 6749 §§ 5.1 and 5.2).
+
+    `caller` is whose token it holds; None for a refusal, which says of nobody who they are.
+    """
 
     status: int
     content: Mapping[str, Any]
     headers: Mapping[str, str]
+    caller: Caller | None = None
 
 
 class _RegisteredClient(ClientMixin):
@@ -117,6 +121,7 @@ class _Server(AuthorizationServer):
         self._settings = settings
         self._clients = clients
         self._now = now
+        self._caller: Caller | None = None
         audiences = (settings.endpoint, settings.issuer)
         assertion = ClientAssertion(clients, audiences, now)
         self.register_client_auth_method(ClientAssertion.CLIENT_AUTH_METHOD, assertion)
@@ -142,18 +147,20 @@ class _Server(AuthorizationServer):
         return made
 
     def handle_response(self, status: int, body: Any, headers: Any) -> TokenAnswer:
-        return TokenAnswer(status, body, dict(headers))
+        return TokenAnswer(status, body, dict(headers), self._caller)
 
     def handle_error_response(self, request: OAuth2Request, error: OAuth2Error) -> TokenAnswer:  # noqa: ARG002 - Authlib hands it over
         return refusal(str(error.error))
 
     def _access_token(self, *, client: Any, scope: str, **_more: Any) -> str:
         settings, registered = self._settings, client.client
+        scopes = frozenset(scope.split())
+        self._caller = Caller(registered.organisation, registered.id, scopes)
         return issue_token(
             settings.signing_key.at(self._now),
             issuer=settings.issuer,
             audience=settings.audience,
-            caller=Caller(registered.organisation, registered.id, frozenset(scope.split())),
+            caller=self._caller,
             issued_at=self._now,
             expires_at=self._now + settings.lifetime,
             token_id=settings.new_id(),

@@ -53,6 +53,10 @@ class ClientStore:
     def page(self, after: str | None, limit: int) -> Sequence[Client]:
         return self._read(client.c.id > (after or ""), limit)
 
+    def set_scopes(self, client_id: str, scopes: frozenset[str]) -> None:
+        written = " ".join(sorted(scopes))
+        self._change(sa.update(client).where(client.c.id == client_id).values(scopes=written))
+
     def add_key(self, client_id: str, key: ClientKey) -> None:
         self._change(
             sa.insert(client_key).values(

@@ -66,12 +66,15 @@ class StaffStore:
         if taken is not None:
             place = _login_place(state_hash)
             return TakenLogin("taken", self._keys.get(taken.data_key_id).open(taken.sealed, place))
-        known = self._connection.scalar(
-            sa.select(staff_login.c.browser_hash).where(staff_login.c.state_hash == state_hash)
-        )
+        query = sa.select(staff_login.c.browser_hash, staff_login.c.used_at)
+        known = self._connection.execute(
+            query.where(staff_login.c.state_hash == state_hash)
+        ).one_or_none()
         if known is None:
             return TakenLogin("unknown")
-        return TakenLogin("spent" if known == browser_hash else "other_browser")
+        # A browser that got its session gave up what it began the login with.
+        is_spent = known.used_at is not None or known.browser_hash == browser_hash
+        return TakenLogin("spent" if is_spent else "other_browser")
 
     # -- sessions -----------------------------------------------------------------------------
 

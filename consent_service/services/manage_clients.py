@@ -1,4 +1,4 @@
-"""Register clients, change their keys and secrets, revoke them: each act an entry of the log."""
+"""Register clients, change their scopes, keys and secrets, revoke them: each act is logged."""
 
 import hashlib
 import secrets
@@ -63,8 +63,7 @@ def register_client(
         raise Conflict("already_exists", "A client with this id exists or was revoked.")
     if not uow.catalogue.has_organisation(organisation):
         raise InvalidInput.field("/organisation", "No organisation of this id is registered.")
-    if not scopes or not scopes <= SCOPES.keys():
-        raise InvalidInput.field("/scopes", "At least one scope, and only known ones.")
+    _check_scopes(scopes)
     _check_keys(auth_method, keys)
     now = context.clock()
     added = Client(client, organisation, scopes, auth_method, now)
@@ -88,6 +87,25 @@ def get_client(uow: UnitOfWork, client: str) -> Client:
     if found is None:
         raise NotFound("There is no such client.")
     return found
+
+
+def change_scopes(
+    uow: UnitOfWork, context: Context, caller: Caller, client: str, scopes: frozenset[str]
+) -> Client:
+    """Let a client ask for these scopes and no others, from the commit on, in every process.
+
+    A token that says more is refused (`identity.standing`); one that says less goes on. The same
+    once more changes nothing. Raises InvalidInput, NotFound, and Conflict: it is revoked.
+    """
+    _check_scopes(scopes)
+    uow.clients.begin_change()
+    found = _live(uow, client)
+    if scopes == found.scopes:
+        return found
+    uow.clients.set_scopes(client, scopes)
+    details = {"client_id": client, "scopes": sorted(scopes), "before": sorted(found.scopes)}
+    _log(uow, context, caller, "client_scopes_changed", found.organisation, details)
+    return get_client(uow, client)
 
 
 def add_key(
@@ -177,6 +195,11 @@ def revoke(
     if uow.clients.revoke(issuer, client, now):
         details = {"client_id": client} | ({"issuer": issuer} if issuer else {})
         _log(uow, context, caller, "client_revoked", organisation, details, now)
+
+
+def _check_scopes(scopes: frozenset[str]) -> None:
+    if not scopes or not scopes <= SCOPES.keys():
+        raise InvalidInput.field("/scopes", "At least one scope, and only known ones.")
 
 
 def _check_keys(auth_method: AuthMethod, keys: list[ClientKey]) -> None:

@@ -48,8 +48,8 @@ class StaffSession:
 class TakenLogin:
     """What is known of a state that came back: `content` only once, and to its own browser.
 
-    `unknown`: we never made it, or it is forgotten. `spent`: it came back before, or too late.
-    `other_browser`: another browser began it.
+    `unknown`: we never made it, or it is forgotten. `spent`: it came back before, from whichever
+    browser, or too late. `other_browser`: another browser began it, and it is still good there.
     """
 
     status: Literal["taken", "unknown", "spent", "other_browser"]

@@ -97,6 +97,10 @@ def _client(case: Case, caller: str) -> dict[str, Any]:
     }
 
 
+def _scopes(case: Case, caller: str) -> dict[str, Any]:
+    return {"scopes": ["consents:read"]}
+
+
 def _public_key(case: Case, caller: str) -> dict[str, Any]:
     return public_key(f"key-{next(_NUMBERS)}")
 
@@ -246,6 +250,7 @@ FILLS: dict[str, tuple[Fill, ...]] = {
     "POST /v1/clients": (Fill(body=_client),),
     "GET /v1/clients": (LISTED,),
     "GET /v1/clients/{client_id}": (Fill(),),
+    "POST /v1/clients/{client_id}/scopes": (Fill(body=_scopes),),
     "POST /v1/clients/{client_id}/keys": (Fill(body=_public_key),),
     "POST /v1/clients/{client_id}/keys/{kid}/removal": (Fill(body=_nothing, order=1),),
     "POST /v1/clients/{client_id}/secrets": (Fill(body=_nothing),),

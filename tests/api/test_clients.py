@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from joserfc.jwk import OKPKey
 from werkzeug.test import TestResponse
 
+from consent_service.cli import cli
 from consent_service.persistence.tables import client_secret
 from consent_service.persistence.verification.log_reader import verify_database
 from tests.api.test_token_endpoint import (
@@ -21,7 +23,7 @@ from tests.api.test_token_endpoint import (
     register,
     with_secret,
 )
-from tests.deployment import Deployment, deploy
+from tests.deployment import Deployment, deploy, deploy_with
 from tests.unit.identity.token_forge import ed_jwk, keycloak_token, write_issuers
 
 OPERATOR = "operator"
@@ -121,7 +123,13 @@ def test_what_is_no_client(shared: Deployment, changes: dict[str, Any]) -> None:
 
 def test_only_the_operator_manages_clients(service: Deployment) -> None:
     register(service)
-    for path in ("clients", "clients/journal/revocation", "client-revocations"):
+    paths = (
+        "clients",
+        "clients/journal/scopes",
+        "clients/journal/revocation",
+        "client-revocations",
+    )
+    for path in paths:
         everything_else = service.token(
             "gp-y", frozenset({"consents:read", "templates:write", "audit:read"})
         )
@@ -203,6 +211,81 @@ def test_a_secret_is_shown_once_and_kept_nowhere(service: Deployment) -> None:
     assert secret.encode() not in row.sha256
     assert len(row.sha256) == 32
     assert len(secret) >= 43  # 256 bits in base64url
+
+
+# -- scopes -------------------------------------------------------------------------------------
+
+
+def test_a_token_that_says_more_than_its_client_now_may_ends_at_once(service: Deployment) -> None:
+    """In every worker: the second one shares the database and nothing else."""
+    register(service)
+    second = deploy_with(service.settings, service.clock)
+    both, narrow = token(service), token(service, scope="disclosures:write")
+    assert {calls(one, held) for one in (service, second) for held in (both, narrow)} == {200}
+    changed = operate(service, "clients/journal/scopes", {"scopes": ["disclosures:write"]})
+    assert (changed.status_code, changed.json["scopes"]) == (200, ["disclosures:write"])
+    for worker in (service, second):
+        assert calls(worker, both) == 401
+        assert calls(worker, narrow) == 200
+    assert calls(second, token(service)) == 200
+    assert by_key(service, scope="consents:read").json["error"] == "invalid_scope"
+    second.close()
+
+
+def test_a_client_that_may_do_more_goes_on_with_the_token_it_has(service: Deployment) -> None:
+    register(service, scopes=["disclosures:write"])
+    held = token(service)
+    more = {"scopes": ["disclosures:write", "decisions:read", "disclosures:write"]}
+    changed = operate(service, "clients/journal/scopes", more).json
+    assert changed["scopes"] == ["decisions:read", "disclosures:write"]
+    assert service.get("/v1/clients/journal", org=OPERATOR).json == changed
+    assert calls(service, held) == 200
+    assert operate(service, "clients/journal/scopes", more).json == changed
+    assert logged(service)[1:] == [
+        {
+            "type": "client_scopes_changed",
+            "organisation": OPERATOR,
+            "client": "operator-system",
+            "client_id": "journal",
+            "scopes": ["decisions:read", "disclosures:write"],
+            "before": ["disclosures:write"],
+        }
+    ]
+
+
+def test_scopes_that_cannot_be_set(service: Deployment) -> None:
+    register(service)
+    for scopes in ([], ["everything"], "consents:read", None):
+        answer = operate(service, "clients/journal/scopes", {"scopes": scopes})
+        assert answer.status_code == 422
+    sound = {"scopes": ["consents:read"]}
+    assert operate(service, "clients/nobody/scopes", sound).status_code == 404
+    operate(service, "clients/journal/revocation")
+    answer = operate(service, "clients/journal/scopes", sound)
+    assert (answer.status_code, answer.json["code"]) == (409, "client_revoked")
+    assert service.get("/v1/clients/journal", org=OPERATOR).json["scopes"] == SCOPES
+    assert [body["type"] for body in logged(service)] == ["client_registered", "client_revoked"]
+
+
+def test_scopes_from_the_command_line(service: Deployment) -> None:
+    register(service)
+    held, settings = token(service), service.settings
+    environment = {
+        "CONSENT_DATABASE_URL": settings.database_url,
+        "CONSENT_KEYS_FILE": str(settings.keys_file),
+        "CONSENT_BASE_URL": settings.base_url,
+        "CONSENT_LOG_ORIGIN": settings.log_origin,
+        "CONSENT_OIDC_ISSUER": "http://127.0.0.1:9",
+        "CONSENT_OIDC_CLIENT_ID": "consent-test",
+        "CONSENT_OIDC_CLIENT_SECRET": "made up",
+        "CONSENT_OIDC_CPR_CLAIM": "dk.cpr",
+    }
+    run = CliRunner(env=environment)
+    result = run.invoke(cli, ["clients", "set-scopes", "journal", "--scope", "decisions:read"])
+    assert result.exit_code == 0, result.output
+    assert calls(service, held) == 401
+    assert logged(service)[-1]["client"] == "command-line"
+    assert run.invoke(cli, ["clients", "set-scopes", "journal"]).exit_code == 2
 
 
 # -- revoked ------------------------------------------------------------------------------------
@@ -327,6 +410,7 @@ def test_a_token_may_not_say_more_than_its_registered_client(service: Deployment
 def test_the_log_verifies_with_these_acts_in_it(service: Deployment) -> None:
     register(service)
     with_secret(service)
+    operate(service, "clients/journal/scopes", {"scopes": ["decisions:read"]})
     operate(service, "clients/journal/keys/ed/removal")
     operate(service, "clients/journal/revocation")
     operate(service, "client-revocations", {"client": "x", "organisation": "gp-y"})

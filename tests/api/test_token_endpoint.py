@@ -431,3 +431,17 @@ def test_guesses_from_one_place_are_limited_and_the_right_secret_never(service: 
     assert right.status_code == 200
     other = ask(service, {"client_id": "small", "client_secret": "guess"}, address="192.0.2.8")
     assert other.status_code == 401
+
+
+def test_who_got_a_token_is_in_the_access_log(
+    service: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    register(service)
+    caplog.set_level("INFO")
+    for answer in (by_key(service), by_key(service, assertion(service, key=STRANGER))):
+        answer.close()  # the line is written once the answer is over
+    records = [r for r in caplog.records if r.name == "consent_service.access"][-2:]
+    lines = [json.loads(record.getMessage()) for record in records]
+    assert [line["route"] for line in lines] == ["/oauth/token"] * 2
+    seen = [(line["status"], line.get("organisation"), line.get("client")) for line in lines]
+    assert seen == [(200, "gp-y", "journal"), (401, None, None)]

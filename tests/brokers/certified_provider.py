@@ -1,14 +1,15 @@
-"""A certified OpenID provider in a process of its own, speaking like one broker."""
+"""A certified OpenID provider in a process of its own, speaking like one broker or for staff."""
 
 import json
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -54,7 +55,7 @@ class CertifiedProvider:
     issuer: str
 
     def shall(self, **changes: str | int | bool | None) -> None:
-        """What the next login is like: level, ageSeconds, withoutCpr."""
+        """What the next login is like: level, ageSeconds, withoutCpr, forNeighbour."""
         with requests.Session() as session:
             session.trust_env = False
             session.post(f"{self.issuer}/control", json=changes, timeout=5).raise_for_status()
@@ -68,15 +69,22 @@ def certified_provider(
     client_secret: str,
     client_key: dict[str, str],
     people: Sequence[Person],
+    client: Mapping[str, Any] | None = None,
+    neighbour: Mapping[str, Any] | None = None,
 ) -> Iterator[CertifiedProvider]:
-    """Start it, and end it afterwards."""
+    """Start it, and end it afterwards. `client` and `neighbour` are more metadata of clients."""
     config = {
         "dialect": dialect,
         "redirectUri": redirect_uri,
         "clientId": client_id,
         "clientSecret": client_secret,
         "clientKey": client_key,
-        "people": [{"cpr": one.cpr, "name": one.name} for one in people],
+        "client": client or {},
+        "neighbour": neighbour,
+        "people": [
+            {"sub": one.subject, "cpr": one.cpr, "name": one.name, "claims": dict(one.claims)}
+            for one in people
+        ],
     }
     with (
         tempfile.TemporaryFile("w+") as errors,

@@ -1,11 +1,13 @@
-// A certified OpenID provider (npm `oidc-provider`) that speaks like one Danish broker.
+// A certified OpenID provider (npm `oidc-provider`) that speaks like one Danish broker, or like the
+// one that an organisation has for its staff.
 //
 //   node provider.mjs < config.json
 //
-// Config: {dialect, redirectUri, clientId, clientSecret, clientKey (a public JWK), people: [{cpr,
-// name}]}. It listens on a free port of this machine and prints its issuer as one line. Its login
+// Config: {dialect, redirectUri, clientId, clientSecret, clientKey (a public JWK), client (more of
+// its metadata), neighbour (the metadata of another client, or null), people: [{sub, cpr, name,
+// claims}]}. It listens on a free port of this machine and prints its issuer as one line. Its login
 // page shows what MitID would show: the level asked for and the text to approve. A test can POST
-// to /control what the next login shall be like: {level, ageSeconds, withoutCpr}.
+// to /control what the next login shall be like: {level, ageSeconds, withoutCpr, forNeighbour}.
 
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -15,7 +17,7 @@ const config = JSON.parse(await new Promise((resolve) => {
   let text = '';
   process.stdin.on('data', (part) => { text += part; }).on('end', () => resolve(text));
 }));
-const people = new Map(config.people.map((person) => [randomUUID(), person]));
+const people = new Map(config.people.map((person) => [person.sub, person]));
 const NSIS = 'https://data.gov.dk/concept/core/nsis/';
 const capital = (word) => word[0].toUpperCase() + word.slice(1);
 const unpacked = (text) => Buffer.from(text, 'base64').toString('utf8');
@@ -60,6 +62,14 @@ const DIALECTS = {
     }),
     client: { token_endpoint_auth_method: 'client_secret_basic' },
   },
+  staff: {
+    scopes: ['openid', 'profile'],
+    claims: { openid: ['sub', 'acr', 'auth_time', 'roles', 'cvr'], profile: ['name'] },
+    allInIdToken: true,
+    acr: (level) => level,
+    asked: ({ acr_values: acr }) => ({ level: acr }),
+    client: {},
+  },
 };
 const dialect = DIALECTS[config.dialect];
 let next = {};
@@ -67,23 +77,24 @@ const levels = new Map();
 const signedNonces = new Set();
 
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-const signingKey = { ...privateKey.export({ format: 'jwk' }), kid: 'broker', use: 'sig', alg: 'RS256' };
+const signingKey = { ...privateKey.export({ format: 'jwk' }), kid: 'provider', use: 'sig', alg: 'RS256' };
 
 const server = createServer();
 await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
-const withSecret = dialect.client.token_endpoint_auth_method !== 'private_key_jwt';
+const metadata = { ...dialect.client, ...config.client };
+const withSecret = metadata.token_endpoint_auth_method !== 'private_key_jwt';
+const codeFlow = { grant_types: ['authorization_code'], response_types: ['code'] };
 const provider = new Provider(issuer, {
   clients: [{
     client_id: config.clientId,
     ...(withSecret ? { client_secret: config.clientSecret } : {}),
     redirect_uris: [config.redirectUri],
-    grant_types: ['authorization_code'],
-    response_types: ['code'],
     jwks: { keys: [config.clientKey] },
-    ...dialect.client,
-  }],
+    ...codeFlow,
+    ...metadata,
+  }, ...(config.neighbour ? [{ ...codeFlow, ...config.neighbour }] : [])],
   scopes: dialect.scopes,
   claims: dialect.claims,
   conformIdTokenClaims: !dialect.allInIdToken,
@@ -91,18 +102,27 @@ const provider = new Provider(issuer, {
   jwks: { keys: [signingKey] },
   cookies: { keys: [randomUUID()] },
   pkce: { required: () => true },
-  features: { devInteractions: { enabled: false }, requestObjects: { enabled: true } },
+  features: {
+    devInteractions: { enabled: false },
+    requestObjects: { enabled: true },
+    backchannelLogout: { enabled: true },
+    rpInitiatedLogout: { enabled: true, logoutSource: (ctx, form) => { ctx.body = logoutPage(form); } },
+  },
+  // As it is, but for the guard that keeps it from calling the machine it runs on.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   interactions: { url: (ctx, interaction) => `/login/${interaction.uid}` },
   ttl: { AuthorizationCode: 60, AccessToken: 600, IdToken: 600, Interaction: 600, Session: 3600, Grant: 3600 },
   async findAccount(ctx, sub) {
     const person = people.get(sub);
     if (!person) return undefined;
     const { level, withoutCpr } = levels.get(sub);
-    const number = withoutCpr ? {} : { [dialect.cpr]: person.cpr };
+    const number = withoutCpr || !dialect.cpr ? {} : { [dialect.cpr]: person.cpr };
     const loa = dialect.loa ? { loa: dialect.loa(level), idp: 'mitid' } : {};
     return {
       accountId: sub,
-      claims: () => ({ sub, 'mitid.identity_name': person.name, ...loa, ...number }),
+      claims: () => ({
+        sub, name: person.name, 'mitid.identity_name': person.name, ...loa, ...number, ...person.claims,
+      }),
     };
   },
   // The person agreed with the broker long ago: no page asks which claims may be passed on.
@@ -114,6 +134,25 @@ const provider = new Provider(issuer, {
     return grant;
   },
 });
+
+// A provider that mixes its clients up: everything in the ID token is right, but not whom it is for.
+provider.use(async (ctx, next) => {
+  await next();
+  const { id_token: idToken } = ctx.body ?? {};
+  if (ctx.oidc?.route !== 'token' || !idToken) return;
+  const claims = JSON.parse(Buffer.from(idToken.split('.')[1], 'base64url').toString());
+  if (!levels.get(claims.sub).forNeighbour) return;
+  const client = await provider.Client.find(config.neighbour.client_id);
+  const other = new provider.IdToken({}, { ctx, client });
+  for (const name of Object.keys(claims)) if (!['aud', 'iss', 'iat', 'exp'].includes(name)) other.set(name, claims[name]);
+  ctx.body.id_token = await other.issue({ use: 'idtoken' });
+});
+
+function logoutPage(form) {
+  return `<!doctype html><html lang="da"><meta charset="utf-8"><title>Log ud</title>
+<link rel="icon" href="data:,"><h1>Log ud her også?</h1>${form}
+<button type="submit" form="op.logoutForm" value="yes" name="logout">Ja, log ud</button>`;
+}
 
 const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
@@ -147,11 +186,11 @@ async function login(request, response) {
     return;
   }
   const sent = new URLSearchParams(await form(request));
-  const { level = asked.level ?? 'low', ageSeconds = 0, withoutCpr = false } = next;
+  const { level = asked.level ?? 'low', ageSeconds = 0, withoutCpr = false, forNeighbour = false } = next;
   next = {};
   let result = { error: 'access_denied' };
   if (!sent.has('cancel')) {
-    levels.set(sent.get('sub'), { level, withoutCpr });
+    levels.set(sent.get('sub'), { level, withoutCpr, forNeighbour });
     result = {
       login: {
         accountId: sent.get('sub'),

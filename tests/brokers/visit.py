@@ -134,15 +134,15 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
-def caught(page: Page, name: str) -> str:
+def caught(page: Page, name: str, pattern: str = "**/sign/*") -> str:
     """Press a button of ours, and catch where it would have sent the browser."""
-    return _caught(page, name, "**/sign/*")
+    return _caught(page, name, pattern)
 
 
 def answer_of(page: Page, who: str = METTE.name) -> str:
     """Press a person at the provider, and catch the address with the answer before it is used."""
     address = _caught(page, who, "**/login/*")
-    while not urlsplit(address).path.startswith("/sign/callback"):
+    while not urlsplit(address).path.startswith(("/sign/callback", "/staff/callback")):
         address = _next(page.context, address)
     return address
 

@@ -71,10 +71,11 @@ def test_the_age_of_a_login_that_is_asked_for(text: str, seconds: int | None) ->
     assert settings.signer_provider.max_age_seconds == seconds
 
 
-@pytest.mark.parametrize("text", ["-1", "soon", "1.5", "²"])
-def test_an_age_is_a_number(text: str) -> None:
-    with pytest.raises(Misconfigured, match="CONSENT_OIDC_MAX_AGE"):
-        Settings.from_environment(COMPLETE | {"CONSENT_OIDC_MAX_AGE": text})
+@pytest.mark.parametrize("name", ["CONSENT_OIDC_MAX_AGE", "CONSENT_STAFF_OIDC_MAX_AGE"])
+@pytest.mark.parametrize("text", ["-1", "soon", "1.5", "²", "9" * 5000])
+def test_an_age_is_a_number(name: str, text: str) -> None:
+    with pytest.raises(Misconfigured, match=name):
+        Settings.from_environment(COMPLETE | STAFF | {name: text})
 
 
 def test_a_key_stands_for_the_secret() -> None:
@@ -142,6 +143,37 @@ def test_staff_settings_and_their_defaults(tmp_path: Path) -> None:
         assert (staff.role_claim, staff.org_claim, staff.organisations) == ("roles", None, {})
         assert (staff.idle, staff.absolute) == (timedelta(minutes=30), timedelta(hours=8))
         assert "staff-secret" not in repr(staff)
+
+
+def test_a_key_stands_for_the_staff_secret() -> None:
+    key = {
+        "CONSENT_STAFF_OIDC_CLIENT_SECRET": "",
+        "CONSENT_STAFF_OIDC_CLIENT_AUTHENTICATION": "private_key_jwt",
+        "CONSENT_STAFF_OIDC_CLIENT_KEY_FILE": "staff.pem",
+        "CONSENT_STAFF_OIDC_CLIENT_KEY_ID": "ours",
+        "CONSENT_STAFF_OIDC_ASSERTION_AUDIENCE": "token_endpoint",
+    }
+    staff = Settings.from_environment(COMPLETE | STAFF | key).staff
+    assert staff is not None
+    assert (staff.client_secret, staff.client_authentication) == (None, "private_key_jwt")
+    assert (staff.client_key_file, staff.client_key_id) == ("staff.pem", "ours")
+    assert staff.assertion_audience == "token_endpoint"
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("", None), ("none", None), ("0", 0), ("900", 900)])
+def test_how_old_a_login_of_staff_may_be(text: str, seconds: int | None) -> None:
+    environment = COMPLETE | STAFF | {"CONSENT_STAFF_OIDC_MAX_AGE": text}
+    staff = Settings.from_environment(environment).staff
+    assert staff is not None
+    assert staff.max_age_seconds == seconds
+
+
+def test_no_secret_is_in_a_representation() -> None:
+    secrets = {
+        "CONSENT_OIDC_CLIENT_SECRET": "sesame-1",
+        "CONSENT_STAFF_OIDC_CLIENT_SECRET": "sesame-2",
+    }
+    assert "sesame" not in repr(Settings.from_environment(COMPLETE | STAFF | secrets))
 
 
 @pytest.mark.parametrize("name", [name for name in STAFF if not name.endswith("ISSUER")])

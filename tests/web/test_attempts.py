@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from limits import parse
@@ -13,6 +14,7 @@ from consent_service.web.error_pages import DEAD_END_SECONDS
 from tests.deployment import Deployment, deploy_with
 from tests.integration.stand_in_browser import Page
 from tests.web.family import METTE, STRANGER, Signer, acts, entry_types, links, new_link, words
+from tests.web.workplace import DORTHE, INGRID, Employee, Workplace, staff_entries, steps, workplace
 
 ALLOWED = LIMITS["link"].amount
 
@@ -112,6 +114,58 @@ def test_changing_ones_mind_at_the_login_is_no_attempt(small_home, monkeypatch):
     for _ in range(3):
         answer = Page(mette.to_provider()).press("Afbryd")
         assert mette.come_back(answer.headers["Location"]).status_code == 200
+
+
+# -- staff --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def office(sqlite_url: str, tmp_path: Path) -> Iterator[Workplace]:
+    """A service for staff that allows three failures a minute."""
+    with workplace(sqlite_url, tmp_path) as place:
+        yield place
+
+
+@pytest.fixture
+def three_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in ("staff", "stray"):
+        monkeypatch.setitem(LIMITS, kind, parse("3 per minute"))
+
+
+def test_refused_logins_of_staff_are_limited_in_every_process(office, three_a_minute):
+    """And neither who fails beside them at the same address nor who is right is shut out."""
+    home = office.deployment
+    second = deploy_with(home.settings, home.clock)
+    statuses = []
+    for deployment in (home, second, home, second, home):
+        statuses.append(Employee(deployment, INGRID).arrive().status_code)
+    assert statuses == [403, 403, 403, 429, 429]
+    refused = Employee(second, INGRID).arrive()
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert "Vent et øjeblik" in words(refused)
+    assert len(staff_entries(home, "municipality-z")) == 3, "no flood of log entries"
+    for deployment in (home, second):
+        assert "Du er logget ind" in words(Employee(deployment, DORTHE).arrive())
+    second.close()
+
+
+def test_a_flood_of_cancelled_logins_is_no_flood_of_entries(office, three_a_minute):
+    """Anybody can begin a login and say that it was cancelled."""
+    flooder, issuer = Employee(office.deployment), office.deployment.settings.staff.issuer
+    for _ in range(6):
+        flooder.see()
+        state = dict(parse_qsl(urlsplit(flooder.to_provider()).query))["state"]
+        flooder.get(f"/staff/callback?state={state}&error=access_denied&iss={issuer}")
+    assert steps(office.deployment) == ["staff_login_refused access_denied"] * 3
+
+
+def test_answers_to_no_login_of_ours_are_limited_and_silence_nothing(office, three_a_minute):
+    flooder = Employee(office.deployment)
+    paths = [f"/staff/callback?state={number}&code=x" for number in range(5)]
+    assert [flooder.get(path).status_code for path in paths] == [303] * 3 + [429] * 2
+    assert Employee(office.deployment, INGRID).arrive().status_code == 403
+    (entry,) = staff_entries(office.deployment, "municipality-z")
+    assert (entry["reason"], entry["performed_by"]["name"]) == ("no_role", INGRID.name)
 
 
 # -- whose address it is ------------------------------------------------------------------------

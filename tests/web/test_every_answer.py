@@ -234,6 +234,28 @@ def test_the_access_log_and_the_answer_name_the_request_alike(home: Deployment, 
         assert secret not in caplog.text, secret
 
 
+def test_who_was_refused_is_in_the_access_log(home: Deployment, caplog) -> None:
+    import json
+
+    caplog.set_level("INFO")
+    asked = home.ask()
+    within = {"Authorization": f"Bearer {home.token('gp-y', frozenset({'consents:read'}))}"}
+    refused = [
+        (home.client().get("/v1/consents", headers={"Authorization": "Bearer x"}), 401, None),
+        (home.client().get("/v1/audit/entries", headers=within), 403, "gp-y"),
+        (home.get(f"/v1/consents/{asked['id']}", org="municipality-z"), 404, "municipality-z"),
+    ]
+    for answer, status, _ in refused:
+        assert answer.status_code == status
+        answer.close()  # the line is written once the answer is over
+    records = [r for r in caplog.records if r.name == "consent_service.access"][-len(refused) :]
+    lines = [json.loads(record.getMessage()) for record in records]
+    assert [(line["status"], line.get("organisation")) for line in lines] == [
+        (status, organisation) for _, status, organisation in refused
+    ]
+    assert [line.get("client") for line in lines[1:]] == ["gp-y-system", "municipality-z-system"]
+
+
 def test_an_address_is_logged_where_the_operator_says_so(home: Deployment, caplog) -> None:
     caplog.set_level("INFO")
     settings = replace(home.settings, log_addresses=True, trusted_proxies=1)

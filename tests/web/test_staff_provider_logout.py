@@ -8,7 +8,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from consent_service.identity.logout_token import EVENT
+from consent_service.identity.logout_token import EVENT, TYPE
 from mitid_stand_in.provider import Person
 from tests.deployment import deploy
 from tests.web.family import words
@@ -45,6 +45,7 @@ def claims_of(office: Workplace, **changes: Any) -> dict[str, Any]:
         "jti": "one",
         "events": {EVENT: {}},
         "sub": DORTHE.subject,
+        "_typ": "logout+jwt",
     } | changes
     return {name: value for name, value in claims.items() if value is not None}
 
@@ -130,6 +131,8 @@ def test_said_again_it_ends_nothing_newer(small_office):
         {"events": {EVENT: True}},
         {"events": {"http://schemas.openid.net/event/other": {}}},
         {"nonce": "an ID token has one"},
+        {"_typ": "JWT"},
+        {"_typ": "at+jwt"},
         {"sub": None},
         {"sub": ""},
         {"sub": 7},
@@ -148,7 +151,7 @@ def test_what_is_no_logout_token_ends_nothing(small_office, changes):
 def test_what_the_provider_did_not_sign_ends_nothing(small_office):
     dorthe = arrived(small_office, DORTHE)
     key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
-    forged = jwt.encode({"alg": "RS256", "kid": key.kid}, claims_of(small_office), key)
+    forged = jwt.encode({"alg": "RS256", "kid": key.kid, "typ": TYPE}, claims_of(small_office), key)
     good = signed(small_office)
     header, payload, _ = good.split(".")
     for token in (forged, f"{header}.{payload}.", f"{header}.{payload}.AAAA", "", "x", "x" * 9000):

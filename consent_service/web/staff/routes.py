@@ -42,6 +42,7 @@ def register(app: Flask, parts: Parts, settings: Settings) -> None:
         parts.context,
         settings,
         StaffLogin(settings.staff),
+        parts.attempts,
         claim_meanings(settings.staff),
         SessionLimits(settings.staff.idle, settings.staff.absolute),
     )

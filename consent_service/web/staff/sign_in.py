@@ -59,16 +59,16 @@ def finish_login(site: StaffSite) -> Response:
     state = answer.get("state", "")
     with site.units.writing() as uow:
         taken = uow.staff.take_login(login_secret(site), state, site.context.clock())
-        if taken.content is None:
-            if taken.status == "spent" and find_visit(site, uow) is not None:
-                # Back and forth in the browser that is logged in: nothing more is done.
-                return go_to_start()
-            # A state we never made is noise that anybody can send: it may not fill the log.
-            if taken.status != "unknown":
-                note_staff_login_refused(uow, site.context, site.meanings, "state_mismatch")
-                uow.commit()
-            return _to_refusal("state_mismatch")
+        if taken.status == "spent" and find_visit(site, uow) is not None:
+            # Back and forth in the browser that is logged in: nothing more is done.
+            return go_to_start()
         uow.commit()
+    if taken.status == "unknown":
+        # A state we never made is noise that anybody can send: it may not fill the log.
+        site.attempts.failed("stray", request.remote_addr or "")
+        return _to_refusal("state_mismatch")
+    if taken.content is None:
+        return _refuse(site, "state_mismatch")
     try:
         under_way = _read(taken.content, state)
         identity = site.login.finish(under_way, site.redirect_uri, answer, site.context.clock())
@@ -93,6 +93,12 @@ def _log_in(site: StaffSite, identity: StaffIdentity) -> Response:
 
 
 def _refuse(site: StaffSite, code: str, identity: StaffIdentity | None = None) -> Response:
+    """Log the refusal and say why. Raises TooManyAttempts instead, past the limit.
+
+    Every refusal counts, a cancelled login too: anybody can begin one and say that it was
+    cancelled, and each leaves an entry.
+    """
+    site.attempts.failed("staff", request.remote_addr or "")
     with site.units.writing() as uow:
         note_staff_login_refused(uow, site.context, site.meanings, code, identity)
         uow.commit()

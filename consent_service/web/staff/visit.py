@@ -8,6 +8,7 @@ from flask import Response, make_response, redirect, request
 
 from consent_service.config import Settings
 from consent_service.domain.staff import ClaimMeanings, Ending, SessionLimits
+from consent_service.identity.attempts import Attempts
 from consent_service.identity.staff_login import StaffLogin
 from consent_service.services.context import Context
 from consent_service.services.ports import UnitOfWork, Units
@@ -30,6 +31,7 @@ class StaffSite:
     context: Context
     settings: Settings
     login: StaffLogin
+    attempts: Attempts
     meanings: ClaimMeanings
     limits: SessionLimits
 

@@ -10,6 +10,7 @@ REFUSALS = (
     "id_token_invalid",
     "no_organisation",
     "no_role",
+    "not_fresh",
     "organisation_unknown",
     "provider_refused",
     "provider_unreachable",
@@ -53,6 +54,9 @@ def refusal_words(code: str) -> tuple[str, list[str], int]:
     if code == "assurance_too_low":
         sentence = gettext("The service asks for a stronger login, such as one with two steps.")
         return gettext("The login was not strong enough"), [sentence, again], 403
+    if code == "not_fresh":
+        sentence = gettext("The service asks for a login that was made more recently.")
+        return gettext("The login was too old"), [sentence, again], 403
     sentence = gettext("You were not logged in, and nothing was shown.")
     return gettext("The login did not succeed"), [sentence, again], 403
 

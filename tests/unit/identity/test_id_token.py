@@ -11,10 +11,11 @@ from joserfc.jws import JWSRegistry
 
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Misconfigured
+from consent_service.identity.addresses import is_loopback, is_safe_address
 from consent_service.identity.client_authentication import ClientSecretBasic
 from consent_service.identity.code_flow import LoginUnderWay
 from consent_service.identity.id_token import check_claims, login_time, verified_claims
-from consent_service.identity.openid_provider import LoginRefused, is_loopback, is_safe_address
+from consent_service.identity.openid_provider import LoginRefused
 from consent_service.identity.registration import Registration
 from consent_service.identity.signer_claims import SignerProvider, assurance_of, cpr_of
 
@@ -77,6 +78,9 @@ def test_who_logged_in():
         ("exp", True, "id_token_invalid"),
         ("exp", "never", "id_token_invalid"),
         ("exp", float("inf"), "id_token_invalid"),
+        ("exp", float("nan"), "id_token_invalid"),
+        ("iat", float("nan"), "id_token_invalid"),
+        ("auth_time", float("nan"), "not_fresh"),
         ("auth_time", at(-60, STARTED), None),
         ("auth_time", at(-61, STARTED), "not_fresh"),
         ("auth_time", at(60), None),
@@ -96,6 +100,13 @@ def test_times_to_the_second(claim, value, code):
     with pytest.raises(LoginRefused) as caught:
         logged_in_at(**{claim: value})
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("subject", [None, "", 7, ["s"], "s" * 256])
+def test_a_subject_that_names_nobody(subject):
+    with pytest.raises(LoginRefused) as caught:
+        logged_in_at(sub=subject)
+    assert caught.value.code == "id_token_invalid"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -189,6 +190,18 @@ def never(handler: BaseHTTPRequestHandler) -> None:
     time.sleep(0.6)
 
 
+def dripping(handler: BaseHTTPRequestHandler) -> None:
+    """Each byte comes in time; all of them take longer than anybody should wait."""
+    body = b" " * 60 + b"{}"
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    with suppress(OSError):
+        for byte in body:
+            handler.wfile.write(bytes([byte]))
+            time.sleep(0.1)
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[[Answering], str]]:
     servers: list[ThreadingHTTPServer] = []
@@ -234,6 +247,16 @@ def test_what_is_no_set(
     monkeypatch.setattr(issuer_keys, "TIMEOUT_SECONDS", 0.3)
     with pytest.raises(NoKeys):
         fetch_jwks(serve(answer))
+
+
+def test_a_byte_now_and_then_is_not_waited_for(
+    serve: Callable[[Answering], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issuer_keys, "TIMEOUT_SECONDS", 0.3)
+    begun = time.monotonic()
+    with pytest.raises(NoKeys, match="too long"):
+        fetch_jwks(serve(dripping))
+    assert time.monotonic() - begun < 4, "all of it takes six seconds"
 
 
 def test_nobody_listens() -> None:

@@ -1,0 +1,47 @@
+"""The limits that the guide for municipal systems names are those of the code."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from consent_service.api.endpoint import LARGEST_BODY
+from consent_service.api.fields import PageQuery
+from consent_service.config import LONGEST_TOKEN_MINUTES, Settings
+from consent_service.domain.deadlines import Periods
+from consent_service.domain.decision import TIME_TO_START
+from consent_service.identity.attempts import LIMITS
+from consent_service.identity.client_assertion import LONGEST_LIFE
+from consent_service.persistence.answer_store import KEPT_FOR
+from consent_service.services.client import MOST_KEYS, MOST_SECRETS
+from consent_service.services.identity import LOGIN_LASTS
+from consent_service.services.people import MOST_HOLDERS
+from consent_service.web.visit import SESSION_LASTS
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "municipal-systems.md").read_text()
+PERIODS = Periods()
+MINUTE = timedelta(minutes=1)
+
+
+def row(of: str) -> str:
+    (found,) = [line for line in GUIDE.splitlines() if line.startswith(f"| {of}")]
+    return found.split("|")[2]
+
+
+def test_the_guide_says_what_the_code_does() -> None:
+    (page,) = PageQuery().fields["limit"].validators
+    tokens = Settings.__dataclass_fields__["token_lifetime"].default // MINUTE
+    assert row("a body") == f" {LARGEST_BODY // 1024} KiB · {page.max} items "
+    latest, default = PERIODS.latest_deadline_days, PERIODS.deadline_days
+    assert row("a deadline") == f" {latest} days ahead; left out: {default} days "
+    assert row("a request nobody") == f" lapses {PERIODS.grace_days} days after its deadline "
+    assert row("a paper") == f" {PERIODS.oldest_paper_days} days "
+    assert row("custody holders") == f" {MOST_HOLDERS} "
+    assert row("a permitted disclosure") == f" {TIME_TO_START // MINUTE} minutes "
+    assert row("an answer kept") == f" {KEPT_FOR // timedelta(hours=1)} hours "
+    assert row("a token").startswith(f" {tokens} minutes (the operator may choose up to ")
+    assert f" {LONGEST_TOKEN_MINUTES})" in row("a token")
+    assert f" {LONGEST_LIFE // MINUTE} minutes, and one use" in row("a token")
+    assert row("keys") == f" {MOST_KEYS} · {MOST_SECRETS} "
+    session, login = SESSION_LASTS // MINUTE, LOGIN_LASTS // MINUTE
+    assert row("a family's session") == f" {session} minutes · {login} minutes "
+    refused = f" {LIMITS['token'].amount} · {LIMITS['client'].amount} a minute, then 429 "
+    assert row("refused tokens") == refused
