@@ -11,9 +11,9 @@ from consent_service.config import Settings
 from consent_service.domain.deadlines import Periods
 from consent_service.identity.attempts import Attempts
 from consent_service.persistence.attempt_store import AttemptStore
-from consent_service.persistence.keystore import KeyFile, Keys, KeySource, KeyText
-from consent_service.persistence.live_keys import LiveKeys, LiveSigner
-from consent_service.persistence.sealing import Index
+from consent_service.persistence.keys.document import KeyFile, Keys, KeySource, KeyText
+from consent_service.persistence.keys.live import LiveKeys, LiveSigner
+from consent_service.persistence.keys.sealing import Index
 from consent_service.persistence.sequencer import LogIdentity, Sequencer
 from consent_service.persistence.units import SqlUnits, new_id
 from consent_service.services.context import Context

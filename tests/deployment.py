@@ -19,7 +19,7 @@ from consent_service.config import (
 )
 from consent_service.domain.facts import Scope
 from consent_service.identity.bearer import issue_token
-from consent_service.persistence import keystore
+from consent_service.persistence.keys import document
 from consent_service.services.acts import begin_act
 from consent_service.services.find_consent import child_of
 from consent_service.services.identity import Identity
@@ -313,7 +313,7 @@ def deploy(
     keys_file = folder / "keys.json"
     clock = clock or SettableClock()
     if not keys_file.exists():
-        keystore.create(keys_file, clock.now - timedelta(days=365))
+        document.create(keys_file, clock.now - timedelta(days=365))
     settings = Settings(
         database_url=database_url,
         keys_file=keys_file,

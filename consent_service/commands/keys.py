@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SIGNING = ("seal", "promise", "log", "token")
 SETTLE_SECONDS = 30.0
-"""Longer than `live_keys.RELOAD_EVERY`, the longest request, and the file's way to all hosts."""
+"""Longer than `keys.live.RELOAD_EVERY`, the longest request, and the file's way to all hosts."""
 
 FILE = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 
@@ -29,9 +29,9 @@ def keys() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def init(file: Path) -> None:
     """Make a key file with a fresh key of every kind."""
-    from consent_service.persistence import keystore
+    from consent_service.persistence.keys import document
 
-    keystore.create(file, datetime.now(UTC))
+    document.create(file, datetime.now(UTC))
     click.echo(f"Made {file}. Keep a copy apart from the database's backups: without it nothing")
     click.echo("in the database can be read again.")
 
@@ -64,12 +64,12 @@ def rotate(
 
     kek and index work on the database of CONSENT_DATABASE_URL; interrupted, run them again.
     """
-    from consent_service.persistence import key_changes
+    from consent_service.persistence.keys import changes
 
-    with key_changes.changing(file):
+    with changes.changing(file):
         if use in SIGNING:
             lead, overlap = timedelta(seconds=lead_seconds), timedelta(hours=overlap_hours)
-            key_changes.rotate_signing_key(file, use, datetime.now(UTC), lead, overlap)
+            changes.rotate_signing_key(file, use, datetime.now(UTC), lead, overlap)
             click.echo(f"The new {use} key is published; it signs in {lead_seconds:g} seconds.")
         else:
             with _engine() as engine:
@@ -80,10 +80,10 @@ def rotate(
 @FILE
 def prune(file: Path) -> None:
     """Destroy the private halves whose time is over."""
-    from consent_service.persistence import key_changes
+    from consent_service.persistence.keys import changes
 
-    with key_changes.changing(file):
-        destroyed = key_changes.prune(file, datetime.now(UTC))
+    with changes.changing(file):
+        destroyed = changes.prune(file, datetime.now(UTC))
     click.echo(f"Destroyed {destroyed} private halves.")
 
 
@@ -96,16 +96,16 @@ def prune(file: Path) -> None:
 )
 def compromise(use: Any, kid: str, file: Path, at: datetime) -> None:
     """Mark a signing key as compromised since an instant; a new one signs at once."""
-    from consent_service.persistence import key_changes
+    from consent_service.persistence.keys import changes
 
-    with key_changes.changing(file):
-        key_changes.mark_compromised(file, use, kid, at.replace(tzinfo=UTC), datetime.now(UTC))
+    with changes.changing(file):
+        changes.mark_compromised(file, use, kid, at.replace(tzinfo=UTC), datetime.now(UTC))
     click.echo(f"The {use} key is marked as compromised; a new one signs.")
 
 
 def _rotation(use: str, engine: "Engine", file: Path, settle: Callable[[], None]) -> Any:
-    from consent_service.persistence.index_rotation import IndexRotation
-    from consent_service.persistence.wrapping_rotation import WrappingRotation
+    from consent_service.persistence.rotation.index import IndexRotation
+    from consent_service.persistence.rotation.wrapping import WrappingRotation
 
     kind = WrappingRotation if use == "kek" else IndexRotation
     return kind(engine, file, settle, click.echo)

@@ -10,9 +10,9 @@ from consent_service.audit.finding import VerifyReport
 from consent_service.config import Settings
 from consent_service.demo.running import Running
 from consent_service.persistence.database import engine_options, prepare
-from consent_service.persistence.keystore import load
+from consent_service.persistence.keys.document import load
+from consent_service.persistence.keys.sealing import KeyRing
 from consent_service.persistence.migrate import upgrade
-from consent_service.persistence.sealing import KeyRing
 from consent_service.persistence.tables import (
     client_epoch,
     fact,

@@ -25,7 +25,7 @@ from consent_service.audit.promise import (
     verify_promise,
 )
 from consent_service.errors import ConsentServiceError
-from consent_service.persistence.data_keys import insert_or_ignore
+from consent_service.persistence.keys.data_keys import insert_or_ignore
 from consent_service.persistence.tables import (
     log_checkpoint,
     log_head,

@@ -16,15 +16,15 @@ from sqlalchemy.engine import Engine
 from consent_service.app import create_app
 from consent_service.audit.checkpoint import verify_checkpoint
 from consent_service.errors import Misconfigured, Unreadable
-from consent_service.persistence import key_changes
 from consent_service.persistence.database import engine_options, prepare
-from consent_service.persistence.index_rotation import HASHED, IndexRotation
-from consent_service.persistence.index_slots import SLOTS, slot_column
-from consent_service.persistence.keystore import load
-from consent_service.persistence.sealing import Index, KeyRing, wrapping_id
+from consent_service.persistence.keys import changes
+from consent_service.persistence.keys.document import load
+from consent_service.persistence.keys.index_slots import SLOTS, slot_column
+from consent_service.persistence.keys.sealing import Index, KeyRing, wrapping_id
+from consent_service.persistence.rotation.index import HASHED, IndexRotation
+from consent_service.persistence.rotation.wrapping import WrappingRotation
 from consent_service.persistence.tables import child, data_key, log_checkpoint, log_head, metadata
 from consent_service.persistence.verification.log_reader import verify_database
-from consent_service.persistence.wrapping_rotation import WrappingRotation
 from tests.deployment import Deployment, deploy, person
 
 ALMA = "0103174321"
@@ -348,9 +348,9 @@ def test_a_head_committed_before_the_key_was_destroyed_is_signed_by_the_next(
         parts.sequencer.integrate(connection)
         connection.commit()
     assert rows(rotated.engine, log_head) > rows(rotated.engine, log_checkpoint)
-    key_changes.rotate_signing_key(rotated.path, "log", service.clock.now)
+    changes.rotate_signing_key(rotated.path, "log", service.clock.now)
     service.clock.forward(days=3)
-    assert key_changes.prune(rotated.path, service.clock.now) == 1
+    assert changes.prune(rotated.path, service.clock.now) == 1
     keys = parts.live_keys.refresh()
     parts.sequencer.run_once()
     with rotated.engine.connect() as connection:
@@ -373,7 +373,7 @@ def test_a_compromised_key_is_followed_by_another_and_the_log_verifies(
     service.clock.forward(seconds=5)
     kid = parts.keys.schedules[use].at(service.clock.now).kid
     now = service.clock.now
-    key_changes.mark_compromised(rotated.path, use, kid, now - timedelta(seconds=1), now)
+    changes.mark_compromised(rotated.path, use, kid, now - timedelta(seconds=1), now)
     parts.live_keys.refresh()
     service.clock.forward(seconds=2)
     another = person("0506164234", "Bo Test", birth_date="2016-06-05")

@@ -24,8 +24,8 @@ import sqlalchemy as sa
 
 from consent_service.audit.receipt import verify_receipt
 from consent_service.domain.cpr import CprNumber
-from consent_service.persistence.keystore import Keys, load
-from consent_service.persistence.sealing import wrapping_id
+from consent_service.persistence.keys.document import Keys, load
+from consent_service.persistence.keys.sealing import wrapping_id
 from consent_service.persistence.tables import child, log_pending, metadata
 from consent_service.signing.keys import KeySet
 from tests.deployment import Deployment, person

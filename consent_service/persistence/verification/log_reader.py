@@ -22,8 +22,8 @@ from consent_service.audit.log_reader import (
 )
 from consent_service.audit.verify import verify_log
 from consent_service.errors import Unreadable
-from consent_service.persistence.index_slots import CheckedIndex, index_state_of
-from consent_service.persistence.sealing import Index, KeyRing
+from consent_service.persistence.keys.index_slots import CheckedIndex, index_state_of
+from consent_service.persistence.keys.sealing import Index, KeyRing
 from consent_service.persistence.tables import (
     key_state,
     log_body,

@@ -1,7 +1,7 @@
 """Changes of the key file: each replaces it as a whole, under a lock that ends with the process.
 
-A running process reads the file again when it changed (`live_keys`), so whatever is written here
-must be right for processes that still have the file before it (docs/decisions/0012).
+A running process reads the file again when it changed (`keys.live`), so whatever is written here
+must be right for processes that still have the file before it (docs/decisions/0014).
 """
 
 import fcntl
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from consent_service.errors import Misconfigured, NotFound
-from consent_service.persistence.keystore import (
+from consent_service.persistence.keys.document import (
     index_entries,
     new_signing_key,
     random_key,
     read_content,
     read_keys,
 )
-from consent_service.persistence.sealing import Slot
+from consent_service.persistence.keys.sealing import Slot
 from consent_service.signing.keys import Use
 
 LEAD = timedelta(minutes=2)

@@ -8,7 +8,7 @@ import pytest
 
 from consent_service.domain.cpr import parse_cpr
 from consent_service.errors import Unreadable
-from consent_service.persistence.sealing import DataKey, Index, KeyRing, Place
+from consent_service.persistence.keys.sealing import DataKey, Index, KeyRing, Place
 
 HERE = Place("person_details", "sealed", "row-1")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from consent_service.errors import Misconfigured
-from consent_service.persistence import keystore
+from consent_service.persistence.keys import document
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -14,12 +14,12 @@ NOW = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "keys.json"
-    keystore.create(path, NOW)
+    document.create(path, NOW)
     return path
 
 
 def test_a_new_file_holds_a_key_of_every_kind(path: Path) -> None:
-    keys = keystore.load(path)
+    keys = document.load(path)
     assert set(keys.signing) == {"seal", "promise", "log", "token"}
     assert {key.use for key in keys.published} == {"seal", "promise", "log"}
     assert len(keys.key_encryption[0]) == len(keys.index.keys["a"]) == len(keys.index.secret) == 32
@@ -30,18 +30,18 @@ def test_a_new_file_holds_a_key_of_every_kind(path: Path) -> None:
 def test_an_existing_file_is_never_overwritten(path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(Misconfigured):
-        keystore.create(path, NOW)
+        document.create(path, NOW)
     assert path.read_bytes() == before
 
 
 def test_a_file_open_to_everybody_is_refused(path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(Misconfigured, match="open to everybody"):
-        keystore.load(path)
+        document.load(path)
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"signing": 1}'])
 def test_a_damaged_file_is_refused(path: Path, content: str) -> None:
     path.write_text(content)
     with pytest.raises(Misconfigured):
-        keystore.load(path)
+        document.load(path)

@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from consent_service.errors import Unreadable
-from consent_service.persistence import key_changes
-from consent_service.persistence.keystore import load
-from consent_service.persistence.sealing import KeyRing
+from consent_service.persistence.keys import changes
+from consent_service.persistence.keys.document import load
+from consent_service.persistence.keys.sealing import KeyRing
 from consent_service.persistence.tables import data_key, key_state
 
 AT_ONCE = 200
@@ -41,7 +41,7 @@ class WrappingRotation:
     def run(self) -> None:
         """Rotate, or finish an interrupted rotation. Raises Unreadable, Misconfigured."""
         if len(load(self.path).key_encryption) == 1:
-            key_changes.add_key_encryption_key(self.path)
+            changes.add_key_encryption_key(self.path)
             self.say("A new key-encryption key is in the key file.")
         self.settle()
         ring = KeyRing(load(self.path).key_encryption)
@@ -50,7 +50,7 @@ class WrappingRotation:
         self.settle()
         if self._left(ring):
             raise Unreadable("a data key is left under the old key: run this again")
-        key_changes.destroy_old_key_encryption_keys(self.path)
+        changes.destroy_old_key_encryption_keys(self.path)
         self.say("The old key-encryption key is destroyed.")
 
     def _require(self, ring: KeyRing) -> None:

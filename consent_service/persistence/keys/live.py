@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from consent_service.errors import Misconfigured
-from consent_service.persistence.keystore import Keys, KeySource
-from consent_service.persistence.sealing import KeyRing
+from consent_service.persistence.keys.document import Keys, KeySource
+from consent_service.persistence.keys.sealing import KeyRing
 from consent_service.signing.keys import KeySet, SigningKey, Use
 
 RELOAD_EVERY = timedelta(seconds=2)

@@ -2,7 +2,7 @@
 
 They are one JSON document, in a file readable by the service alone or in an environment variable.
 Private halves of signing keys are destroyed when their time is over; the public halves stay
-published, so that old receipts verify for ever. `key_changes` is what alters the document.
+published, so that old receipts verify for ever. `keys.changes` is what alters the document.
 """
 
 import base64
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from consent_service.errors import Misconfigured
-from consent_service.persistence.sealing import KEY_BYTES, SLOTS, Index, Slot
+from consent_service.persistence.keys.sealing import KEY_BYTES, SLOTS, Index, Slot
 from consent_service.signing.keys import InvalidKey, KeySet, PublishedKey, SigningKey, Use
 from consent_service.signing.schedule import Schedule, Scheduled
 

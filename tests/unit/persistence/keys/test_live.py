@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from consent_service.errors import Misconfigured, Unreadable
-from consent_service.persistence import key_changes, keystore
-from consent_service.persistence.keystore import KeyFile, KeyText
-from consent_service.persistence.live_keys import (
+from consent_service.persistence.keys import changes, document
+from consent_service.persistence.keys.document import KeyFile, KeyText
+from consent_service.persistence.keys.live import (
     ALARM_EVERY,
     RELOAD_EVERY,
     LiveKeys,
@@ -38,7 +38,7 @@ class Seconds:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "keys.json"
-    keystore.create(path, NOW - timedelta(days=30))
+    document.create(path, NOW - timedelta(days=30))
     return path
 
 
@@ -56,7 +56,7 @@ def test_a_changed_file_is_read_at_the_next_look(
     live: LiveKeys, path: Path, seconds: Seconds
 ) -> None:
     before = live.current()
-    key_changes.rotate_signing_key(path, "seal", NOW, lead=timedelta(0))
+    changes.rotate_signing_key(path, "seal", NOW, lead=timedelta(0))
     assert live.current() is before
     seconds.forward()
     assert live.current() is not before
@@ -72,7 +72,7 @@ def test_an_unchanged_file_is_not_read_again(live: LiveKeys, seconds: Seconds) -
 
 def test_a_change_can_be_asked_for_at_once(live: LiveKeys, path: Path) -> None:
     before = live.current()
-    key_changes.rotate_signing_key(path, "log", NOW)
+    changes.rotate_signing_key(path, "log", NOW)
     assert live.refresh() is not before
 
 
@@ -118,7 +118,7 @@ def test_the_keys_of_another_deployment_are_refused(
 ) -> None:
     before = live.current()
     other = path.with_name("other.json")
-    keystore.create(other, NOW)
+    document.create(other, NOW)
     other.replace(path)
     seconds.forward()
     assert live.current() is before
@@ -128,11 +128,11 @@ def test_the_keys_of_another_deployment_are_refused(
 def test_the_ring_follows(live: LiveKeys, path: Path) -> None:
     name = str(uuid4())
     _, old = live.ring.new_data_key(name)
-    key_changes.add_key_encryption_key(path)
+    changes.add_key_encryption_key(path)
     live.refresh()
     assert live.ring.unwrap(name, old).id == name
     again = live.ring.rewrap(name, old)
-    key_changes.destroy_old_key_encryption_keys(path)
+    changes.destroy_old_key_encryption_keys(path)
     live.refresh()
     assert live.ring.unwrap(name, again).id == name
     with pytest.raises(Unreadable):
@@ -141,7 +141,7 @@ def test_the_ring_follows(live: LiveKeys, path: Path) -> None:
 
 def test_keys_may_stand_in_the_environment(path: Path) -> None:
     live = LiveKeys(KeyText(path.read_text()))
-    assert live.refresh().index.secret == keystore.load(path).index.secret
+    assert live.refresh().index.secret == document.load(path).index.secret
     with pytest.raises(Misconfigured):
         LiveKeys(KeyText("{"))
 
@@ -154,7 +154,7 @@ def test_token_keys_end_when_they_say_and_when_they_are_compromised(
         live, lambda own: {k.kid: k.kid for k in own if k.status != "compromised"}, lambda: now
     )
     old = live.current().signing["token"].kid
-    key_changes.rotate_signing_key(path, "token", NOW, lead=timedelta(0))
+    changes.rotate_signing_key(path, "token", NOW, lead=timedelta(0))
     live.refresh()
     new = live.current().schedules["token"].at(NOW + timedelta(minutes=1)).kid
     assert old in keys
@@ -162,6 +162,6 @@ def test_token_keys_end_when_they_say_and_when_they_are_compromised(
     now = NOW + timedelta(days=2)
     assert old not in keys
     assert new in keys
-    key_changes.mark_compromised(path, "token", new, NOW, now)
+    changes.mark_compromised(path, "token", new, NOW, now)
     live.refresh()
     assert new not in keys

@@ -19,22 +19,22 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from consent_service.errors import Unreadable
-from consent_service.persistence import key_changes
-from consent_service.persistence.index_filling import (
-    PAUSE_SECONDS,
-    fill_children,
-    fill_entries,
-    fill_people,
-)
-from consent_service.persistence.index_slots import (
+from consent_service.persistence.keys import changes
+from consent_service.persistence.keys.document import Keys, load
+from consent_service.persistence.keys.index_slots import (
     IndexState,
     check_index_fits,
     read_state,
     slot_column,
     write_state,
 )
-from consent_service.persistence.keystore import Keys, load
-from consent_service.persistence.sealing import KeyRing, Slot
+from consent_service.persistence.keys.sealing import KeyRing, Slot
+from consent_service.persistence.rotation.filling import (
+    PAUSE_SECONDS,
+    fill_children,
+    fill_entries,
+    fill_people,
+)
 from consent_service.persistence.tables import child, log_body, person
 
 HASHED: Sequence[tuple[sa.Table, str]] = (
@@ -69,7 +69,7 @@ class IndexRotation:
 
     def _fill(self, state: IndexState) -> None:
         if state.other not in load(self.path).index.keys:
-            key_changes.add_index_key(self.path, state.other)
+            changes.add_index_key(self.path, state.other)
             self.say("A new index key is in the key file.")
         self.settle()
         keys = load(self.path)
@@ -107,7 +107,7 @@ class IndexRotation:
         state = self._state()
         current, old = state.current, state.other
         if old in load(self.path).index.keys:
-            key_changes.destroy_index_key(self.path, old)
+            changes.destroy_index_key(self.path, old)
             self.say("The old index key is destroyed.")
         self.settle()
         # What a process wrote by the old key alone while it had not yet read the new one.
