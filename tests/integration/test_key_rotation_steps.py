@@ -20,7 +20,7 @@ from consent_service.persistence.database import engine_options, prepare
 from consent_service.persistence.keys import changes
 from consent_service.persistence.keys.document import load
 from consent_service.persistence.keys.index_slots import SLOTS, slot_column
-from consent_service.persistence.keys.sealing import Index, KeyRing, wrapping_id
+from consent_service.persistence.keys.sealing import Index, KeyRing
 from consent_service.persistence.rotation.index import HASHED, IndexRotation
 from consent_service.persistence.rotation.wrapping import WrappingRotation
 from consent_service.persistence.tables import child, data_key, log_checkpoint, log_head, metadata
@@ -228,7 +228,7 @@ def test_what_stands_in_the_empty_slot_is_found(
 
 def test_nothing_opens_with_the_old_key_encryption_key(rotated: Rotated) -> None:
     old = load(rotated.path).key_encryption
-    name = wrapping_id(old[0])
+    name = old[0].id
 
     def under_the_old_key() -> int:
         return sum(value[1:17] == name for value in stored_bytes(rotated.engine))
@@ -236,7 +236,7 @@ def test_nothing_opens_with_the_old_key_encryption_key(rotated: Rotated) -> None
     assert under_the_old_key() == rows(rotated.engine, data_key) > 0
     rotated.rotate("kek")
     assert under_the_old_key() == 0
-    assert not set(old) & set(load(rotated.path).key_encryption)
+    assert name not in {key.id for key in load(rotated.path).key_encryption}
     with rotated.engine.connect() as connection:
         for row in connection.execute(sa.select(data_key)):
             with pytest.raises(Unreadable):

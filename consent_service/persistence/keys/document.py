@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from consent_service.errors import Misconfigured
-from consent_service.persistence.keys.sealing import KEY_BYTES, SLOTS, Index, Slot
+from consent_service.persistence.keys.sealing import (
+    KEY_BYTES,
+    SLOTS,
+    Index,
+    LocalHashKey,
+    Slot,
+    WrappingKey,
+)
 from consent_service.signing.keys import InvalidKey, KeySet, PublishedKey, SigningKey, Use
 from consent_service.signing.schedule import Schedule, Scheduled
 
@@ -31,7 +38,7 @@ class Keys:
     keys, retired ones too; `token_keys` those of our own access tokens.
     """
 
-    key_encryption: Sequence[bytes]
+    key_encryption: Sequence[WrappingKey]
     index: Index
     schedules: Mapping[Use, Schedule]
     published: KeySet
@@ -156,12 +163,12 @@ def _keys(content: dict[str, Any]) -> Keys:
             if signing.kid != key.kid:
                 raise InvalidKey("a seed that is not the key's")
             scheduled[key.use].append(Scheduled(key, signing))
-    index = {slot: _key(text) for slot, text in index_entries(content).items()}
+    index = {slot: LocalHashKey(_key(text)) for slot, text in index_entries(content).items()}
     if not index:
         raise InvalidKey("no index key")
-    secret = _key(content["secret"]) if "secret" in content else index["a"]
+    secret = LocalHashKey(_key(content["secret"])) if "secret" in content else index["a"]
     return Keys(
-        key_encryption=[_key(text) for text in content["key_encryption"]],
+        key_encryption=[WrappingKey.of(_key(text)) for text in content["key_encryption"]],
         index=Index(index, secret),
         schedules={use: Schedule(keys) for use, keys in scheduled.items()},
         published=KeySet(key for key in published if key.use != "token"),
