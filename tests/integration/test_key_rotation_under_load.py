@@ -24,7 +24,7 @@ import sqlalchemy as sa
 
 from consent_service.audit.receipt import verify_receipt
 from consent_service.domain.cpr import CprNumber
-from consent_service.persistence.keys.document import Keys, load
+from consent_service.persistence.keys.document import KeyFile, Keys
 from consent_service.persistence.tables import child, log_pending, metadata
 from consent_service.signing.keys import KeySet
 from tests.deployment import Deployment, person
@@ -270,7 +270,7 @@ def test_no_request_fails_while_every_key_is_rotated(
 ) -> None:
     deployment = deploy_in_real_time(request.getfixturevalue(fixture), tmp_path)
     request.addfinalizer(deployment.close)
-    old = load(deployment.settings.keys_file)
+    old = KeyFile(deployment.settings.keys_file).read()
     with running_service(deployment, tmp_path) as service, worker(service):
         load_ = Load(deployment, service, pause)
         before = [load_.family() for _ in range(3)]
