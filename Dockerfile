@@ -12,7 +12,9 @@ COPY requirements-build.lock ./
 RUN python -m venv /opt/backend \
     && /opt/backend/bin/pip install --require-hashes -r requirements-build.lock
 
-COPY requirements.lock ./
+# requirements-pkcs11.lock where keys are in a hardware module.
+ARG LOCK=requirements.lock
+COPY ${LOCK} ./requirements.lock
 RUN python -m venv /opt/consent-service \
     && /opt/consent-service/bin/pip install --require-hashes --only-binary :all: -r requirements.lock
 

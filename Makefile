@@ -73,6 +73,7 @@ COMPILE := $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --uni
 lock:
 	@command -v $(UV) >/dev/null || { echo "uv is needed: make lock UV=/path/to/uv" >&2; exit 1; }
 	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --extra pkcs11 --constraint requirements.lock -o requirements-pkcs11.lock
 	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock -o requirements-dev.lock
 	$(COMPILE) --group build --constraint requirements-dev.lock -o requirements-build.lock
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks http|append|verify|search`: see README.md in this folder."""
+"""`python -m benchmarks http|append|verify|search|keys`: see README.md in this folder."""
 
 import argparse
 import json
@@ -12,6 +12,7 @@ MODULES = {
     "append": "benchmarks.append_rates",
     "verify": "benchmarks.verify_log",
     "search": "benchmarks.search_page",
+    "keys": "benchmarks.key_operations",
 }
 
 

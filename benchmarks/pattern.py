@@ -12,7 +12,7 @@ from benchmarks.families import Family
 from consent_service.audit.entry import SALT_BYTES
 from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.records import FactRecord
-from consent_service.persistence.sealing import Place
+from consent_service.persistence.keys.sealing import Place
 from consent_service.signing import jws
 from consent_service.signing.canonical import canonical_json, instant_text
 from consent_service.signing.seal import TYP

@@ -20,7 +20,7 @@ from consent_service.commands.staff import staff
 from consent_service.errors import ConsentServiceError
 
 if TYPE_CHECKING:
-    pass
+    from consent_service.config import Settings
 
 
 @click.group()
@@ -51,7 +51,9 @@ def serve(bind: str, workers: int, threads: int) -> None:
     # The settings are checked here, so that a missing one is a sentence and no loop of workers.
     from consent_service.config import Settings
 
-    Settings.from_environment(os.environ)
+    settings = Settings.from_environment(os.environ)
+    if settings.key_module is not None:
+        _check_module(settings)
     os.execv(  # noqa: S606 - our own interpreter and fixed arguments, no shell
         sys.executable,
         [
@@ -60,6 +62,16 @@ def serve(bind: str, workers: int, threads: int) -> None:
             *("--bind", bind, "--workers", str(workers), "--threads", str(threads)),
         ],
     )
+
+
+def _check_module(settings: "Settings") -> None:
+    """A wrong PIN is tried once here, and not by every worker: after a few times modules lock."""
+    from consent_service.wiring import key_source
+
+    source = key_source(settings)
+    source.read()
+    if source.module is not None:
+        source.module.close()
 
 
 @cli.command()
@@ -175,6 +187,9 @@ def audit_verify(checkpoints: tuple[Path, ...], workers: int | None) -> None:
     from consent_service.wiring import key_source
 
     with assembled_parts() as parts:
+        source = key_source(parts.settings)
+        # A hardware module is reached from this process alone: its PIN goes nowhere else.
+        count = 1 if source.module is not None else workers or os.cpu_count() or 1
         report = verify_database(
             parts.units.engine,
             parts.units.ring,
@@ -183,7 +198,7 @@ def audit_verify(checkpoints: tuple[Path, ...], workers: int | None) -> None:
             parts.settings.log_origin,
             parts.context.clock(),
             outside=[path.read_text() for path in checkpoints],
-            processes=Processes(workers or os.cpu_count() or 1, key_source(parts.settings)),
+            processes=Processes(count, source),
         )
     for checked in report.checked:
         click.echo(checked)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from consent_service.environment import count, hosts, minutes, required, seconds, yes
 from consent_service.errors import Misconfigured
+from consent_service.module_settings import ModuleSettings
 
 MOST_PROXIES = 5
 MOST_SESSION_MINUTES = 24 * 60
@@ -95,7 +96,8 @@ class Settings:
 
     `base_url` is what families and callers see, without a slash at the end; `log_origin` names
     the log in every signature and is never changed afterwards; `keys_text` is the key document
-    itself, where it stands in the environment instead of in `keys_file`; `trusted_proxies` is how
+    itself, where it stands in the environment instead of in `keys_file`; `key_module` has the keys
+    that the document only refers to; `trusted_proxies` is how
     many reverse proxies stand before the service and add to `X-Forwarded-For`; `extra_hosts` are
     the names beside that of `base_url` under which it answers, for health checks; `log_addresses`
     puts callers' addresses into the access log; `token_lifetime` is that of the tokens issued at
@@ -116,6 +118,7 @@ class Settings:
     log_addresses: bool = False
     token_lifetime: timedelta = timedelta(minutes=15)
     keys_text: str | None = field(default=None, repr=False)
+    key_module: ModuleSettings | None = None
 
     @property
     def is_https(self) -> bool:
@@ -141,6 +144,7 @@ class Settings:
             database_url=database_url(environment),
             keys_file=keys_file(environment),
             keys_text=environment.get("CONSENT_KEYS") or None,
+            key_module=ModuleSettings.from_environment(environment),
             base_url=base_url,
             log_origin=environment.get("CONSENT_LOG_ORIGIN", f"{urlsplit(base_url).netloc}/log"),
             token_issuer=environment.get("CONSENT_TOKEN_ISSUER", base_url),

@@ -11,9 +11,10 @@ from consent_service.config import Settings
 from consent_service.domain.deadlines import Periods
 from consent_service.identity.attempts import Attempts
 from consent_service.persistence.attempt_store import AttemptStore
-from consent_service.persistence.keystore import KeyFile, Keys, KeySource, KeyText
-from consent_service.persistence.live_keys import LiveKeys, LiveSigner
-from consent_service.persistence.sealing import Index
+from consent_service.persistence.keys.document import KeyFile, Keys, KeySource, KeyText
+from consent_service.persistence.keys.live import LiveKeys, LiveSigner
+from consent_service.persistence.keys.module import module_at
+from consent_service.persistence.keys.sealing import Index
 from consent_service.persistence.sequencer import LogIdentity, Sequencer
 from consent_service.persistence.units import SqlUnits, new_id
 from consent_service.services.context import Context
@@ -50,10 +51,11 @@ class Parts:
 
 
 def key_source(settings: Settings) -> KeySource:
-    """Where this deployment's keys come from."""
+    """Where this deployment's keys come from. Raises Misconfigured."""
+    module = module_at(settings.key_module)
     if settings.keys_text is not None:
-        return KeyText(settings.keys_text)
-    return KeyFile(settings.keys_file)
+        return KeyText(settings.keys_text, module)
+    return KeyFile(settings.keys_file, module)
 
 
 def assemble(settings: Settings, engine: Engine, clock: Callable[[], datetime] = utc_now) -> Parts:

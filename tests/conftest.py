@@ -17,6 +17,7 @@ import pytest
 
 from tests.postgres_cluster import Cluster, find_binaries, running_cluster
 from tests.privacy import WATCH
+from tests.softhsm import SoftToken, find_library
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -38,6 +39,7 @@ SUITE_FIXTURES = {
     "postgres_cluster": "postgres",
     "chromium_path": "browser",
     "broker_packages": "brokers",
+    "soft_token": "pkcs11",
 }
 _missing = pytest.StashKey[dict[str, str]]()
 
@@ -54,6 +56,7 @@ def pytest_report_header() -> list[str]:
     return [
         f"PostgreSQL: {find_binaries() or 'none'}",
         f"Chromium: {_find_chromium() or 'none'}",
+        f"SoftHSM: {find_library() or 'none'}",
     ]
 
 
@@ -207,6 +210,17 @@ def broker_packages(request: pytest.FixtureRequest) -> None:
 
     if why := why_not_here():
         _not_here(request, "brokers", why)
+
+
+@pytest.fixture(scope="session")
+def soft_token(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> SoftToken:
+    """A token of SoftHSM for the whole run, which every deployment of the tests may share."""
+    library = find_library()
+    if library is None:
+        _not_here(request, "hardware module", "no SoftHSM 2; install Debian's softhsm2 package")
+    return SoftToken.make(library, tmp_path_factory.mktemp("softhsm"))
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,10 @@ from consent_service.config import (
 )
 from consent_service.domain.facts import Scope
 from consent_service.identity.bearer import issue_token
-from consent_service.persistence import keystore
+from consent_service.module_settings import ModuleSettings
+from consent_service.persistence.keys import changes
+from consent_service.persistence.keys.document import KeyFile
+from consent_service.persistence.keys.module import module_at
 from consent_service.services.acts import begin_act
 from consent_service.services.find_consent import child_of
 from consent_service.services.identity import Identity
@@ -308,15 +311,18 @@ def deploy(
     staff: StaffSettings | None = STAFF,
     clock: SettableClock | None = None,
     token_issuers_file: Path | None = None,
+    key_module: ModuleSettings | None = None,
 ) -> Deployment:
-    """A service on a migrated database, with keys of its own."""
+    """A service on a migrated database, with keys of its own, all in the module if there is one."""
     keys_file = folder / "keys.json"
     clock = clock or SettableClock()
     if not keys_file.exists():
-        keystore.create(keys_file, clock.now - timedelta(days=365))
+        file = KeyFile(keys_file, module_at(key_module))
+        changes.create(file, clock.now - timedelta(days=365), changes.KINDS if key_module else ())
     settings = Settings(
         database_url=database_url,
         keys_file=keys_file,
+        key_module=key_module,
         base_url=base_url,
         log_origin="consent.example/log",
         token_issuer=base_url,

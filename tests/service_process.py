@@ -201,9 +201,9 @@ def running_service(
         service.report()
 
 
-def deploy_in_real_time(database_url: str, folder: Path) -> Deployment:
+def deploy_in_real_time(database_url: str, folder: Path, **options: Any) -> Deployment:
     """A furnished deployment on this machine's clock, for the test process's own side."""
-    return deploy(database_url, folder, clock=RealClock(datetime.now(UTC))).furnish()
+    return deploy(database_url, folder, clock=RealClock(datetime.now(UTC)), **options).furnish()
 
 
 def integrate_everything(parts: Parts) -> None:

@@ -9,7 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-LOCK_FILES = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock")
+LOCK_FILES = (
+    "requirements.lock",
+    "requirements-pkcs11.lock",
+    "requirements-dev.lock",
+    "requirements-build.lock",
+)
 SECONDS = 180
 _NO_NETWORK = (
     "Could not connect",

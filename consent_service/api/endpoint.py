@@ -34,7 +34,7 @@ from consent_service.identity.attempts import Attempts
 from consent_service.identity.bearer import TokenVerifier
 from consent_service.identity.standing import Standings
 from consent_service.persistence.epoch import EpochPassed
-from consent_service.persistence.sealing import Index
+from consent_service.persistence.keys.sealing import Index
 from consent_service.services.client import OPERATOR_SCOPE
 from consent_service.services.context import Context
 from consent_service.services.model import Caller

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Response, request
 
 from consent_service.errors import Conflict, InvalidInput, Unreadable
-from consent_service.persistence.sealing import Index
+from consent_service.persistence.keys.sealing import Index
 from consent_service.services.model import Caller
 from consent_service.services.ports import Answer, UnitOfWork
 

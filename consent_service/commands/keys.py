@@ -1,4 +1,4 @@
-"""`consent-service keys …`: make, rotate, prune, and mark as compromised."""
+"""`consent-service keys …`: make, rotate, prune, move, and mark as compromised."""
 
 import os
 import time
@@ -13,11 +13,20 @@ import click
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
+    from consent_service.persistence.keys.document import KeyFile
+
 SIGNING = ("seal", "promise", "log", "token")
+KINDS = ("kek", "index", "secret", *SIGNING)
 SETTLE_SECONDS = 30.0
-"""Longer than `live_keys.RELOAD_EVERY`, the longest request, and the file's way to all hosts."""
+"""Longer than `keys.live.RELOAD_EVERY`, the longest request, and the file's way to all hosts."""
 
 FILE = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+SETTLE = click.option(
+    "--settle-seconds",
+    default=SETTLE_SECONDS,
+    show_default=True,
+    help="The time in which every process reads the file again, where that must be waited for.",
+)
 
 
 @click.group()
@@ -27,13 +36,25 @@ def keys() -> None:
 
 @keys.command("init")
 @click.argument("file", type=click.Path(path_type=Path))
-def init(file: Path) -> None:
+@click.option(
+    "--in-module",
+    default="",
+    metavar="KINDS",
+    help="Make these in the hardware module of CONSENT_PKCS11_…: all, or of "
+    f"{','.join(KINDS)} those with commas between them.",
+)
+def init(file: Path, in_module: str) -> None:
     """Make a key file with a fresh key of every kind."""
-    from consent_service.persistence import keystore
+    from consent_service.persistence.keys import changes
 
-    keystore.create(file, datetime.now(UTC))
+    inside = KINDS if in_module == "all" else tuple(filter(None, in_module.split(",")))
+    if unknown := sorted(set(inside) - set(KINDS)):
+        raise click.BadParameter(f"no kind of key: {', '.join(unknown)}", param_hint="--in-module")
+    changes.create(_key_file(file), datetime.now(UTC), inside)
     click.echo(f"Made {file}. Keep a copy apart from the database's backups: without it nothing")
     click.echo("in the database can be read again.")
+    if inside:
+        click.echo(f"In the hardware module: {', '.join(inside)}. Back it up by its own means.")
 
 
 @keys.command("rotate")
@@ -52,38 +73,49 @@ def init(file: Path) -> None:
     help="Signing keys: how much longer the old one counts.",
 )
 @click.option(
-    "--settle-seconds",
-    default=SETTLE_SECONDS,
-    show_default=True,
-    help="kek and index: the time in which every process reads the file again.",
+    "--into",
+    type=click.Choice(("file", "module")),
+    help="Where the new key is made; where the old one is, unless you say so.",
 )
+@SETTLE
 def rotate(
-    use: Any, file: Path, lead_seconds: float, overlap_hours: float, settle_seconds: float
+    use: Any,
+    file: Path,
+    lead_seconds: float,
+    overlap_hours: float,
+    into: Any,
+    settle_seconds: float,
 ) -> None:
     """Replace the key of one kind while the service runs.
 
     kek and index work on the database of CONSENT_DATABASE_URL; interrupted, run them again.
     """
-    from consent_service.persistence import key_changes
+    from consent_service.persistence.keys import changes
 
-    with key_changes.changing(file):
+    def settle() -> None:
+        time.sleep(settle_seconds)
+
+    with _changing(file) as key_file:
         if use in SIGNING:
             lead, overlap = timedelta(seconds=lead_seconds), timedelta(hours=overlap_hours)
-            key_changes.rotate_signing_key(file, use, datetime.now(UTC), lead, overlap)
+            changes.rotate_signing_key(key_file, use, datetime.now(UTC), lead, overlap, into)
             click.echo(f"The new {use} key is published; it signs in {lead_seconds:g} seconds.")
+            _destroy_unused(key_file, settle)
         else:
             with _engine() as engine:
-                _rotation(use, engine, file, lambda: time.sleep(settle_seconds)).run()
+                _rotation(use, engine, key_file, settle, into).run()
 
 
 @keys.command("prune")
 @FILE
-def prune(file: Path) -> None:
+@SETTLE
+def prune(file: Path, settle_seconds: float) -> None:
     """Destroy the private halves whose time is over."""
-    from consent_service.persistence import key_changes
+    from consent_service.persistence.keys import changes
 
-    with key_changes.changing(file):
-        destroyed = key_changes.prune(file, datetime.now(UTC))
+    with _changing(file) as key_file:
+        destroyed = changes.prune(key_file, datetime.now(UTC))
+        _destroy_unused(key_file, lambda: time.sleep(settle_seconds))
     click.echo(f"Destroyed {destroyed} private halves.")
 
 
@@ -94,21 +126,62 @@ def prune(file: Path) -> None:
 @click.option(
     "--at", required=True, type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="Since when, UTC."
 )
-def compromise(use: Any, kid: str, file: Path, at: datetime) -> None:
+@SETTLE
+def compromise(use: Any, kid: str, file: Path, at: datetime, settle_seconds: float) -> None:
     """Mark a signing key as compromised since an instant; a new one signs at once."""
-    from consent_service.persistence import key_changes
+    from consent_service.persistence.keys import changes
 
-    with key_changes.changing(file):
-        key_changes.mark_compromised(file, use, kid, at.replace(tzinfo=UTC), datetime.now(UTC))
-    click.echo(f"The {use} key is marked as compromised; a new one signs.")
+    with _changing(file) as key_file:
+        changes.mark_compromised(key_file, use, kid, at.replace(tzinfo=UTC), datetime.now(UTC))
+        click.echo(f"The {use} key is marked as compromised; a new one signs.")
+        _destroy_unused(key_file, lambda: time.sleep(settle_seconds))
 
 
-def _rotation(use: str, engine: "Engine", file: Path, settle: Callable[[], None]) -> Any:
-    from consent_service.persistence.index_rotation import IndexRotation
-    from consent_service.persistence.wrapping_rotation import WrappingRotation
+@keys.command("move-secret")
+@FILE
+def move_secret(file: Path) -> None:
+    """Take the key of links and sessions, which is not rotated, into the hardware module."""
+    from consent_service.persistence.keys import changes
+
+    with _changing(file) as key_file:
+        changes.move_secret(key_file)
+    click.echo("The key of links and sessions is in the hardware module. It was in the file until")
+    click.echo("now: destroy the file's copies.")
+
+
+def _key_file(path: Path) -> "KeyFile":
+    from consent_service.module_settings import ModuleSettings
+    from consent_service.persistence.keys.document import KeyFile
+    from consent_service.persistence.keys.module import module_at
+
+    return KeyFile(path, module_at(ModuleSettings.from_environment(os.environ)))
+
+
+@contextmanager
+def _changing(path: Path) -> Iterator["KeyFile"]:
+    from consent_service.persistence.keys.writing import changing
+
+    with changing(path):
+        yield _key_file(path)
+
+
+def _destroy_unused(file: "KeyFile", settle: Callable[[], None]) -> None:
+    """In the hardware module: what the file names no more, once no process relies on it."""
+    from consent_service.persistence.keys.writing import destroy_unused, unused
+
+    if unused(file):
+        settle()
+        click.echo(f"Destroyed {destroy_unused(file)} keys in the hardware module.")
+
+
+def _rotation(
+    use: str, engine: "Engine", file: "KeyFile", settle: Callable[[], None], into: Any
+) -> Any:
+    from consent_service.persistence.rotation.index import IndexRotation
+    from consent_service.persistence.rotation.wrapping import WrappingRotation
 
     kind = WrappingRotation if use == "kek" else IndexRotation
-    return kind(engine, file, settle, click.echo)
+    return kind(engine, file, settle, click.echo, into)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from consent_service.demo.running import Running
 from consent_service.demo.world import CONTROLLER, ORGANISATIONS, Family
 from consent_service.errors import Misconfigured
 from consent_service.identity.bearer import issue_token
-from consent_service.persistence import keystore
+from consent_service.persistence.keys.document import KeyFile
 from consent_service.persistence.units import new_id
 from consent_service.services.model import Caller
 
@@ -52,7 +52,7 @@ def token_for(running: Running, organisation: str, scopes: Sequence[str], hours:
     settings = Settings.from_environment(running.environment)
     now = datetime.now(UTC)
     return issue_token(
-        keystore.load(Path(settings.keys_file)).signing["token"],
+        KeyFile(Path(settings.keys_file)).read().signing["token"],
         issuer=settings.token_issuer,
         audience=settings.token_audience,
         caller=Caller(organisation, f"{organisation}-demo", frozenset(scopes)),

@@ -19,11 +19,12 @@ import sqlalchemy as sa
 
 from consent_service.demo.world import CONTROLLER, STAFF, STAFF_ROLES, Person
 from consent_service.errors import Misconfigured
-from consent_service.persistence import keystore
-from consent_service.persistence.data_keys import check_keys_fit
 from consent_service.persistence.database import engine_options, prepare
+from consent_service.persistence.keys import changes
+from consent_service.persistence.keys.data_keys import check_keys_fit
+from consent_service.persistence.keys.document import KeyFile
+from consent_service.persistence.keys.sealing import KeyRing
 from consent_service.persistence.migrate import upgrade
-from consent_service.persistence.sealing import KeyRing
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 60
@@ -58,7 +59,7 @@ def demo_running(
     base_url = f"http://{HOST}:{port}"
     secret = secrets.token_urlsafe(24)
     url = database_url or f"sqlite:///{folder / 'demo.db'}"
-    keystore.create(folder / "keys.json", datetime.now(UTC))
+    changes.create(KeyFile(folder / "keys.json"), datetime.now(UTC))
     upgrade(url)
     _check_empty(url, folder / "keys.json")
     listed = [Listed(p.cpr, p.name, f"born {p.born:%d.%m.%Y}") for p in people]
@@ -100,7 +101,7 @@ def _check_empty(url: str, keys_file: Path) -> None:
     """Each demo has keys of its own: a database that others were used for cannot be read."""
     engine = prepare(sa.create_engine(url, **engine_options(url)))
     try:
-        check_keys_fit(engine, KeyRing(keystore.load(keys_file).key_encryption))
+        check_keys_fit(engine, KeyRing(KeyFile(keys_file).read().key_encryption))
     except Misconfigured:
         raise Misconfigured("the demo needs an empty database: this one is in use") from None
     finally:

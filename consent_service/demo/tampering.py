@@ -10,9 +10,9 @@ from consent_service.audit.finding import VerifyReport
 from consent_service.config import Settings
 from consent_service.demo.running import Running
 from consent_service.persistence.database import engine_options, prepare
-from consent_service.persistence.keystore import load
+from consent_service.persistence.keys.document import KeyFile
+from consent_service.persistence.keys.sealing import KeyRing
 from consent_service.persistence.migrate import upgrade
-from consent_service.persistence.sealing import KeyRing
 from consent_service.persistence.tables import (
     client_epoch,
     fact,
@@ -83,7 +83,7 @@ def _engine(url: str) -> Engine:
 
 def _verify(running: Running, engine: Engine) -> VerifyReport:
     settings = Settings.from_environment(running.environment)
-    keys = load(settings.keys_file)
+    keys = KeyFile(settings.keys_file).read()
     return verify_database(
         engine,
         KeyRing(keys.key_encryption),

@@ -13,6 +13,8 @@ from consent_service.errors import Misconfigured, Unauthenticated
 from consent_service.identity.jwt_parts import Unreadable, media_type, read_parts
 from consent_service.identity.public_keys import UnusableKey, pinned
 from consent_service.services.model import Caller
+from consent_service.signing import jws
+from consent_service.signing.canonical import canonical_json
 from consent_service.signing.keys import KeySet, SigningKey
 
 LONGEST_TOKEN = 8192
@@ -155,5 +157,4 @@ def issue_token(
         "exp": int(expires_at.timestamp()),
         "jti": token_id,
     }
-    headers = {"typ": ACCESS_TOKEN, "kid": key.kid}
-    return jwt.encode(claims, key.private, algorithm="EdDSA", headers=headers)
+    return jws.sign(canonical_json(claims), key, ACCESS_TOKEN)

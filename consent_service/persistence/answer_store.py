@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from consent_service.persistence.data_keys import DataKeys, insert_or_ignore
+from consent_service.persistence.keys.data_keys import DataKeys, insert_or_ignore
 from consent_service.persistence.tables import kept_answer
 from consent_service.services.ports import Answer
 

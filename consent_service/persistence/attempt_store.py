@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from consent_service.persistence.column_types import Instant
-from consent_service.persistence.sealing import Index
+from consent_service.persistence.keys.sealing import Index
 from consent_service.persistence.tables import failed_attempt
 
 _key = sa.bindparam("key", type_=sa.LargeBinary)

@@ -12,14 +12,14 @@ from consent_service.domain.cpr import CprNumber
 from consent_service.domain.facts import History
 from consent_service.domain.records import FactRecord, read_fact
 from consent_service.errors import NotFound, Unreadable
-from consent_service.persistence.data_keys import DataKeys, KeysOutOfDate
 from consent_service.persistence.hot_statement import HotStatement
-from consent_service.persistence.index_slots import (
+from consent_service.persistence.keys.data_keys import DataKeys, KeysOutOfDate
+from consent_service.persistence.keys.index_slots import (
     IndexSlots,
     found_by,
     slot_column,
 )
-from consent_service.persistence.sealing import SLOTS, Index, Place, Slot
+from consent_service.persistence.keys.sealing import SLOTS, Index, Place, Slot
 from consent_service.persistence.tables import child, data_key, fact, person, person_details
 from consent_service.services.model import ChildRef, PersonDetails
 from consent_service.services.ports import Snapshot

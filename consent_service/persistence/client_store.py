@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from consent_service.persistence.data_keys import insert_or_ignore
 from consent_service.persistence.epoch import UnitEpoch
+from consent_service.persistence.keys.data_keys import insert_or_ignore
 from consent_service.persistence.tables import (
     client,
     client_epoch,

@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection, Row
 
 from consent_service.domain.facts import Role
 from consent_service.domain.records import FactRecord
-from consent_service.persistence.data_keys import DataKeys
-from consent_service.persistence.sealing import Place
+from consent_service.persistence.keys.data_keys import DataKeys
+from consent_service.persistence.keys.sealing import Place
 from consent_service.persistence.tables import (
     consent,
     consent_party,

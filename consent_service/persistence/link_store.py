@@ -5,8 +5,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from consent_service.persistence.data_keys import DataKeys
-from consent_service.persistence.sealing import Index, Place
+from consent_service.persistence.keys.data_keys import DataKeys
+from consent_service.persistence.keys.sealing import Index, Place
 from consent_service.persistence.tables import link, signatory, signing_session
 from consent_service.services.model import Link, SigningSession
 

@@ -20,16 +20,16 @@ from consent_service.domain.cpr import CprNumber
 from consent_service.errors import NotFound
 from consent_service.persistence.answer_store import answer_row
 from consent_service.persistence.column_types import Instant
-from consent_service.persistence.data_keys import DataKeys, insert_or_ignore
 from consent_service.persistence.epoch import UnitEpoch
 from consent_service.persistence.hot_statement import HotStatement
-from consent_service.persistence.index_slots import (
+from consent_service.persistence.keys.data_keys import DataKeys, insert_or_ignore
+from consent_service.persistence.keys.index_slots import (
     IndexSlots,
     found_by,
     hash_values,
     slot_column,
 )
-from consent_service.persistence.sealing import Index, Place
+from consent_service.persistence.keys.sealing import Index, Place
 from consent_service.persistence.tables import (
     child,
     data_key,

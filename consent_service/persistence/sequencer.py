@@ -25,7 +25,7 @@ from consent_service.audit.promise import (
     verify_promise,
 )
 from consent_service.errors import ConsentServiceError
-from consent_service.persistence.data_keys import insert_or_ignore
+from consent_service.persistence.keys.data_keys import insert_or_ignore
 from consent_service.persistence.sequencer_rows import Pending, add_to_tree, take_pending
 from consent_service.persistence.tables import (
     log_checkpoint,
@@ -124,14 +124,15 @@ class Sequencer:
         """Raise InvalidSignature unless we promised this entry.
 
         Ed25519 is deterministic: making the promise again and comparing costs half of verifying
-        it. A promise by a key whose private half is gone is verified.
+        it. A promise by a key whose private half is gone, or not in this process, is verified.
         """
         identity = self._identity()
         ours = Entry(identity.origin, entry.id, entry.time, entry.header, entry.leaf, b"", b"")
         if entry.leaf != leaf_hash(entry.header):
             raise InvalidPromise("the leaf is not the header's")
         with suppress(NoKey):
-            if compare_digest(make_promise(ours, identity.promise_keys), entry.promise):
+            key = identity.promise_keys.at(entry.time)
+            if key.is_in_process and compare_digest(make_promise(ours, key), entry.promise):
                 return
         promise = verify_promise(entry.promise, identity.published)
         check_promise_for(promise, entry.header)

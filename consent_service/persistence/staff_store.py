@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from consent_service.domain.staff import SessionTimes, StaffRole, Standing
-from consent_service.persistence.data_keys import DataKeys
-from consent_service.persistence.sealing import Index, Place
+from consent_service.persistence.keys.data_keys import DataKeys
+from consent_service.persistence.keys.sealing import Index, Place
 from consent_service.persistence.tables import staff_login, staff_session
 from consent_service.services.staff_ports import (
     LOGIN_LASTS,

@@ -1,4 +1,4 @@
-"""Every table. Personal data stands in `sealed` columns only (see `sealing`).
+"""Every table. Personal data stands in `sealed` columns only (see `keys.sealing`).
 
 Three kinds of table: append-only ones (`APPEND_ONLY`, the database itself refuses to change a
 row), erasable ones that hold what is known about people, and a few that change.
@@ -212,7 +212,7 @@ log_body = sa.Table(
     sa.Column("child_hash", sa.LargeBinary),
     sa.Column("employee_hash", sa.LargeBinary),
     sa.Index("ix_log_body_data_key_id", "data_key_id"),
-    # Their second slots (see `index_slots`); what is empty costs no index entry.
+    # Their second slots (see `keys.index_slots`); what is empty costs no index entry.
     sa.Column("child_hash_b", sa.LargeBinary),
     sa.Column("employee_hash_b", sa.LargeBinary),
     sa.Index("ix_log_body_controller_id_entry_id", "controller_id", "entry_id"),

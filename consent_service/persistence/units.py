@@ -12,13 +12,13 @@ from consent_service.persistence.catalogue_store import CatalogueStore
 from consent_service.persistence.children_store import ChildrenStore
 from consent_service.persistence.client_store import ClientStore
 from consent_service.persistence.consent_store import ConsentStore
-from consent_service.persistence.data_keys import DataKeys
 from consent_service.persistence.database import stepwise
 from consent_service.persistence.epoch import KnownEpoch, UnitEpoch
 from consent_service.persistence.erasure_store import ErasureStore
-from consent_service.persistence.index_slots import IndexSlots
+from consent_service.persistence.keys.data_keys import DataKeys
+from consent_service.persistence.keys.index_slots import IndexSlots
+from consent_service.persistence.keys.live import LiveKeys
 from consent_service.persistence.link_store import LinkStore
-from consent_service.persistence.live_keys import LiveKeys
 from consent_service.persistence.log_store import LogStore
 from consent_service.persistence.sequencer import Sequencer
 from consent_service.persistence.staff_store import StaffStore

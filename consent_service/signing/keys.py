@@ -8,8 +8,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, lru_cache
-from typing import Any, Literal, Self, get_args
+from functools import lru_cache
+from typing import Any, Literal, Protocol, Self, get_args
 
 from cryptography.exceptions import InvalidSignature as _BadSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -51,13 +51,25 @@ class UnknownKey(InvalidSignature):
     code = "unknown_key"
 
 
+class PrivateHalf(Protocol):
+    """What signs: a private key in this process, or one that is only reached."""
+
+    def sign(self, data: bytes, /) -> bytes:
+        """The 64-byte Ed25519 signature; the same bytes every time (RFC 8032)."""
+        ...
+
+
 @dataclass(frozen=True)
 class SigningKey:
-    """A private key with its one use. `kid` must be the thumbprint of its public half."""
+    """A private key with its one use, and its public half (32 bytes), of which `kid` is the name.
+
+    `kid` must be the thumbprint of the public half.
+    """
 
     kid: str
     use: Use
-    private: Ed25519PrivateKey = field(repr=False, compare=False)
+    public: bytes
+    private: PrivateHalf = field(repr=False, compare=False)
 
     @classmethod
     def from_seed(cls, seed: bytes, use: Use) -> Self:
@@ -66,12 +78,13 @@ class SigningKey:
             private = Ed25519PrivateKey.from_private_bytes(seed)
         except ValueError:
             raise InvalidKey("an Ed25519 seed has 32 bytes") from None
-        return cls(key_id(private.public_key().public_bytes_raw()), use, private)
+        public = private.public_key().public_bytes_raw()
+        return cls(key_id(public), use, public, private)
 
-    @cached_property
-    def public(self) -> bytes:
-        """The public half, 32 bytes (RFC 8032)."""
-        return self.private.public_key().public_bytes_raw()
+    @property
+    def is_in_process(self) -> bool:
+        """Whether signing again costs less than verifying; elsewhere it is the other way round."""
+        return isinstance(self.private, Ed25519PrivateKey)
 
     def at(self, time: datetime) -> Self:  # noqa: ARG002 - one key signs at every time
         """Itself (`signing.schedule.Signer`)."""

@@ -38,8 +38,9 @@ class OwnKey(PublishedKey):
 
 
 def own_keys(published: KeySet, schedules: Iterable[Schedule]) -> KeySet:
-    """The published keys, those of the schedules with their private halves."""
-    halves = {one.life.kid: one.key for schedule in schedules for one in schedule}
+    """The published keys, those of the schedules with their private halves in this process."""
+    scheduled = (one for schedule in schedules for one in schedule)
+    halves = {one.life.kid: one.key for one in scheduled if one.key.is_in_process}
     return KeySet(_own(key, halves[key.kid]) if key.kid in halves else key for key in published)
 
 

@@ -13,7 +13,7 @@ from consent_service.errors import TooManyAttempts
 from consent_service.identity.attempts import LIMITS, Attempts, place_of
 from consent_service.persistence.attempt_store import AttemptStore, forget_old_attempts
 from consent_service.persistence.database import prepare, serving_options
-from consent_service.persistence.sealing import Index
+from consent_service.persistence.keys.sealing import Index
 from consent_service.persistence.tables import failed_attempt, metadata
 
 INDEX = Index.of(b"k" * 32)

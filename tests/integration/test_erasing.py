@@ -24,8 +24,8 @@ from consent_service.audit.merkle import leaf_hash
 from consent_service.audit.receipt import verify_receipt
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Conflict, InvalidInput, NotFound, Unreadable
+from consent_service.persistence.keys.sealing import DataKey, Place
 from consent_service.persistence.scrubbing import ERASED_FROM, scrub
-from consent_service.persistence.sealing import DataKey, Place
 from consent_service.persistence.tables import (
     child,
     consent,

@@ -16,15 +16,15 @@ from sqlalchemy.engine import Engine
 from consent_service.app import create_app
 from consent_service.audit.checkpoint import verify_checkpoint
 from consent_service.errors import Misconfigured, Unreadable
-from consent_service.persistence import key_changes
 from consent_service.persistence.database import engine_options, prepare
-from consent_service.persistence.index_rotation import HASHED, IndexRotation
-from consent_service.persistence.index_slots import SLOTS, slot_column
-from consent_service.persistence.keystore import load
-from consent_service.persistence.sealing import Index, KeyRing, wrapping_id
+from consent_service.persistence.keys import changes
+from consent_service.persistence.keys.document import KeyFile
+from consent_service.persistence.keys.index_slots import SLOTS, slot_column
+from consent_service.persistence.keys.sealing import Index, KeyRing
+from consent_service.persistence.rotation.index import HASHED, IndexRotation
+from consent_service.persistence.rotation.wrapping import WrappingRotation
 from consent_service.persistence.tables import child, data_key, log_checkpoint, log_head, metadata
 from consent_service.persistence.verification.log_reader import verify_database
-from consent_service.persistence.wrapping_rotation import WrappingRotation
 from tests.deployment import Deployment, deploy, person
 
 ALMA = "0103174321"
@@ -58,8 +58,8 @@ class Rotated:
     late: Deployment | None = None
 
     @property
-    def path(self) -> Path:
-        return self.service.settings.keys_file
+    def file(self) -> KeyFile:
+        return KeyFile(self.service.settings.keys_file)
 
     def rotate(self, kind: str, countdown: Countdown | None = None) -> None:
         """Rotate in a process of its own, as far as the countdown goes."""
@@ -70,7 +70,7 @@ class Rotated:
         try:
             KINDS[kind](
                 engine,
-                self.path,
+                self.file,
                 lambda: countdown.point("settle"),
                 countdown.point,
             ).run()
@@ -79,7 +79,7 @@ class Rotated:
 
     def stale(self) -> Deployment:
         """A process that never reads its keys again."""
-        settings = replace(self.service.settings, keys_text=self.path.read_text())
+        settings = replace(self.service.settings, keys_text=self.file.path.read_text())
         self.late = Deployment(
             create_app(settings, self.service.clock), settings, self.service.clock
         )
@@ -178,7 +178,7 @@ def test_stopped_at_any_point_it_goes_on_where_it_stopped(rotated: Rotated, kind
 
 
 def assert_only_the_new_key(rotated: Rotated, kind: str) -> None:
-    keys = load(rotated.path)
+    keys = rotated.file.read()
     if kind == "kek":
         assert len(keys.key_encryption) == 1
         return
@@ -195,7 +195,7 @@ def test_killed_it_goes_on_when_run_again(rotated: Rotated, kind: str, lines: in
     """The command itself, killed after so many of its lines."""
     command = [sys.executable, "-m", "consent_service.cli", "keys", "rotate", kind]
     environment = os.environ | {"CONSENT_DATABASE_URL": rotated.service.settings.database_url}
-    arguments = [str(rotated.path), "--settle-seconds", "0.2"]
+    arguments = [str(rotated.file.path), "--settle-seconds", "0.2"]
     with subprocess.Popen(
         command + arguments, env=environment, stdout=subprocess.PIPE, text=True
     ) as first:
@@ -227,8 +227,8 @@ def test_what_stands_in_the_empty_slot_is_found(
 
 
 def test_nothing_opens_with_the_old_key_encryption_key(rotated: Rotated) -> None:
-    old = load(rotated.path).key_encryption
-    name = wrapping_id(old[0])
+    old = rotated.file.read().key_encryption
+    name = old[0].id
 
     def under_the_old_key() -> int:
         return sum(value[1:17] == name for value in stored_bytes(rotated.engine))
@@ -236,7 +236,7 @@ def test_nothing_opens_with_the_old_key_encryption_key(rotated: Rotated) -> None
     assert under_the_old_key() == rows(rotated.engine, data_key) > 0
     rotated.rotate("kek")
     assert under_the_old_key() == 0
-    assert not set(old) & set(load(rotated.path).key_encryption)
+    assert name not in {key.id for key in rotated.file.read().key_encryption}
     with rotated.engine.connect() as connection:
         for row in connection.execute(sa.select(data_key)):
             with pytest.raises(Unreadable):
@@ -246,7 +246,7 @@ def test_nothing_opens_with_the_old_key_encryption_key(rotated: Rotated) -> None
 def test_nobody_is_found_by_the_old_index_key(rotated: Rotated) -> None:
     from consent_service.domain.cpr import CprNumber
 
-    old = load(rotated.path).index
+    old = rotated.file.read().index
 
     def found_by(index: Index) -> int:
         known = {
@@ -260,7 +260,7 @@ def test_nobody_is_found_by_the_old_index_key(rotated: Rotated) -> None:
     assert before > 3
     rotated.rotate("index")
     assert found_by(old) == 0
-    assert found_by(load(rotated.path).index) == before
+    assert found_by(rotated.file.read().index) == before
 
 
 # -- who missed it ----------------------------------------------------------------------------
@@ -318,18 +318,18 @@ def test_who_has_only_the_old_key_encryption_key_makes_no_data_key(rotated: Rota
 
 
 def test_an_older_key_file_is_refused(rotated: Rotated) -> None:
-    older = rotated.path.read_text()
+    older = rotated.file.path.read_text()
     rotated.rotate("index")
-    rotated.path.write_text(older)
+    rotated.file.path.write_text(older)
     with pytest.raises(Misconfigured, match="lacks the index key"):
         rotated.rotate("index")
 
 
 def test_a_file_from_before_the_first_step_begins_again_with_another_key(rotated: Rotated) -> None:
-    older = rotated.path.read_text()
+    older = rotated.file.path.read_text()
     with pytest.raises(Stopped):
         rotated.rotate("index", Countdown(8))
-    rotated.path.write_text(older)
+    rotated.file.path.write_text(older)
     rotated.rotate("index")
     rotated.service.parts.live_keys.refresh()
     rotated.check()
@@ -348,9 +348,9 @@ def test_a_head_committed_before_the_key_was_destroyed_is_signed_by_the_next(
         parts.sequencer.integrate(connection)
         connection.commit()
     assert rows(rotated.engine, log_head) > rows(rotated.engine, log_checkpoint)
-    key_changes.rotate_signing_key(rotated.path, "log", service.clock.now)
+    changes.rotate_signing_key(rotated.file, "log", service.clock.now)
     service.clock.forward(days=3)
-    assert key_changes.prune(rotated.path, service.clock.now) == 1
+    assert changes.prune(rotated.file, service.clock.now) == 1
     keys = parts.live_keys.refresh()
     parts.sequencer.run_once()
     with rotated.engine.connect() as connection:
@@ -373,7 +373,7 @@ def test_a_compromised_key_is_followed_by_another_and_the_log_verifies(
     service.clock.forward(seconds=5)
     kid = parts.keys.schedules[use].at(service.clock.now).kid
     now = service.clock.now
-    key_changes.mark_compromised(rotated.path, use, kid, now - timedelta(seconds=1), now)
+    changes.mark_compromised(rotated.file, use, kid, now - timedelta(seconds=1), now)
     parts.live_keys.refresh()
     service.clock.forward(seconds=2)
     another = person("0506164234", "Bo Test", birth_date="2016-06-05")

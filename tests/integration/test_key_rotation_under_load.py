@@ -24,8 +24,7 @@ import sqlalchemy as sa
 
 from consent_service.audit.receipt import verify_receipt
 from consent_service.domain.cpr import CprNumber
-from consent_service.persistence.keystore import Keys, load
-from consent_service.persistence.sealing import wrapping_id
+from consent_service.persistence.keys.document import KeyFile, Keys
 from consent_service.persistence.tables import child, log_pending, metadata
 from consent_service.signing.keys import KeySet
 from tests.deployment import Deployment, person
@@ -217,7 +216,7 @@ def rotate_everything(service: ServiceProcess) -> None:
 
 def check_nothing_is_left(load_: Load, old: Keys) -> None:
     """No value in the database is under the old key-encryption key or the old index key."""
-    name = wrapping_id(old.key_encryption[0])
+    name = old.key_encryption[0].id
     numbers = [CprNumber(family.cpr) for family in load_.families]
     hashes = {one for cpr in numbers for one in old.index.child(cpr).values()}
     hashes |= {
@@ -271,7 +270,7 @@ def test_no_request_fails_while_every_key_is_rotated(
 ) -> None:
     deployment = deploy_in_real_time(request.getfixturevalue(fixture), tmp_path)
     request.addfinalizer(deployment.close)
-    old = load(deployment.settings.keys_file)
+    old = KeyFile(deployment.settings.keys_file).read()
     with running_service(deployment, tmp_path) as service, worker(service):
         load_ = Load(deployment, service, pause)
         before = [load_.family() for _ in range(3)]

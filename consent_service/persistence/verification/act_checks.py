@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from consent_service.errors import ConsentServiceError
-from consent_service.persistence.sealing import KeyRing, Place
+from consent_service.persistence.keys.sealing import KeyRing, Place
 from consent_service.persistence.tables import signatory, statement
 from consent_service.persistence.verification.column_checks import open_value
 from consent_service.signing.keys import KeySet

@@ -10,9 +10,9 @@ from consent_service.audit.entry_checks import CheckedBody, EntryChecks, check_s
 from consent_service.audit.finding import Finding
 from consent_service.audit.log_reader import StoredBody
 from consent_service.errors import Unreadable
-from consent_service.persistence.index_slots import CheckedIndex, IndexState
-from consent_service.persistence.keystore import KeySource
-from consent_service.persistence.sealing import Hashes, Index, KeyRing
+from consent_service.persistence.keys.document import KeySource
+from consent_service.persistence.keys.index_slots import CheckedIndex, IndexState
+from consent_service.persistence.keys.sealing import Hashes, Index, KeyRing
 from consent_service.persistence.verification.column_checks import open_body, wrong_column
 from consent_service.signing.own_keys import own_keys
 

@@ -12,8 +12,8 @@ from consent_service.audit.finding import Finding
 from consent_service.audit.spread import Spread
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Unreadable
-from consent_service.persistence.index_slots import hash_is_wrong, is_erased
-from consent_service.persistence.sealing import Index, KeyRing, Place
+from consent_service.persistence.keys.index_slots import hash_is_wrong, is_erased
+from consent_service.persistence.keys.sealing import Index, KeyRing, Place
 from consent_service.persistence.tables import (
     child,
     consent,

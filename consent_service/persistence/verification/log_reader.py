@@ -21,9 +21,9 @@ from consent_service.audit.log_reader import (
 )
 from consent_service.audit.spread import Alone, Spread, over_processes
 from consent_service.audit.verify import verify_log
-from consent_service.persistence.index_slots import IndexState, index_state_of
-from consent_service.persistence.keystore import KeySource
-from consent_service.persistence.sealing import Index, KeyRing
+from consent_service.persistence.keys.document import KeySource
+from consent_service.persistence.keys.index_slots import IndexState, index_state_of
+from consent_service.persistence.keys.sealing import Index, KeyRing
 from consent_service.persistence.tables import (
     key_state,
     log_body,

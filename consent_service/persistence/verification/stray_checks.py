@@ -17,7 +17,7 @@ from consent_service.audit.finding import Finding
 from consent_service.audit.merkle import leaf_hash
 from consent_service.audit.promise import check_promise_for, verify_promise
 from consent_service.errors import Unreadable
-from consent_service.persistence.sealing import Index, KeyRing
+from consent_service.persistence.keys.sealing import Index, KeyRing
 from consent_service.persistence.tables import (
     log_body,
     log_checkpoint,

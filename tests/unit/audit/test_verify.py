@@ -1,6 +1,7 @@
 """The log verifier: an honest log passes, and every lie is found at its place."""
 
 import tracemalloc
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -390,7 +391,7 @@ def test_memory_does_not_grow_with_the_log(monkeypatch):
 
 def test_a_seal_key_signs_no_promise():
     log = built()
-    sealed = SigningKey(SEAL_KEY.kid, "promise", SEAL_KEY.private)
+    sealed = replace(SEAL_KEY, use="promise")
     log.change(log.leaf_rows, 5, promise=make_promise(log.entries[5], sealed))
     assert [one.kind for one in verified(log).findings] == ["promise_invalid"]
 

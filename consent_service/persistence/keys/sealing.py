@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Literal, Self, get_args
+from typing import Literal, Protocol, Self, get_args
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -35,12 +35,24 @@ class Place:
     row: str
 
 
+class Cipher(Protocol):
+    """AES-256-GCM (NIST SP 800-38D) under one key: in this process, or only reached."""
+
+    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None, /) -> bytes:
+        """The ciphertext, and the tag of 16 bytes after it."""
+        ...
+
+    def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None, /) -> bytes:
+        """The plaintext. Raises InvalidTag."""
+        ...
+
+
 @dataclass(frozen=True, repr=False)
 class DataKey:
     """A 256-bit key under its id (a UUID)."""
 
     id: str
-    cipher: AESGCM
+    cipher: Cipher
 
     def seal(self, plaintext: bytes, place: Place) -> bytes:
         """Encrypt for one place."""
@@ -55,12 +67,12 @@ class DataKey:
         return UUID(self.id).bytes
 
 
-def _seal(key_id: bytes, cipher: AESGCM, plaintext: bytes, place: Place) -> bytes:
+def _seal(key_id: bytes, cipher: Cipher, plaintext: bytes, place: Place) -> bytes:
     nonce = os.urandom(_NONCE_BYTES)
     return _FORMAT + key_id + nonce + cipher.encrypt(nonce, plaintext, _associated(key_id, place))
 
 
-def _open(key_id: bytes, cipher: AESGCM, sealed: bytes, place: Place) -> bytes:
+def _open(key_id: bytes, cipher: Cipher, sealed: bytes, place: Place) -> bytes:
     if sealed[:1] != _FORMAT or sealed[1 : 1 + _KEY_ID_BYTES] != key_id:
         raise Unreadable(f"{place.table}.{place.column} is not sealed under its key")
     nonce, ciphertext = sealed[1 + _KEY_ID_BYTES : _PREFIX], sealed[_PREFIX:]
@@ -83,20 +95,38 @@ def _sized(part: str) -> bytes:
     return len(part).to_bytes(2) + part.encode()
 
 
+@dataclass(frozen=True, repr=False)
+class WrappingKey:
+    """A key-encryption key under its name of 16 bytes (`wrapped_by`)."""
+
+    id: bytes
+    cipher: Cipher
+
+    @classmethod
+    def of(cls, key: bytes) -> Self:
+        """A key in this process: its name is a hash of it."""
+        return cls(_name(b"key-encryption-key" + key), AESGCM(key))
+
+    @classmethod
+    def elsewhere(cls, reference: bytes, cipher: Cipher) -> Self:
+        """A key whose bytes nobody sees: its name is a hash of what it is called there."""
+        return cls(_name(b"key-encryption-key elsewhere" + reference), cipher)
+
+
 class KeyRing:
     """The key-encryption keys: the first wraps, all of them unwrap."""
 
     def __init__(
-        self, keys: Iterable[bytes], look_again: Callable[[], object] = lambda: None
+        self, keys: Iterable[WrappingKey], look_again: Callable[[], object] = lambda: None
     ) -> None:
         """`look_again` may renew the ring, when something is under a key it does not have."""
         self._unwrapped = lru_cache(maxsize=20_000)(self._unwrap)
         self._look_again = look_again
         self.renew(keys)
 
-    def renew(self, keys: Iterable[bytes]) -> None:
+    def renew(self, keys: Iterable[WrappingKey]) -> None:
         """Go over to other keys, in a process that runs; units under way notice nothing."""
-        ciphers = {wrapping_id(key): AESGCM(key) for key in keys}
+        ciphers = {key.id: key.cipher for key in keys}
         # One assignment: no reader sees a current key that is not among the keys.
         self._wrapping = next(iter(ciphers.items())), ciphers
 
@@ -141,9 +171,8 @@ def wrapped_by(wrapped: bytes) -> bytes:
     return wrapped[1 : 1 + _KEY_ID_BYTES]
 
 
-def wrapping_id(key: bytes) -> bytes:
-    """A key-encryption key's name: 16 bytes (`wrapped_by`)."""
-    return hashlib.sha256(b"key-encryption-key" + key).digest()[:_KEY_ID_BYTES]
+def _name(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()[:_KEY_ID_BYTES]
 
 
 def _wrapping_place(key_id: str) -> Place:
@@ -157,6 +186,33 @@ SLOTS: tuple[Slot, Slot] = get_args(Slot)
 Hashes = Mapping[Slot, bytes]
 
 
+class HashKey(Protocol):
+    """A key of HMAC-SHA-256 (RFC 2104): in this process, or only reached."""
+
+    @property
+    def id(self) -> bytes:
+        """Its name, of 16 bytes, which only this key has."""
+        ...
+
+    def digest(self, message: bytes) -> bytes:
+        """The 32 bytes of the message's keyed hash."""
+        ...
+
+
+@dataclass(frozen=True, repr=False)
+class LocalHashKey:
+    """A key in this process: its name is a hash of it."""
+
+    key: bytes
+
+    @property
+    def id(self) -> bytes:
+        return _name(b"index-key" + self.key)
+
+    def digest(self, message: bytes) -> bytes:
+        return hmac.digest(self.key, message, "sha256")
+
+
 @dataclass(frozen=True, repr=False)
 class Index:
     """Keyed hashes (HMAC-SHA-256) under keys that are never in the database.
@@ -166,18 +222,19 @@ class Index:
     requests); nobody could compute those again, so it is not rotated: they end by themselves.
     """
 
-    keys: Mapping[Slot, bytes]
-    secret: bytes
+    keys: Mapping[Slot, HashKey]
+    secret: HashKey
 
     @classmethod
     def of(cls, key: bytes) -> Self:
         """One key for everything, in the first slot."""
-        return cls({"a": key}, key)
+        local = LocalHashKey(key)
+        return cls({"a": local}, local)
 
     def key_id(self, slot: Slot) -> bytes | None:
         """The name of a slot's key: 16 bytes; None where there is no key for the slot."""
         key = self.keys.get(slot)
-        return key and hashlib.sha256(b"index-key" + key).digest()[:_KEY_ID_BYTES]
+        return None if key is None else key.id
 
     def child(self, cpr: CprNumber) -> Hashes:
         """Finds the child's one row in the deployment."""
@@ -213,15 +270,15 @@ class Index:
 
     def request_body(self, body: bytes) -> bytes:
         """Tells whether a repeated request carries the same body."""
-        return hmac.digest(self.secret, b"request-body\0" + body, "sha256")
+        return self.secret.digest(b"request-body\0" + body)
 
     def _hashes(self, purpose: bytes, *parts: str) -> Hashes:
         return {slot: _hash(key, purpose, *parts) for slot, key in self.keys.items()}
 
 
-def _hash(key: bytes, purpose: bytes, *parts: str) -> bytes:
+def _hash(key: HashKey, purpose: bytes, *parts: str) -> bytes:
     # Lengths stand before the parts, so that no two lists of parts look alike.
     message = purpose + b"".join(
         b"\0" + len(encoded := part.encode()).to_bytes(4) + encoded for part in parts
     )
-    return hmac.digest(key, message, "sha256")
+    return key.digest(message)

@@ -15,8 +15,8 @@ from sqlalchemy.engine import Connection, Engine, Row
 from consent_service.audit.entry import SALT_BYTES, parse_header
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import Unreadable
-from consent_service.persistence.index_slots import other_slot, slot_column
-from consent_service.persistence.sealing import Index, KeyRing, Place, Slot
+from consent_service.persistence.keys.index_slots import other_slot, slot_column
+from consent_service.persistence.keys.sealing import Index, KeyRing, Place, Slot
 from consent_service.persistence.tables import (
     child,
     data_key,

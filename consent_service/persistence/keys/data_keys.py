@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from consent_service.errors import Misconfigured, Unavailable, Unreadable
-from consent_service.persistence.sealing import DataKey, KeyRing, wrapped_by
+from consent_service.persistence.keys.sealing import DataKey, KeyRing, wrapped_by
 from consent_service.persistence.tables import data_key, key_state
 
 

@@ -8,14 +8,18 @@ import pytest
 
 from consent_service.domain.cpr import parse_cpr
 from consent_service.errors import Unreadable
-from consent_service.persistence.sealing import DataKey, Index, KeyRing, Place
+from consent_service.persistence.keys.sealing import DataKey, Index, KeyRing, Place, WrappingKey
 
 HERE = Place("person_details", "sealed", "row-1")
 
 
+def fresh() -> WrappingKey:
+    return WrappingKey.of(os.urandom(32))
+
+
 @pytest.fixture
 def ring() -> KeyRing:
-    return KeyRing([os.urandom(32)])
+    return KeyRing([fresh()])
 
 
 @pytest.fixture
@@ -67,13 +71,13 @@ def test_a_wrapped_key_needs_its_ring_and_its_id(ring: KeyRing) -> None:
     key, wrapped = ring.new_data_key(key_id)
     assert ring.unwrap(key_id, wrapped).open(key.seal(b"Alma", HERE), HERE) == b"Alma"
     with pytest.raises(Unreadable):
-        KeyRing([os.urandom(32)]).unwrap(key_id, wrapped)
+        KeyRing([fresh()]).unwrap(key_id, wrapped)
     with pytest.raises(Unreadable):
         ring.unwrap(str(uuid4()), wrapped)
 
 
 def test_an_older_key_encryption_key_still_unwraps() -> None:
-    old, new = os.urandom(32), os.urandom(32)
+    old, new = fresh(), fresh()
     key_id = str(uuid4())
     _, wrapped = KeyRing([old]).new_data_key(key_id)
     assert KeyRing([new, old]).unwrap(key_id, wrapped).id == key_id

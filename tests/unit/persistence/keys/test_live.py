@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from consent_service.errors import Misconfigured, Unreadable
-from consent_service.persistence import key_changes, keystore
-from consent_service.persistence.keystore import KeyFile, KeyText
-from consent_service.persistence.live_keys import (
+from consent_service.persistence.keys import changes
+from consent_service.persistence.keys.document import KeyFile, KeyText
+from consent_service.persistence.keys.live import (
     ALARM_EVERY,
     RELOAD_EVERY,
     LiveKeys,
@@ -36,10 +36,10 @@ class Seconds:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "keys.json"
-    keystore.create(path, NOW - timedelta(days=30))
-    return path
+def file(tmp_path: Path) -> KeyFile:
+    file = KeyFile(tmp_path / "keys.json")
+    changes.create(file, NOW - timedelta(days=30))
+    return file
 
 
 @pytest.fixture
@@ -48,15 +48,15 @@ def seconds() -> Seconds:
 
 
 @pytest.fixture
-def live(path: Path, seconds: Seconds) -> LiveKeys:
-    return LiveKeys(KeyFile(path), seconds)
+def live(file: KeyFile, seconds: Seconds) -> LiveKeys:
+    return LiveKeys(file, seconds)
 
 
 def test_a_changed_file_is_read_at_the_next_look(
-    live: LiveKeys, path: Path, seconds: Seconds
+    live: LiveKeys, file: KeyFile, seconds: Seconds
 ) -> None:
     before = live.current()
-    key_changes.rotate_signing_key(path, "seal", NOW, lead=timedelta(0))
+    changes.rotate_signing_key(file, "seal", NOW, lead=timedelta(0))
     assert live.current() is before
     seconds.forward()
     assert live.current() is not before
@@ -70,9 +70,9 @@ def test_an_unchanged_file_is_not_read_again(live: LiveKeys, seconds: Seconds) -
     assert live.current() is before
 
 
-def test_a_change_can_be_asked_for_at_once(live: LiveKeys, path: Path) -> None:
+def test_a_change_can_be_asked_for_at_once(live: LiveKeys, file: KeyFile) -> None:
     before = live.current()
-    key_changes.rotate_signing_key(path, "log", NOW)
+    changes.rotate_signing_key(file, "log", NOW)
     assert live.refresh() is not before
 
 
@@ -87,16 +87,16 @@ DAMAGES = {
 @pytest.mark.parametrize("content", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_file_is_an_alarm_and_changes_nothing(
     live: LiveKeys,
-    path: Path,
+    file: KeyFile,
     seconds: Seconds,
     caplog: pytest.LogCaptureFixture,
     content: bytes | None,
 ) -> None:
-    before, sound = live.current(), path.read_bytes()
-    path.unlink()
+    before, sound = live.current(), file.path.read_bytes()
+    file.path.unlink()
     if content is not None:
-        path.write_bytes(content)
-        path.chmod(0o600)
+        file.path.write_bytes(content)
+        file.path.chmod(0o600)
     seconds.forward()
     assert live.current() is before
     alarms = [r for r in caplog.records if r.levelno == logging.CRITICAL]
@@ -107,54 +107,54 @@ def test_a_damaged_file_is_an_alarm_and_changes_nothing(
     seconds.forward(ALARM_EVERY)
     live.current()
     assert len([r for r in caplog.records if r.levelno == logging.CRITICAL]) == 2
-    path.write_bytes(sound)
-    path.chmod(0o600)
+    file.path.write_bytes(sound)
+    file.path.chmod(0o600)
     seconds.forward()
     assert {key.kid for key in live.current().published} == {key.kid for key in before.published}
 
 
 def test_the_keys_of_another_deployment_are_refused(
-    live: LiveKeys, path: Path, seconds: Seconds, caplog: pytest.LogCaptureFixture
+    live: LiveKeys, file: KeyFile, seconds: Seconds, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = live.current()
-    other = path.with_name("other.json")
-    keystore.create(other, NOW)
-    other.replace(path)
+    other = file.path.with_name("other.json")
+    changes.create(KeyFile(other), NOW)
+    other.replace(file.path)
     seconds.forward()
     assert live.current() is before
     assert "lacks a key that was published" in caplog.text
 
 
-def test_the_ring_follows(live: LiveKeys, path: Path) -> None:
+def test_the_ring_follows(live: LiveKeys, file: KeyFile) -> None:
     name = str(uuid4())
     _, old = live.ring.new_data_key(name)
-    key_changes.add_key_encryption_key(path)
+    changes.add_key_encryption_key(file)
     live.refresh()
     assert live.ring.unwrap(name, old).id == name
     again = live.ring.rewrap(name, old)
-    key_changes.destroy_old_key_encryption_keys(path)
+    changes.destroy_old_key_encryption_keys(file)
     live.refresh()
     assert live.ring.unwrap(name, again).id == name
     with pytest.raises(Unreadable):
         live.ring.rewrap(name, old)
 
 
-def test_keys_may_stand_in_the_environment(path: Path) -> None:
-    live = LiveKeys(KeyText(path.read_text()))
-    assert live.refresh().index.secret == keystore.load(path).index.secret
+def test_keys_may_stand_in_the_environment(file: KeyFile) -> None:
+    live = LiveKeys(KeyText(file.path.read_text()))
+    assert live.refresh().index.secret.id == file.read().index.secret.id
     with pytest.raises(Misconfigured):
         LiveKeys(KeyText("{"))
 
 
 def test_token_keys_end_when_they_say_and_when_they_are_compromised(
-    live: LiveKeys, path: Path
+    live: LiveKeys, file: KeyFile
 ) -> None:
     now = NOW
     keys = LiveTokenKeys(
         live, lambda own: {k.kid: k.kid for k in own if k.status != "compromised"}, lambda: now
     )
     old = live.current().signing["token"].kid
-    key_changes.rotate_signing_key(path, "token", NOW, lead=timedelta(0))
+    changes.rotate_signing_key(file, "token", NOW, lead=timedelta(0))
     live.refresh()
     new = live.current().schedules["token"].at(NOW + timedelta(minutes=1)).kid
     assert old in keys
@@ -162,6 +162,6 @@ def test_token_keys_end_when_they_say_and_when_they_are_compromised(
     now = NOW + timedelta(days=2)
     assert old not in keys
     assert new in keys
-    key_changes.mark_compromised(path, "token", new, NOW, now)
+    changes.mark_compromised(file, "token", new, NOW, now)
     live.refresh()
     assert new not in keys

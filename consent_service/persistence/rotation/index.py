@@ -13,28 +13,28 @@ Where the rotation stands is read from the file and from `key_state`.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from consent_service.errors import Unreadable
-from consent_service.persistence import key_changes
-from consent_service.persistence.index_filling import (
-    PAUSE_SECONDS,
-    fill_children,
-    fill_entries,
-    fill_people,
-)
-from consent_service.persistence.index_slots import (
+from consent_service.persistence.keys import changes
+from consent_service.persistence.keys.document import KeyFile, Keys
+from consent_service.persistence.keys.index_slots import (
     IndexState,
     check_index_fits,
     read_state,
     slot_column,
     write_state,
 )
-from consent_service.persistence.keystore import Keys, load
-from consent_service.persistence.sealing import KeyRing, Slot
+from consent_service.persistence.keys.sealing import KeyRing, Slot
+from consent_service.persistence.keys.writing import Home, destroy_unused
+from consent_service.persistence.rotation.filling import (
+    PAUSE_SECONDS,
+    fill_children,
+    fill_entries,
+    fill_people,
+)
 from consent_service.persistence.tables import child, log_body, person
 
 HASHED: Sequence[tuple[sa.Table, str]] = (
@@ -48,16 +48,17 @@ AT_ONCE = 500
 
 @dataclass(frozen=True)
 class IndexRotation:
-    """`settle` waits until every process has read the key file again."""
+    """`settle` waits until every process has read the key file again; `home` is the new key's."""
 
     engine: Engine
-    path: Path
+    file: KeyFile
     settle: Callable[[], None]
     say: Callable[[str], None]
+    home: Home | None = None
 
     def run(self) -> None:
         """Rotate, or finish an interrupted rotation. Raises Unreadable, Misconfigured."""
-        check_index_fits(self.engine, load(self.path).index)
+        check_index_fits(self.engine, self.file.read().index)
         state = self._state()
         if state.phase != "clearing":
             self._fill(state)
@@ -68,11 +69,11 @@ class IndexRotation:
             return read_state(connection)
 
     def _fill(self, state: IndexState) -> None:
-        if state.other not in load(self.path).index.keys:
-            key_changes.add_index_key(self.path, state.other)
+        if state.other not in self.file.read().index.keys:
+            changes.add_index_key(self.file, state.other, self.home)
             self.say("A new index key is in the key file.")
         self.settle()
-        keys = load(self.path)
+        keys = self.file.read()
         self._begin_filling(keys, state)
         filled = 0
         while again := self._fill_once(keys, state.other):
@@ -106,12 +107,13 @@ class IndexRotation:
     def _clear(self) -> None:
         state = self._state()
         current, old = state.current, state.other
-        if old in load(self.path).index.keys:
-            key_changes.destroy_index_key(self.path, old)
+        if old in self.file.read().index.keys:
+            changes.destroy_index_key(self.file, old)
             self.say("The old index key is destroyed.")
         self.settle()
+        destroy_unused(self.file)
         # What a process wrote by the old key alone while it had not yet read the new one.
-        keys = load(self.path)
+        keys = self.file.read()
         while fill_entries(self.engine, KeyRing(keys.key_encryption), keys.index, current):
             pass
         self._empty(old)

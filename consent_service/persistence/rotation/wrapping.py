@@ -11,15 +11,15 @@ Where the rotation stands is read from the file and the database themselves.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from consent_service.errors import Unreadable
-from consent_service.persistence import key_changes
-from consent_service.persistence.keystore import load
-from consent_service.persistence.sealing import KeyRing
+from consent_service.persistence.keys import changes
+from consent_service.persistence.keys.document import KeyFile
+from consent_service.persistence.keys.sealing import KeyRing
+from consent_service.persistence.keys.writing import Home, destroy_unused, unused
 from consent_service.persistence.tables import data_key, key_state
 
 AT_ONCE = 200
@@ -31,26 +31,30 @@ _WRAPPED_BY: sa.ColumnElement[bytes] = sa.func.substr(
 
 @dataclass(frozen=True)
 class WrappingRotation:
-    """`settle` waits until every process has read the key file again."""
+    """`settle` waits until every process has read the key file again; `home` is the new key's."""
 
     engine: Engine
-    path: Path
+    file: KeyFile
     settle: Callable[[], None]
     say: Callable[[str], None]
+    home: Home | None = None
 
     def run(self) -> None:
         """Rotate, or finish an interrupted rotation. Raises Unreadable, Misconfigured."""
-        if len(load(self.path).key_encryption) == 1:
-            key_changes.add_key_encryption_key(self.path)
+        if len(self.file.read().key_encryption) == 1:
+            changes.add_key_encryption_key(self.file, self.home)
             self.say("A new key-encryption key is in the key file.")
         self.settle()
-        ring = KeyRing(load(self.path).key_encryption)
+        ring = KeyRing(self.file.read().key_encryption)
         self._require(ring)
         self.say(f"Wrapped {self._wrap_all_again(ring)} data keys again.")
         self.settle()
         if self._left(ring):
             raise Unreadable("a data key is left under the old key: run this again")
-        key_changes.destroy_old_key_encryption_keys(self.path)
+        changes.destroy_old_key_encryption_keys(self.file)
+        if unused(self.file):
+            self.settle()
+            destroy_unused(self.file)
         self.say("The old key-encryption key is destroyed.")
 
     def _require(self, ring: KeyRing) -> None:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from consent_service.errors import Misconfigured
-from consent_service.persistence.keystore import Keys, KeySource
-from consent_service.persistence.sealing import KeyRing
+from consent_service.errors import Misconfigured, Unavailable
+from consent_service.persistence.keys.document import Keys, KeySource
+from consent_service.persistence.keys.sealing import KeyRing
 from consent_service.signing.keys import KeySet, SigningKey, Use
 
 RELOAD_EVERY = timedelta(seconds=2)
@@ -60,7 +60,7 @@ class LiveKeys:
             if fingerprint != self._fingerprint:
                 self._accept(self._source.read())
                 self._fingerprint = fingerprint
-        except Misconfigured as refused:
+        except (Misconfigured, Unavailable) as refused:
             self._alarm(refused.detail)
         self._next_look = self._monotonic() + RELOAD_EVERY.total_seconds()
 

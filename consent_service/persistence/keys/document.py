@@ -1,14 +1,12 @@
 """The keys of a deployment: every secret it has, outside the database, and how they are read.
 
-They are one JSON document, in a file readable by the service alone or in an environment variable.
+They are one JSON document, in a file readable by the service alone or in an environment variable;
+a secret is there itself, or is a key in a hardware module that the document refers to (`material`).
 Private halves of signing keys are destroyed when their time is over; the public halves stay
-published, so that old receipts verify for ever. `key_changes` is what alters the document.
+published, so that old receipts verify for ever. `keys.changes` is what alters the document.
 """
 
-import base64
 import json
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from consent_service.errors import Misconfigured
-from consent_service.persistence.sealing import KEY_BYTES, SLOTS, Index, Slot
+from consent_service.persistence.keys.material import Material
+from consent_service.persistence.keys.module import KeyModule
+from consent_service.persistence.keys.sealing import SLOTS, Index, Slot, WrappingKey
 from consent_service.signing.keys import InvalidKey, KeySet, PublishedKey, SigningKey, Use
 from consent_service.signing.schedule import Schedule, Scheduled
 
@@ -31,7 +31,7 @@ class Keys:
     keys, retired ones too; `token_keys` those of our own access tokens.
     """
 
-    key_encryption: Sequence[bytes]
+    key_encryption: Sequence[WrappingKey]
     index: Index
     schedules: Mapping[Use, Schedule]
     published: KeySet
@@ -45,7 +45,10 @@ class Keys:
 
 
 class KeySource(Protocol):
-    """Where a key document comes from."""
+    """Where a key document comes from, and the module that it may refer to."""
+
+    @property
+    def module(self) -> KeyModule | None: ...
 
     def fingerprint(self) -> object:
         """What changes whenever the document may have changed. Raises Misconfigured."""
@@ -58,9 +61,10 @@ class KeySource(Protocol):
 
 @dataclass(frozen=True)
 class KeyFile:
-    """A file, replaced as a whole by whoever changes it."""
+    """A file, replaced as a whole by whoever changes it, and the module that it may refer to."""
 
     path: Path
+    module: KeyModule | None = None
 
     def fingerprint(self) -> object:
         try:
@@ -70,7 +74,19 @@ class KeyFile:
         return status.st_mtime_ns, status.st_size, status.st_ino
 
     def read(self) -> Keys:
-        return load(self.path)
+        return read_keys(self.content(), self.module)
+
+    def content(self) -> dict[str, Any]:
+        """The document, unread. Raises Misconfigured."""
+        try:
+            if self.path.stat().st_mode & 0o007:
+                raise Misconfigured(
+                    "the key file (CONSENT_KEYS_FILE) is open to everybody: chmod 600"
+                )
+            content: dict[str, Any] = json.loads(self.path.read_text())
+        except (OSError, ValueError):
+            raise Misconfigured("the key file (CONSENT_KEYS_FILE) cannot be read") from None
+        return content
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,57 +94,22 @@ class KeyText:
     """The document itself, from an environment variable: it stays as the process began."""
 
     text: str
+    module: KeyModule | None = None
 
     def fingerprint(self) -> object:
         return None
 
     def read(self) -> Keys:
         try:
-            return read_keys(json.loads(self.text))
+            return read_keys(json.loads(self.text), self.module)
         except ValueError:
             raise Misconfigured("the keys (CONSENT_KEYS) are not JSON") from None
 
 
-def new_content(now: datetime) -> dict[str, Any]:
-    """A document with a fresh key of every kind."""
-    return {
-        "key_encryption": [random_key()],
-        "index": {"a": random_key()},
-        "secret": random_key(),
-        "signing": [new_signing_key(use, now) for use in USES],
-    }
-
-
-def create(path: Path, now: datetime) -> None:
-    """Make a key file with a fresh key of every kind. Raises Misconfigured where one exists."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise Misconfigured("there is a key file already; nothing was changed") from None
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(new_content(now), file, indent=1)
-
-
-def load(path: Path) -> Keys:
-    """Read a key file. Raises Misconfigured when it is missing, open to others or incomplete."""
-    return read_keys(read_content(path))
-
-
-def read_content(path: Path) -> dict[str, Any]:
-    """A key file's document, unread. Raises Misconfigured."""
-    try:
-        if path.stat().st_mode & 0o007:
-            raise Misconfigured("the key file (CONSENT_KEYS_FILE) is open to everybody: chmod 600")
-        content: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError):
-        raise Misconfigured("the key file (CONSENT_KEYS_FILE) cannot be read") from None
-    return content
-
-
-def read_keys(content: Any) -> Keys:
+def read_keys(content: Any, module: KeyModule | None = None) -> Keys:
     """The keys in a document. Raises Misconfigured for a damaged or an incomplete one."""
     try:
-        keys = _keys(content)
+        keys = _keys(content, Material(module))
     except (KeyError, TypeError, ValueError, AttributeError, InvalidKey):
         raise Misconfigured("the key file (CONSENT_KEYS_FILE) is damaged") from None
     missing = [use for use in USES if not len(keys.schedules[use])]
@@ -137,7 +118,7 @@ def read_keys(content: Any) -> Keys:
     return keys
 
 
-def index_entries(content: Mapping[str, Any]) -> dict[Slot, str]:
+def index_entries(content: Mapping[str, Any]) -> dict[Slot, Any]:
     """The index key of each slot; a document of the first form has one key for everything."""
     entries = content["index"]
     if isinstance(entries, str):
@@ -145,45 +126,23 @@ def index_entries(content: Mapping[str, Any]) -> dict[Slot, str]:
     return {slot: entries[slot] for slot in SLOTS if slot in entries}
 
 
-def _keys(content: dict[str, Any]) -> Keys:
+def _keys(content: dict[str, Any], material: Material) -> Keys:
     scheduled: dict[Use, list[Scheduled]] = {use: [] for use in USES}
     published = []
     for kept in content["signing"]:
         key = PublishedKey.from_jwk(kept["jwk"])
         published.append(key)
         if kept["seed"]:
-            signing = SigningKey.from_seed(base64.b64decode(kept["seed"]), key.use)
-            if signing.kid != key.kid:
-                raise InvalidKey("a seed that is not the key's")
+            signing = material.signing_key(kept["seed"], key)
             scheduled[key.use].append(Scheduled(key, signing))
-    index = {slot: _key(text) for slot, text in index_entries(content).items()}
+    index = {slot: material.hash_key(kept) for slot, kept in index_entries(content).items()}
     if not index:
         raise InvalidKey("no index key")
-    secret = _key(content["secret"]) if "secret" in content else index["a"]
+    secret = material.hash_key(content["secret"]) if "secret" in content else index["a"]
     return Keys(
-        key_encryption=[_key(text) for text in content["key_encryption"]],
+        key_encryption=[material.wrapping_key(kept) for kept in content["key_encryption"]],
         index=Index(index, secret),
         schedules={use: Schedule(keys) for use, keys in scheduled.items()},
         published=KeySet(key for key in published if key.use != "token"),
         token_keys=KeySet(key for key in published if key.use == "token"),
     )
-
-
-def _key(text: str) -> bytes:
-    key = base64.b64decode(text, validate=True)
-    if len(key) != KEY_BYTES:
-        raise InvalidKey("a key of another length")
-    return key
-
-
-def new_signing_key(use: Use, begins: datetime) -> dict[str, Any]:
-    """A fresh key of one use, valid from an instant (cut to the second)."""
-    seed = secrets.token_bytes(KEY_BYTES)
-    key = SigningKey.from_seed(seed, use)
-    jwk = PublishedKey(key.kid, use, key.public, begins.replace(microsecond=0)).to_jwk()
-    return {"seed": base64.b64encode(seed).decode(), "jwk": jwk}
-
-
-def random_key() -> str:
-    """A fresh 256-bit key, as the document holds it."""
-    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()

@@ -1,0 +1,1 @@
+"""Rotating the keys that the database is under, while requests come in."""
