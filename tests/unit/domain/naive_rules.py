@@ -194,10 +194,17 @@ class Chronicle:
             assert kept is not None
             parties &= kept.parties
             categories &= kept.categories
+        # R5: what a present holder left out is denied, whether or not they need to sign.
+        beside = [latest[p].kept for p in self.present(request, now) - required if p in latest]
+        for kept in beside:
+            if kept is not None:
+                parties &= kept.parties
+                categories &= kept.categories
         nothing_left = bool(granting) and (len(parties) < 2 or not categories)
         if required and granting == required and not nothing_left:
             self.first.setdefault(consent, now)
-            self.covered[consent] |= parties
+            if None not in beside:
+                self.covered[consent] |= parties
             return Picture(
                 Status.IN_FORCE,
                 parties=frozenset(parties),
