@@ -67,6 +67,23 @@ def latest_denials(history: History, transfer: Transfer) -> tuple[Act, ...]:
     )
 
 
+def stands_whole(history: History, refusal: Act) -> bool:
+    """Whether nothing that a decline or a withdrawal was about has its signer granted since.
+
+    While that is so, saying it once more would change nothing.
+    """
+    request = history.request(refusal.consent)
+    requests = {r.consent: r for r in history.requests if r.purpose == request.purpose}
+    return not any(
+        act.person == refusal.person
+        and act.seq > refusal.seq
+        and act.consent in requests
+        and act.kept is not None
+        and not (act.kept & request.asked).is_empty
+        for act in _acts(history)
+    )
+
+
 def requests_stopped_by_declining(
     history: History, request: Request, instant: datetime
 ) -> tuple[Request, ...]:

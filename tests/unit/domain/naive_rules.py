@@ -171,16 +171,7 @@ class Chronicle:
         acts = [f for f in self.facts if isinstance(f, Act) and f.consent == consent]
         grants = [a.given_at for a in acts if a.kind is ActKind.GRANT]
         ends = end_of_grant(min(grants), request.validity) if grants else None
-        endings = set()
-        if any(a.kind is ActKind.WITHDRAW for a in acts):
-            endings.add(Status.WITHDRAWN)
-        if ends is not None and now >= ends:
-            endings.add(Status.EXPIRED)
-        if any(isinstance(f, Cancellation) and f.consent == consent for f in self.facts):
-            endings.add(Status.CANCELLED)
-        if any(r.renews == consent and r.consent in self.first for r in self.requests()):
-            endings.add(Status.SUPERSEDED)
-        if endings:
+        if endings := self._endings(consent, acts, ends, now):
             return self._final(request, endings, ends, now)
 
         latest: dict[str, Act] = {act.person: act for act in acts if not self.overtaken(act)}
@@ -196,10 +187,9 @@ class Chronicle:
             categories &= kept.categories
         # R5: what a present holder left out is denied, whether or not they need to sign.
         beside = [latest[p].kept for p in self.present(request, now) - required if p in latest]
-        for kept in beside:
-            if kept is not None:
-                parties &= kept.parties
-                categories &= kept.categories
+        for some in filter(None, beside):
+            parties &= some.parties
+            categories &= some.categories
         nothing_left = bool(granting) and (len(parties) < 2 or not categories)
         if required and granting == required and not nothing_left:
             self.first.setdefault(consent, now)
@@ -232,6 +222,20 @@ class Chronicle:
             final_at=now if final else None,
             covered=frozenset(self.covered[consent]),
         )
+
+    def _endings(
+        self, consent: str, acts: list[Act], ends: datetime | None, now: datetime
+    ) -> set[Status]:
+        endings = set()
+        if any(a.kind is ActKind.WITHDRAW for a in acts):
+            endings.add(Status.WITHDRAWN)
+        if ends is not None and now >= ends:
+            endings.add(Status.EXPIRED)
+        if any(isinstance(f, Cancellation) and f.consent == consent for f in self.facts):
+            endings.add(Status.CANCELLED)
+        if any(r.renews == consent and r.consent in self.first for r in self.requests()):
+            endings.add(Status.SUPERSEDED)
+        return endings
 
     def _final(
         self, request: Request, endings: set[Status], ends: datetime | None, now: datetime

@@ -10,7 +10,7 @@ from consent_service.domain.calendar import child_reaches, parents_released
 from consent_service.domain.consent import Status, state_at
 from consent_service.domain.decision import Denied, Permitted, decide_transfer
 from consent_service.domain.facts import Act, ActKind, History, Request
-from consent_service.domain.objections import Transfer, standing_objections
+from consent_service.domain.objections import Transfer, standing_objections, stands_whole
 from consent_service.domain.signers import holders_at, required_signers
 from tests.unit.domain.naive_rules import TICK
 from tests.unit.domain.random_stories import (
@@ -209,3 +209,27 @@ def test_a_stranger_always_hears_that_there_is_no_consent(
     when = life.clock
     nothing = decide_transfer(History(()), transfer, "stranger", when)
     assert decide_transfer(history_of(life), transfer, "stranger", when) == nothing
+
+
+@given(lives(), TRANSFERS)
+@THOROUGH
+def test_a_no_that_stands_whole_said_again_changes_nothing(life: Life, transfer: Transfer) -> None:
+    """And where its signer has said yes to some of it since, saying it again is heard (R5)."""
+    history, when = history_of(life), life.clock
+    for consent in (request.consent for request in history.requests):
+        for no in latest_acts(history, consent, when).values():
+            if no.kept is not None:
+                continue
+            again = replace(no, seq=len(history.facts) + 1, at=when + TICK, given_at=when + TICK)
+            after = history.with_fact(again)
+            before, now = (
+                {
+                    reason.person
+                    for reason in standing_objections(told, transfer, when + TICK)
+                    if reason.person == no.person
+                }
+                for told in (history, after)
+            )
+            event(f"stands whole: {stands_whole(history, no)}, heard: {before != now}")
+            assert before <= now
+            assert before == now or not stands_whole(history, no)
