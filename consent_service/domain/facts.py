@@ -143,6 +143,16 @@ class PaperRecorded:
 
 
 @dataclass(frozen=True)
+class PaperRejected:
+    """A paper that nobody has confirmed was recorded by mistake: it never counts."""
+
+    seq: int
+    at: datetime
+    paper: str
+    consent: str
+
+
+@dataclass(frozen=True)
 class ExemptionRecorded:
     """One employee recorded why a holder is excused; it does not count yet (R1)."""
 
@@ -188,6 +198,7 @@ Fact = (
     | CustodyChange
     | Act
     | PaperRecorded
+    | PaperRejected
     | ExemptionRecorded
     | ExemptionConfirmed
     | ExemptionRevoked

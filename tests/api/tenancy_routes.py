@@ -172,7 +172,10 @@ FILLS: dict[str, tuple[Fill, ...]] = {
     ),
     "POST /v1/consents/{consent_id}/paper-grants": (Fill("controller", body=_paper),),
     "POST /v1/consents/{consent_id}/paper-grants/{paper_id}/confirmation": (
-        Fill("controller", body=_by_colleague, order=2),
+        Fill("controller", body=_by_colleague, order=1),
+    ),
+    "POST /v1/consents/{consent_id}/paper-grants/{paper_id}/rejection": (
+        Fill("controller", body=_by_colleague, order=1),
     ),
     "GET /v1/consents/{consent_id}/receipt": (Fill("knows"),),
     "GET /v1/consents/{consent_id}/timeline": (Fill("controller"),),

@@ -176,14 +176,15 @@ def _exempt(world: World, owner: str, asked: dict[str, Any]) -> str:
 def _record_paper(world: World, owner: str, asked: dict[str, Any], knows: set[str]) -> str:
     """Recorded and not confirmed, so that it changes nothing by itself.
 
-    Once it is, the statement over it names paper and document, in the receipt of every party.
+    Once it is, the statement over it names the paper, in the receipt of every party, and not where
+    it is filed.
     """
     body = {
         "signatory": asked["signatories"][0]["id"],
         "decision": "decline",
         "signed_on": "2026-11-23",
         "document": {
-            "reference": world.mark(owner, "paper", knows),
+            "reference": world.mark(owner, "paper", {owner}),
             "sha256": "0" * 64,
         },
         "identity_checked": world.mark(owner, "checked", {owner}),

@@ -36,6 +36,7 @@ BY_SECRET = {"auth_method": "client_secret"}
 ENDINGS = (
     "/cancellation",
     "/paper-grants/{paper_id}/confirmation",
+    "/paper-grants/{paper_id}/rejection",
     "/withdrawals",
     "/custody-changes",
     "{client_id}/revocation",

@@ -243,6 +243,10 @@ def _sign_on_paper(deployment: Deployment, asked: dict[str, Any]) -> None:
     body = {"performed_by": COLLEAGUE}
     confirmed = deployment.post(f"{path}/{recorded.json['id']}/confirmation", body)
     assert confirmed.status_code == 200, confirmed.json
+    mistaken = deployment.post(path, paper)
+    assert mistaken.json
+    rejected = deployment.post(f"{path}/{mistaken.json['id']}/rejection", body)
+    assert rejected.status_code == 200, rejected.json
 
 
 def _signatory(asked: dict[str, Any], nth: int) -> str:
@@ -261,6 +265,7 @@ def test_a_furnished_log_verifies_and_says_what_was_checked(copy: Copy) -> None:
     assert kinds == {
         "request", "custody_change", "grant", "decline", "withdraw", "exemption_recorded",
         "exemption_confirmed", "exemption_revoked", "cancellation", "paper_recorded",
+        "paper_rejected",
     }  # fmt: skip
     facts = copy.damage(lambda c: c.scalar(sa.select(sa.func.count()).select_from(fact)))
     said = " / ".join(report.checked)

@@ -57,6 +57,7 @@ ENTRY_TYPES: Mapping[str, str] = {
     "exemption_revoked": "exemption_revoked",
     "cancellation": "consent_cancelled",
     "paper_recorded": "paper_recorded",
+    "paper_rejected": "paper_rejected",
 }
 """The type of the entry that vouches for each kind of fact."""
 
@@ -93,7 +94,7 @@ class FactChecks:
 
     def _facts_without_entry(self) -> Iterator[Finding]:
         before: tuple[str, datetime] | None = None
-        papers = PaperChecks()
+        papers = PaperChecks(self._opened[0] if self._opened else None, self._keys)
         for row in self._reading.rows(_facts_query(), "fact_mismatch", "fact"):
             self._facts += 1
             place = f"fact {row.child_id}/{row.seq} (entry {row.entry_id})"
