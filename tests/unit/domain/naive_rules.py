@@ -23,6 +23,7 @@ from consent_service.domain.facts import (
     ExemptionRecorded,
     ExemptionRevoked,
     Fact,
+    PaperRejected,
     Request,
     SignerRule,
 )
@@ -308,10 +309,13 @@ class Chronicle:
     def overtaken(self, act: Act) -> bool:
         """ "A paper grant never clears what its signer refused on its day or later."
 
-        Nor does a child below 15 sign. Only on paper is anything given before it is recorded.
+        Nor does a child below 15 sign, nor does a rejected paper ever count. Only on paper is
+        anything given before it is recorded.
         """
         if act.kind is not ActKind.GRANT or act.given_at == act.at:
             return False
+        if act.paper in {f.paper for f in self.facts if isinstance(f, PaperRejected)}:
+            return True
         this = self.request(act.consent)
         if act.person == this.child and act.given_at < child_from(this.birth_date, 15):
             return True
