@@ -218,10 +218,7 @@ class Life:
         )
 
     def _settle_paper(self, which: int, detail: int) -> None:
-        """A paper is confirmed or rejected.
-
-        That a rejected one is confirmed all the same the service would not do: the rule stands.
-        """
+        """A paper is confirmed or rejected; sometimes both, which only the service prevents."""
         told = [f for f in self.chronicle.facts if isinstance(f, PaperRecorded)]
         acts = [f for f in self.chronicle.facts if isinstance(f, Act)]
         open_ = [f for f in told if f.paper not in {act.paper for act in acts}]
@@ -231,7 +228,10 @@ class Life:
         request = self.chronicle.request(paper.consent)
         if detail % 4 == 0:
             self._tell(PaperRejected(self._next(), self.clock, paper.paper, paper.consent))
-        elif self._is_live(request) and paper.person in self.chronicle.may_act(request, self.clock):
+            self._move_clock(self.clock + TICK)
+            if detail % 8:
+                return
+        if self._is_live(request) and paper.person in self.chronicle.may_act(request, self.clock):
             act = paper.kind if paper.kept else self._refusal(request, "decline")
             self._tell(
                 Act(
