@@ -79,9 +79,9 @@ def request_consent(
 
     child = uow.children.find_or_add(family.child.cpr)
     act = begin_act(uow, context, child)
-    _check_birth_date(uow, caller, child, family)
     _check_renewal(uow, caller, asked, act)
     _check_not_asked_already(uow, caller, asked, act)
+    _check_birth_date(uow, caller, child, family)
     uow.children.save_details(caller.organisation, child.id, child.id, family.child)
     holders = file_holders(uow, caller.organisation, child, family.holders)
 

@@ -155,6 +155,7 @@ def _ask(world: World, owner: str, cpr: str, parties: list[str], knows: set[str]
     asked["employee"] = body["performed_by"]["id"]
     asked["exemption"] = _exempt(world, owner, asked)
     asked["paper"] = _record_paper(world, owner, asked, knows)
+    asked["mistaken_paper"] = _record_paper(world, owner, asked, {owner})
     return asked
 
 
@@ -238,6 +239,7 @@ def _case(
         "signatory": asked["signatories"][0]["id"],
         "exemption_id": asked["exemption"],
         "paper_id": asked["paper"],
+        "mistaken_paper_id": asked["mistaken_paper"],
         **_client_ids(world, owner),
         "case_reference": asked["case_reference"],
         "employee": asked["employee"],
