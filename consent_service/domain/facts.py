@@ -94,7 +94,7 @@ class CustodyChange:
     """A municipality recorded who holds custody, from a date on (R10).
 
     `corrects` is the id of an earlier change that was wrong: from here on that one no longer
-    holds. A change recorded before changes had ids has none, and cannot be named.
+    holds.
     """
 
     seq: int
@@ -102,7 +102,7 @@ class CustodyChange:
     controller: str
     holders: tuple[Holder, ...]
     effective_from: datetime
-    id: str | None = None
+    id: str
     corrects: str | None = None
 
 

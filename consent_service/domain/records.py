@@ -95,11 +95,12 @@ def _kind_person_payload(fact: Fact) -> tuple[str, str | None, dict[str, Any]]:
 
 
 def _custody_payload(fact: CustodyChange) -> dict[str, Any]:
-    named = {"change": fact.id, "corrects": fact.corrects}
+    corrects = {} if fact.corrects is None else {"corrects": fact.corrects}
     return {
+        "change": fact.id,
         "effective_from": _text(fact.effective_from),
         "holders": _holders(fact.holders),
-        **{name: value for name, value in named.items() if value is not None},
+        **corrects,
     }
 
 
@@ -170,7 +171,7 @@ def _read_custody_change(record: FactRecord) -> CustodyChange:
         controller=record.controller,
         holders=_read_holders(payload["holders"]),
         effective_from=_instant(payload["effective_from"]),
-        id=payload.get("change"),
+        id=payload["change"],
         corrects=payload.get("corrects"),
     )
 
