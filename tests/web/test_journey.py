@@ -182,6 +182,23 @@ def test_declining_what_also_stops_an_older_consent_is_asked_twice(home):
     assert "Stoppet af dig" in page
 
 
+def test_an_ended_no_can_be_said_again_after_a_yes_elsewhere(home):
+    older = home.ask()
+    home.act(older["id"], "custody_holder", "decline", nth=0)
+    home.clock.forward(days=30)
+    page = words(Signer(home).arrive(links(older)["Mette Mor"]))
+    assert "Du har ikke givet samtykke" in page
+    assert "Tag mit ja tilbage" not in page
+    home.in_force()
+    mette = Signer(home)
+    page = words(mette.arrive(links(older)["Mette Mor"]))
+    assert "Tag mit ja tilbage" in page
+    mette.press("/sign/decline")
+    assert "Dit nej er gemt." in words(mette.press("/sign/decline"))
+    assert home.disclose().status_code == 403
+    assert "Tag mit ja tilbage" not in words(Signer(home).arrive(links(older)["Mette Mor"]))
+
+
 def test_withdrawing_takes_one_press_also_where_it_stops_an_older_consent(home):
     home.in_force()
     newer = home.in_force(parties=["municipality-x", "gp-y"])
