@@ -62,9 +62,9 @@ def answers_at(history: History, request: Request, now: datetime) -> Answers:
         else:
             declined[person] = role
     others = [
-        latest[person]
-        for person in present_holders(history, request, now)
-        if person not in required and person in latest
+        act
+        for person, act in latest.items()
+        if person not in required and person in present_holders(history, request, now)
     ]
     return Answers(
         tuple(grants),
