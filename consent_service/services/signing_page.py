@@ -211,15 +211,15 @@ def consent_page(uow: UnitOfWork, context: Context, signer: Signer) -> ConsentPa
 
 
 def _can_refuse(signer: Signer, state: ConsentState, latest: Act | None) -> bool:
-    """Whether the page offers a no of its own; where granting is offered, the no stands beside it.
+    """Whether the page offers to take a yes back, one given elsewhere too where a no was here (R5).
 
-    A no that has ended is offered again once its signer has granted some of it elsewhere.
+    What is asked for the first time has its no beside its yes.
     """
     if latest is None:
         return state.is_live
     if latest.kind is ActKind.GRANT:
         return True
-    return not state.is_live and not stands_whole(signer.history, latest)
+    return not stands_whole(signer.history, latest)
 
 
 def _latest_of(signer: Signer) -> Act | None:

@@ -4,6 +4,8 @@ import base64
 import json
 from datetime import datetime
 
+import pytest
+
 from consent_service.domain.facts import Scope
 from tests.deployment import CATEGORIES, template
 from tests.web.family import (
@@ -182,14 +184,15 @@ def test_declining_what_also_stops_an_older_consent_is_asked_twice(home):
     assert "Stoppet af dig" in page
 
 
-def test_an_ended_no_can_be_said_again_after_a_yes_elsewhere(home):
+@pytest.mark.parametrize("days", [1, 30], ids=["live", "ended"])
+def test_a_no_can_be_said_again_after_a_yes_elsewhere(home, days):
     older = home.ask()
     home.act(older["id"], "custody_holder", "decline", nth=0)
-    home.clock.forward(days=30)
+    home.clock.forward(days=days)
     page = words(Signer(home).arrive(links(older)["Mette Mor"]))
     assert "Du har ikke givet samtykke" in page
     assert "Tag mit ja tilbage" not in page
-    home.in_force()
+    home.in_force(parties=["municipality-x", "gp-y"])
     mette = Signer(home)
     page = words(mette.arrive(links(older)["Mette Mor"]))
     assert "Tag mit ja tilbage" in page
