@@ -334,7 +334,7 @@ class Chronicle:
 
     def refusals(self, transfer: Transfer, now: datetime) -> set[tuple[str, str]]:
         """R5: who refused any of it and has not granted it since, and under which consent."""
-        ledger: dict[tuple[str, str], str] = {}
+        ledger: dict[tuple[str, str], set[str]] = defaultdict(set)
         way = {transfer.sender, transfer.recipient}
         by_consent = {r.consent: r for r in self.requests(now)}
         for act in self.facts:
@@ -349,8 +349,8 @@ class Chronicle:
                     if not self.overtaken(act):
                         ledger.pop((act.person, category), None)
                 else:
-                    ledger[act.person, category] = act.consent
-        return {(person, consent) for (person, _), consent in ledger.items()}
+                    ledger[act.person, category].add(act.consent)
+        return {(person, consent) for (person, _), under in ledger.items() for consent in under}
 
     def objecting(self, transfer: Transfer, now: datetime, deciding: Request) -> set[str]:
         """Whose refusal counts against what this consent would allow.
