@@ -36,12 +36,13 @@ from consent_service.persistence.tables import (
 )
 from consent_service.services.acts import begin_act
 from consent_service.services.context import Context
-from consent_service.services.disclose import Disclosure, LegalBasis, Question, disclose
+from consent_service.services.disclose import disclose
 from consent_service.services.find_consent import child_of
 from consent_service.services.identity import Identity
 from consent_service.services.model import Caller, Employee
 from consent_service.services.people import CustodyFacts, NamedPerson
 from consent_service.services.ports import UnitOfWork
+from consent_service.services.question import Disclosure, LegalBasis, Question
 from consent_service.services.request_consent import ConsentRequest, request_consent
 from consent_service.services.sign import (
     ShownText,

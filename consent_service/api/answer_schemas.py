@@ -116,7 +116,7 @@ DISCLOSED = _object(
         "consent": TEXT,
         "terms_sha256": SHA,
         "valid_until": INSTANT,
-        "warnings": _list({"enum": ["family_objected"]}),
+        "warnings": _list({"enum": ["family_objected", "objections_unknown"]}),
     },
 )
 _PROBLEM: Json = {

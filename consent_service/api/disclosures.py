@@ -107,7 +107,7 @@ def _reply(disclosed: Disclosed) -> Reply:
         shown["terms_sha256"] = decision.terms_sha256
         shown["valid_until"] = instant_text(decision.valid_until)
     else:
-        shown["warnings"] = ["family_objected"] if disclosed.objections else []
+        shown["warnings"] = list(disclosed.warnings)
     return Reply(201, shown)
 
 

@@ -13,7 +13,7 @@ from consent_service.api.fields import (
     one_of,
     slug,
 )
-from consent_service.api.schemas import PerformedBy
+from consent_service.api.schemas import PerformedBy, PerformedByBody
 
 
 class PaperScope(Schema):
@@ -40,3 +40,9 @@ class PaperBody(Schema):
     document = fields.Nested(PaperDocument, required=True)
     identity_checked = FreeText(required=True)
     performed_by = fields.Nested(PerformedBy, required=True)
+
+
+class PaperRejectionBody(PerformedByBody):
+    """What was wrong with a paper that nobody has confirmed."""
+
+    note = FreeText(most=2000, allow_none=True, load_default=None)

@@ -6,12 +6,11 @@ was recorded or takes effect, at the 15th and 18th birthdays, at the lapse and a
 happened first stays, whoever later drops out of the required set.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import reduce
 
+from consent_service.domain.answers import Answers, answers_at
 from consent_service.domain.calendar import child_reaches, parents_released
 from consent_service.domain.facts import (
     Act,
@@ -23,14 +22,12 @@ from consent_service.domain.facts import (
     Role,
     Scope,
 )
-from consent_service.domain.paper import signatures
 from consent_service.domain.signers import (
     ADULT_AGE,
     YOUNG_PERSON_AGE,
     custody_takes_effect,
     exemptions,
     holders_at,
-    required_signers,
 )
 from consent_service.domain.validity import expiry
 
@@ -86,7 +83,8 @@ class ConsentState:
 
     `effective_scope` is what may be exchanged now: None unless in force. `complete_at` is when
     it was first in force, `expires_at` when it ends (None before the first grant), `final_at`
-    when it reached its final state, `covered` every party it ever covered while in force.
+    when it reached its final state, `covered` every party it ever covered while in force. A party
+    that an excused holder left out is not covered, and none is while an excused holder refuses.
     """
 
     status: Status
@@ -174,21 +172,21 @@ def _step(
 
     if final := _final(known, request, superseded_at, now, ends):
         return state(final.status, final.reasons, now)
-    signed = _signatures(known, request, now)
-    scope = signed.scope
-    if signed.complete and not scope.is_empty:
-        complete_at, covered = before.complete_at or now, before.covered | scope.parties
+    answers = answers_at(known, request, now)
+    scope = answers.scope
+    if answers.complete and not scope.is_empty:
+        complete_at, covered = before.complete_at or now, before.covered | answers.newly_covered
         return ConsentState(Status.IN_FORCE, (), scope, complete_at, ends, None, covered)
     lapsed_at = now if now >= request.lapses_at else None
     missing = tuple(
         Reason(ReasonCode.MISSING_SIGNATURE, role, person)
-        for person, role in signed.missing.items()
+        for person, role in answers.missing.items()
     )
-    if refusals := signed.refusals:
+    if refusals := _refusals(answers):
         reasons = refusals + missing
         return state(Status.DECLINED, reasons, lapsed_at)
     if before.complete_at is not None:
-        reasons = _why_incomplete(history, request, signed, before.complete_at)
+        reasons = _why_incomplete(history, request, answers, before.complete_at)
         return state(Status.INCOMPLETE, reasons)
     missing = missing or (Reason(ReasonCode.MISSING_SIGNATURE, Role.CUSTODY_HOLDER),)
     if lapsed_at is not None:
@@ -236,56 +234,21 @@ def role_of(history: History, request: Request, act: Act) -> Role:
     return next((h.role for h in holders if h.person == act.person), Role.CUSTODY_HOLDER)
 
 
-@dataclass(frozen=True)
-class _Signatures:
-    """How the required signers stand: who granted what, who refused, who is missing."""
-
-    grants: tuple[Scope, ...]
-    declined: Mapping[str, Role]
-    missing: Mapping[str, Role]
-    asked: Scope
-
-    @property
-    def complete(self) -> bool:
-        return bool(self.grants) and not self.declined and not self.missing
-
-    @property
-    def scope(self) -> Scope:
-        """The intersection of the grants: parties × categories (R5)."""
-        return reduce(Scope.__and__, self.grants, self.asked)
-
-    @property
-    def refusals(self) -> tuple[Reason, ...]:
-        declined = tuple(
-            Reason(ReasonCode.DECLINED, role, person) for person, role in self.declined.items()
-        )
-        empty = (Reason(ReasonCode.SCOPE_EMPTY),) if self.grants and self.scope.is_empty else ()
-        return declined + empty
-
-
-def _signatures(history: History, request: Request, now: datetime) -> _Signatures:
-    latest = {act.person: act for act in signatures(history, request.consent)}
-    grants: list[Scope] = []
-    declined: dict[str, Role] = {}
-    missing: dict[str, Role] = {}
-    for person, role in required_signers(history, request, now).items():
-        act = latest.get(person)
-        if act is None:
-            missing[person] = role
-        elif act.kind is ActKind.GRANT and act.kept is not None:
-            grants.append(act.kept)
-        else:
-            declined[person] = role
-    return _Signatures(tuple(grants), declined, missing, request.asked)
+def _refusals(answers: Answers) -> tuple[Reason, ...]:
+    declined = tuple(
+        Reason(ReasonCode.DECLINED, role, person) for person, role in answers.declined.items()
+    )
+    empty = answers.grants and answers.scope.is_empty
+    return (*declined, Reason(ReasonCode.SCOPE_EMPTY)) if empty else declined
 
 
 def _why_incomplete(
-    history: History, request: Request, signed: _Signatures, complete_at: datetime
+    history: History, request: Request, answers: Answers, complete_at: datetime
 ) -> tuple[Reason, ...]:
     """Why a consent that was in force needs a signature again: a birthday, or custody."""
     held_then = {h.person for h in holders_at(history, request.controller, complete_at)}
     reasons = []
-    for person, role in signed.missing.items():
+    for person, role in answers.missing.items():
         if role is Role.CHILD:
             code = ReasonCode.YOUNG_PERSON_MUST_SIGN
         elif person in held_then:

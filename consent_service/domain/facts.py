@@ -94,7 +94,7 @@ class CustodyChange:
     """A municipality recorded who holds custody, from a date on (R10).
 
     `corrects` is the id of an earlier change that was wrong: from here on that one no longer
-    holds. A change recorded before changes had ids has none, and cannot be named.
+    holds.
     """
 
     seq: int
@@ -102,7 +102,7 @@ class CustodyChange:
     controller: str
     holders: tuple[Holder, ...]
     effective_from: datetime
-    id: str | None = None
+    id: str
     corrects: str | None = None
 
 
@@ -140,6 +140,16 @@ class PaperRecorded:
     kind: ActKind
     kept: Scope | None
     signed_at: datetime
+
+
+@dataclass(frozen=True)
+class PaperRejected:
+    """A paper that nobody has confirmed was recorded by mistake: it never counts."""
+
+    seq: int
+    at: datetime
+    paper: str
+    consent: str
 
 
 @dataclass(frozen=True)
@@ -188,6 +198,7 @@ Fact = (
     | CustodyChange
     | Act
     | PaperRecorded
+    | PaperRejected
     | ExemptionRecorded
     | ExemptionConfirmed
     | ExemptionRevoked

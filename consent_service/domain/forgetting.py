@@ -11,7 +11,7 @@ from itertools import combinations
 
 from consent_service.domain.calendar import shift
 from consent_service.domain.consent import state_at
-from consent_service.domain.facts import CustodyChange, History, Request
+from consent_service.domain.facts import Act, CustodyChange, History, Request
 from consent_service.domain.objections import Transfer, latest_denials
 from consent_service.domain.signers import holders_at
 
@@ -80,27 +80,37 @@ def still_needed(
 
     A consent stays when a denial said under it is its signer's latest word about something that a
     live consent, of whichever controller, would let pass; whether the signer counts at this very
-    instant is not asked, for they may count tomorrow. All of them stay when what the controller
-    knows of custody would read otherwise for a live consent of its own.
+    instant is not asked, for they may count tomorrow. When that keeps none of them, all stay if a
+    live consent would read otherwise without them: its state, whose denials are about it, or who
+    is known to hold custody by the controller that asked for it or that a denial was said to.
     """
-    needed: set[str] = set()
     left = without(history, controller, consents)
+    needed: set[str] = set()
+    reads_otherwise = False
+    own = consents_of(history, controller)
+    custody_differs = holders_at(left, controller, instant) != holders_at(
+        history, controller, instant
+    )
     for live in live_consents(history, instant):
         if live.consent in consents:
             continue
-        if live.controller == controller and (
-            holders_at(left, controller, instant) != holders_at(history, controller, instant)
+        denials = _denials_about(history, live)
+        said_under = {denial.consent for *_, denial in denials}
+        needed |= said_under & consents
+        reads_otherwise |= (
+            (custody_differs and (live.consent in own or not own.isdisjoint(said_under)))
+            or denials != _denials_about(left, live)
             or state_at(left, live.consent, instant) != state_at(history, live.consent, instant)
-        ):
-            return consents
-        needed |= _denials_about(history, live) & consents
-    return frozenset(needed)
+        )
+    if needed or not reads_otherwise:
+        return frozenset(needed)
+    return consents
 
 
-def _denials_about(history: History, live: Request) -> set[str]:
-    """The consents under which the latest word about part of a live one is a denial."""
+def _denials_about(history: History, live: Request) -> set[tuple[str, str, str, Act]]:
+    """Each denial that is its signer's latest word about one thing that a live consent covers."""
     return {
-        denial.consent
+        (one, other, category, denial)
         for one, other in combinations(sorted(live.asked.parties), 2)
         for category in live.asked.categories
         for denial in latest_denials(

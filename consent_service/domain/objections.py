@@ -1,8 +1,8 @@
 """Denials that stand: what a signer refused, under any request, until the same signer grants it.
 
 A decline, a withdrawal or a leaving-out stands for the child, the purpose, and the parties and
-categories it was asked for (R5). For each signer and each thing that would pass, the latest act
-that was asked about it decides, by the child's act sequence; nobody else's grant clears it, and
+categories it was asked for (R5). For each signer and each thing that would pass, every no since
+their latest grant of it stands, by the child's act sequence; nobody else's grant clears it, and
 it outlives the request it was made under.
 """
 
@@ -44,26 +44,43 @@ def standing_objections(
     requests = {r.consent: r for r in known.requests if r.purpose == transfer.purpose}
     found: dict[Reason, None] = {}
     for category in sorted(transfer.categories):
-        for act in _latest_acts(known, requests, transfer, category).values():
-            request = requests[act.consent]
-            if act.kept is not None and act.kept.covers(
-                transfer.sender, transfer.recipient, category
-            ):
-                continue
-            if _counts(known, act, request, deciding, instant):
-                reason = _reason(known, act, request, transfer, category)
-                found.setdefault(reason)
+        for denials in _denials(known, requests, transfer, category).values():
+            counting = [
+                act
+                for act in denials
+                if _counts(known, act, requests[act.consent], deciding, instant)
+            ]
+            if counting:
+                act = counting[-1]
+                found.setdefault(_reason(known, act, requests[act.consent], transfer, category))
     return tuple(found)
 
 
 def latest_denials(history: History, transfer: Transfer) -> tuple[Act, ...]:
-    """The acts by which a signer's latest word about a transfer is a no, whoever counts now."""
+    """The acts by which signers say no to a transfer since they last granted it, whoever counts."""
     requests = {r.consent: r for r in history.requests if r.purpose == transfer.purpose}
     return tuple(
         act
         for category in sorted(transfer.categories)
-        for act in _latest_acts(history, requests, transfer, category).values()
-        if act.kept is None or not act.kept.covers(transfer.sender, transfer.recipient, category)
+        for denials in _denials(history, requests, transfer, category).values()
+        for act in denials
+    )
+
+
+def stands_whole(history: History, refusal: Act) -> bool:
+    """Whether nothing that a decline or a withdrawal was about has its signer granted since.
+
+    While that is so, saying it once more would change nothing.
+    """
+    request = history.request(refusal.consent)
+    requests = {r.consent: r for r in history.requests if r.purpose == request.purpose}
+    return not any(
+        act.person == refusal.person
+        and act.seq > refusal.seq
+        and act.consent in requests
+        and act.kept is not None
+        and not (act.kept & request.asked).is_empty
+        for act in _acts(history)
     )
 
 
@@ -83,11 +100,15 @@ def requests_stopped_by_declining(
     )
 
 
-def _latest_acts(
+def _denials(
     history: History, requests: Mapping[str, Request], transfer: Transfer, category: str
-) -> Mapping[str, Act]:
-    """Each signer's latest act among those that were asked about this one thing."""
-    latest: dict[str, Act] = {}
+) -> Mapping[str, list[Act]]:
+    """Each signer's denials of this one thing since they last granted it, oldest first.
+
+    All of them, not the latest alone: whether its signer still counts is asked of each, and one
+    more no, said to a municipality that soon forgets them, must not loosen an earlier one.
+    """
+    standing: dict[str, list[Act]] = {}
     way = (transfer.sender, transfer.recipient)
     for act in _acts(history):
         request = requests.get(act.consent)
@@ -95,9 +116,11 @@ def _latest_acts(
             continue
         covers = act.kept is not None and act.kept.covers(*way, category)
         # A paper that was overtaken clears nothing; what it leaves out is refused all the same.
-        if not covers or is_signature(history, act):
-            latest[act.person] = act
-    return latest
+        if not covers:
+            standing.setdefault(act.person, []).append(act)
+        elif is_signature(history, act):
+            standing.pop(act.person, None)
+    return standing
 
 
 def _acts(history: History) -> Iterable[Act]:

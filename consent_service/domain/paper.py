@@ -9,7 +9,14 @@ still counts as refused, and for the expiry it is still a grant that was made (R
 from datetime import datetime
 
 from consent_service.domain.calendar import child_reaches
-from consent_service.domain.facts import Act, ActKind, History, PaperRecorded, Request
+from consent_service.domain.facts import (
+    Act,
+    ActKind,
+    History,
+    PaperRecorded,
+    PaperRejected,
+    Request,
+)
 from consent_service.domain.signers import YOUNG_PERSON_AGE
 
 
@@ -21,14 +28,24 @@ def find_paper(history: History, consent: str, paper: str) -> PaperRecorded | No
     return None
 
 
+def is_rejected(history: History, consent: str, paper: str) -> bool:
+    """Whether somebody found that a paper was recorded by mistake."""
+    return any(
+        isinstance(fact, PaperRejected) and (fact.consent, fact.paper) == (consent, paper)
+        for fact in history.facts
+    )
+
+
 def is_signature(history: History, act: Act) -> bool:
-    """Whether an act is its signer's word: false for a grant on a paper that is overtaken.
+    """Whether an act is its signer's word: false for a grant on a paper overtaken or rejected.
 
     An act through the signing page is given when it is recorded, so nothing overtakes it.
     """
     if act.kind is not ActKind.GRANT or act.given_at >= act.at:
         return True
     request = history.request(act.consent)
+    if act.paper is not None and is_rejected(history, act.consent, act.paper):
+        return False
     if is_too_young(request, act.person, act.given_at):
         return False
     return not refused_since(history, request, act.person, act.given_at, before=act.seq)

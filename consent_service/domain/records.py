@@ -23,6 +23,7 @@ from consent_service.domain.facts import (
     Fact,
     Holder,
     PaperRecorded,
+    PaperRejected,
     Request,
     Role,
     Scope,
@@ -80,23 +81,26 @@ def _kind_person_payload(fact: Fact) -> tuple[str, str | None, dict[str, Any]]:
             return fact.kind.value, fact.person, act | named
         case PaperRecorded():
             return "paper_recorded", fact.person, _paper_payload(fact)
+        case PaperRejected():
+            return "paper_rejected", None, {"paper": fact.paper}
         case ExemptionRecorded():
             ends = None if fact.ends_at is None else _text(fact.ends_at)
             return "exemption_recorded", fact.person, {"exemption": fact.exemption, "ends_at": ends}
-        case ExemptionConfirmed():
-            return "exemption_confirmed", None, {"exemption": fact.exemption}
-        case ExemptionRevoked():
-            return "exemption_revoked", None, {"exemption": fact.exemption}
+        case ExemptionConfirmed() | ExemptionRevoked():
+            confirmed = isinstance(fact, ExemptionConfirmed)
+            kind = "exemption_confirmed" if confirmed else "exemption_revoked"
+            return kind, None, {"exemption": fact.exemption}
         case Cancellation():
             return "cancellation", None, {}
 
 
 def _custody_payload(fact: CustodyChange) -> dict[str, Any]:
-    named = {"change": fact.id, "corrects": fact.corrects}
+    corrects = {} if fact.corrects is None else {"corrects": fact.corrects}
     return {
+        "change": fact.id,
         "effective_from": _text(fact.effective_from),
         "holders": _holders(fact.holders),
-        **{name: value for name, value in named.items() if value is not None},
+        **corrects,
     }
 
 
@@ -143,15 +147,17 @@ def _read(record: FactRecord, birth_date: date | None) -> Fact:
             return _read_act(record, consent)
         case "paper_recorded":
             return _read_paper(record, consent)
+        case "paper_rejected":
+            return PaperRejected(seq, at, payload["paper"], consent)
         case "exemption_recorded":
             ends = payload["ends_at"]
             ends_at = None if ends is None else _instant(ends)
             person = _present(record.person)
             return ExemptionRecorded(seq, at, payload["exemption"], consent, person, ends_at)
-        case "exemption_confirmed":
-            return ExemptionConfirmed(seq, at, payload["exemption"], consent)
-        case "exemption_revoked":
-            return ExemptionRevoked(seq, at, payload["exemption"], consent)
+        case "exemption_confirmed" | "exemption_revoked":
+            confirmed = record.kind == "exemption_confirmed"
+            step = ExemptionConfirmed if confirmed else ExemptionRevoked
+            return step(seq, at, payload["exemption"], consent)
         case "cancellation":
             return Cancellation(seq, at, consent)
     raise ValueError("unknown kind")
@@ -165,7 +171,7 @@ def _read_custody_change(record: FactRecord) -> CustodyChange:
         controller=record.controller,
         holders=_read_holders(payload["holders"]),
         effective_from=_instant(payload["effective_from"]),
-        id=payload.get("change"),
+        id=payload["change"],
         corrects=payload.get("corrects"),
     )
 

@@ -58,6 +58,28 @@ def holders_at(history: History, controller: str, instant: datetime) -> tuple[Ho
     return holders
 
 
+def holders_from(history: History, controller: str, instant: datetime) -> Mapping[str, Role]:
+    """Who holds custody at an instant, then whoever will by a change that is recorded already.
+
+    Each in the role that comes first. All of them must be able to sign, so that a change takes
+    effect on its day without anybody acting (R10).
+    """
+    corrected = corrected_changes(history, controller, instant)
+    coming = (
+        holder
+        for fact in history.facts
+        if isinstance(fact, CustodyChange)
+        and fact.controller == controller
+        and fact.id not in corrected
+        and custody_takes_effect(fact) > instant
+        for holder in fact.holders
+    )
+    found: dict[str, Role] = {}
+    for holder in (*holders_at(history, controller, instant), *coming):
+        found.setdefault(holder.person, holder.role)
+    return found
+
+
 def corrected_changes(history: History, controller: str, instant: datetime) -> frozenset[str]:
     """The ids of the custody changes that the same municipality had found wrong by then (R10)."""
     return frozenset(

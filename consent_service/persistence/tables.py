@@ -346,6 +346,7 @@ fact = sa.Table(
         "exemption_revoked",
         "cancellation",
         "paper_recorded",
+        "paper_rejected",
     ),
     sa.Index("ix_fact_person_id", "person_id"),
     sa.Index("ix_fact_consent_id", "consent_id"),

@@ -5,16 +5,17 @@ from datetime import date
 
 from consent_service.domain.calendar import local_instant
 from consent_service.domain.consent import state_at
-from consent_service.domain.facts import CustodyChange, Holder, Request
+from consent_service.domain.facts import CustodyChange, Request
 from consent_service.domain.signers import corrected_changes
 from consent_service.errors import Conflict, InvalidInput
 from consent_service.services.acts import ActInProgress, begin_act, record
 from consent_service.services.context import Context
 from consent_service.services.find_consent import NOBODY
 from consent_service.services.journal import Event
-from consent_service.services.model import Caller, Employee, Signatory
+from consent_service.services.model import Caller, Employee
 from consent_service.services.people import (
     CustodyFacts,
+    add_newcomers,
     check_cpr,
     check_custody,
     check_holder_count,
@@ -96,8 +97,7 @@ def change_custody(
         },
     )
     record(uow, context, act, fact, event)
-    for request in live:
-        _ask_newcomers(uow, context, request, filed)
+    add_newcomers(uow, context, act.history.with_fact(fact), caller.organisation, act.now)
     return CustodyChanged(change, [request.consent for request in live])
 
 
@@ -122,17 +122,6 @@ def _languages(uow: UnitOfWork, request: Request) -> frozenset[str]:
         else None
     )
     return template.languages if template else frozenset()
-
-
-def _ask_newcomers(
-    uow: UnitOfWork, context: Context, request: Request, holders: tuple[Holder, ...]
-) -> None:
-    asked = {signatory.person for signatory in uow.consents.signatories(request.consent)}
-    for holder in holders:
-        if holder.person not in asked:
-            uow.consents.add_signatory(
-                Signatory(context.new_id(), request.consent, holder.person, holder.role)
-            )
 
 
 def _no_consent() -> InvalidInput:

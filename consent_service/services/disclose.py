@@ -5,9 +5,9 @@ that is guarded by the version still being the same. When somebody acted in betw
 written and the whole is done again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from consent_service.domain.consent import Reason, ReasonCode
@@ -21,78 +21,25 @@ from consent_service.services.journal import Event, Prepared
 from consent_service.services.model import Caller, ChildRef, Employee
 from consent_service.services.people import check_cpr
 from consent_service.services.ports import Answer, Guard, Snapshot, UnitOfWork
+from consent_service.services.question import Disclosure, LegalBasis, Question
 
 ATTEMPTS = 4
 """Once, and three times again when the facts changed meanwhile (R8)."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """What somebody wants to pass on, about whom, from whom to whom, and what for."""
-
-    cpr: str
-    sender: str
-    recipient: str
-    purpose: str
-    categories: tuple[str, ...]
-
-    def transfer(self) -> Transfer:
-        """The question without the child."""
-        return Transfer(self.sender, self.recipient, self.purpose, frozenset(self.categories))
-
-
-@dataclass(frozen=True)
-class LegalBasis:
-    """By what right: consent, or another basis with its provision and justification (R6)."""
-
-    type: str
-    provision: str | None = None
-    justification: str | None = None
-    visible_from: date | None = None
-    postponed_because: str | None = None
-
-    @property
-    def is_consent(self) -> bool:
-        """Whether the family's consent is what permits."""
-        return self.type == "consent"
-
-    def as_json(self) -> dict[str, Any]:
-        """The basis as the log keeps it."""
-        if self.is_consent:
-            return {"type": self.type}
-        basis: dict[str, Any] = {
-            "type": self.type,
-            "provision": self.provision or "",
-            "justification": self.justification or "",
-        }
-        if self.visible_from is not None:
-            basis["family_visibility"] = {
-                "from": self.visible_from.isoformat(),
-                "reason": self.postponed_because or "",
-            }
-        return basis
-
-
-@dataclass(frozen=True)
-class Disclosure:
-    """A disclosure about to be made by the caller's organisation."""
-
-    question: Question
-    legal_basis: LegalBasis
-    channel: str
-    document: Mapping[str, Any] | None
-    performed_by: Employee
-
-
-@dataclass(frozen=True)
 class Disclosed:
-    """What was decided and logged; `decision` is None for one on another legal basis."""
+    """What was decided and logged; `decision` is None for one on another legal basis (R6).
+
+    `warnings` are such a one's: `family_objected` when somebody's denial stands, and
+    `objections_unknown` when the facts about the child cannot be read.
+    """
 
     entry: str
     promise: str
     decided_at: datetime
     decision: Decision | None
-    objections: tuple[Reason, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 AnswerFor = Callable[[Disclosed], Answer | None]
@@ -145,11 +92,11 @@ def _decide(
 ) -> tuple[Prepared, Disclosed]:
     transfer = disclosure.question.transfer()
     decision: Decision | None = None
-    objections: tuple[Reason, ...] = ()
+    warnings: tuple[str, ...] = ()
     if disclosure.legal_basis.is_consent:
         decision = _decision(snapshot, transfer, caller, now)
     else:
-        objections = standing_objections(snapshot.history, transfer, now)
+        warnings = _warnings(snapshot, transfer, now)
     consent, controller = _consent_and_controller(decision, caller)
     event = Event.by(
         caller,
@@ -160,10 +107,10 @@ def _decide(
         recipient=transfer.recipient,
         outcome=outcome_of(decision),
         consent=consent,
-        details=_details(disclosure, decision, objections),
+        details=_details(disclosure, decision, warnings),
     )
     prepared = context.journal.prepare(event, now)
-    disclosed = Disclosed(prepared.entry.id, prepared.promise, now, decision, objections)
+    disclosed = Disclosed(prepared.entry.id, prepared.promise, now, decision, warnings)
     return prepared, disclosed
 
 
@@ -178,6 +125,14 @@ def _decision(
     if snapshot.facts is None:
         return Denied((Reason(ReasonCode.UNVERIFIABLE),))
     return decide_transfer(snapshot.facts, transfer, caller.organisation, instant)
+
+
+def _warnings(snapshot: Snapshot, transfer: Transfer, instant: datetime) -> tuple[str, ...]:
+    """What the sender should know. It is recorded all the same: the law may demand it."""
+    if snapshot.facts is None:
+        return ("objections_unknown",)
+    objections = standing_objections(snapshot.facts, transfer, instant)
+    return ("family_objected",) if objections else ()
 
 
 def _consent_and_controller(decision: Decision | None, caller: Caller) -> tuple[str | None, str]:
@@ -218,7 +173,7 @@ def reasons_json(decision: Decision | None) -> list[dict[str, str]]:
 def _details(
     disclosure: Disclosure,
     decision: Decision | None,
-    objections: tuple[Reason, ...],
+    warnings: tuple[str, ...],
 ) -> dict[str, Any]:
     question = disclosure.question
     details: dict[str, Any] = {
@@ -234,8 +189,8 @@ def _details(
         details["valid_until"] = decision.valid_until.isoformat()
     if reasons := reasons_json(decision):
         details["reasons"] = reasons
-    if objections:
-        details["warnings"] = ["family_objected"]
+    if warnings:
+        details["warnings"] = list(warnings)
     return details
 
 

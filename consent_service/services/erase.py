@@ -12,7 +12,7 @@ from typing import Any
 
 from consent_service.audit.entry import erased_list
 from consent_service.domain.cpr import CprNumber, contains_cpr
-from consent_service.domain.facts import Act, CustodyChange, ExemptionRecorded, History, Request
+from consent_service.domain.facts import CustodyChange, History, Request
 from consent_service.domain.forgetting import (
     RetentionRule,
     consents_final_before,
@@ -206,20 +206,17 @@ def _by_rule(
     entries = uow.erasures.entries(controller, child)
     gone = tuple(entry for entry in entries if has_had_its_time(entry))
     is_whole = not keeps_custody and len(gone) == len(entries)
-    people = _people(left, controller) | {child} if keeps_custody else frozenset()
+    people = _people(uow, left, controller) | {child} if keeps_custody else frozenset()
     return ChildPlan(Forgotten(child, going, people, is_whole), gone, needed=needed)
 
 
-def _people(history: History, controller: str) -> frozenset[str]:
-    """Everybody a controller's facts name."""
+def _people(uow: UnitOfWork, history: History, controller: str) -> frozenset[str]:
+    """Everybody a controller's custody facts name, and whoever may act on its consents or did."""
     own = consents_of(history, controller)
-    people: set[str] = set()
+    people = {s.person for consent in own for s in uow.consents.signatories(consent)}
     for fact in history.facts:
-        match fact:
-            case Request() | CustodyChange() if fact.controller == controller:
-                people |= {holder.person for holder in fact.holders}
-            case Act() | ExemptionRecorded() if fact.consent in own:
-                people.add(fact.person)
+        if isinstance(fact, Request | CustodyChange) and fact.controller == controller:
+            people |= {holder.person for holder in fact.holders}
     return frozenset(people)
 
 

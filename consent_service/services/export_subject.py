@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from consent_service.domain.consent import state_at
+from consent_service.domain.consent import ConsentState, state_at
 from consent_service.domain.cpr import CprNumber
 from consent_service.domain.facts import History, Request
+from consent_service.domain.paper import signatures
 from consent_service.domain.signers import required_signers, signers_with_a_say
 from consent_service.errors import NotFound
 from consent_service.services.acts import moment_after
@@ -191,7 +192,8 @@ def _consent(
     signatories: Sequence[Signatory],
 ) -> dict[str, Any]:
     state = state_at(place.history, request.consent, place.now)
-    acts = [a for a in place.history.acts(request.consent) if a.person == place.person]
+    said = signatures(place.history, request.consent)
+    acts = [act for act in said if act.person == place.person]
     own = acts[-1].kind if acts else None
     whole = asked.audience == "dpo"
     seen = state.status if whole else as_shown(state, own)
@@ -207,14 +209,15 @@ def _consent(
         "deadline": file.deadline.isoformat(),
         # A former holder's insight has ended: what became of it is no longer theirs to know.
         "status": seen.value if whole or place.has_insight else None,
-        "expires_at": (
-            instant_text(state.expires_at)
-            if state.expires_at and (whole or place.has_insight)
-            else None
-        ),
+        "expires_at": _ends(state) if whole or (place.has_insight and state.complete_at) else None,
         "terms_sha256": file.terms_sha256,
         "others": _others(uow, asked, place, request, signatories),
     }
+
+
+def _ends(state: ConsentState) -> str | None:
+    """When it ends. It counts from the first grant, so before it is complete it tells of one."""
+    return instant_text(state.expires_at) if state.expires_at else None
 
 
 def _others(

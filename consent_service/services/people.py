@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from consent_service.domain.calendar import local_date, parents_released
+from consent_service.domain.consent import state_at
 from consent_service.domain.cpr import CprNumber, InvalidCpr, parse_cpr
-from consent_service.domain.facts import Holder, Role
-from consent_service.domain.signers import ADULT_AGE
+from consent_service.domain.facts import History, Holder, Role
+from consent_service.domain.signers import ADULT_AGE, holders_from
 from consent_service.errors import FieldError, InvalidInput
-from consent_service.services.model import ChildRef, PersonDetails
+from consent_service.services.context import Context
+from consent_service.services.model import ChildRef, PersonDetails, Signatory
 from consent_service.services.ports import UnitOfWork
 
 MOST_HOLDERS = 2
@@ -183,3 +185,23 @@ def file_holders(
         uow.children.save_details(controller, child.id, person, holder.details)
         filed.append(Holder(person, holder.role))
     return tuple(filed)
+
+
+def add_newcomers(
+    uow: UnitOfWork, context: Context, history: History, controller: str, now: datetime
+) -> None:
+    """Let whoever holds custody, or will, sign each live consent of the controller (R10)."""
+    holders = holders_from(history, controller, now)
+    for request in history.requests:
+        if request.controller == controller and state_at(history, request.consent, now).is_live:
+            add_signatories(uow, context, request.consent, holders)
+
+
+def add_signatories(
+    uow: UnitOfWork, context: Context, consent: str, people: Mapping[str, Role]
+) -> None:
+    """Make each of these a signatory of a consent, unless they are one."""
+    known = {signatory.person for signatory in uow.consents.signatories(consent)}
+    for person, role in people.items():
+        if person not in known:
+            uow.consents.add_signatory(Signatory(context.new_id(), consent, person, role))

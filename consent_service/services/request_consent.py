@@ -15,16 +15,18 @@ from consent_service.services.issue_links import new_links
 from consent_service.services.journal import Event
 from consent_service.services.model import (
     Caller,
+    ChildRef,
     ConsentFile,
     Employee,
     Organisation,
-    Signatory,
     TemplateVersion,
 )
 from consent_service.services.people import (
     CheckedFamily,
     CustodyFacts,
     NamedPerson,
+    add_newcomers,
+    add_signatories,
     check_family,
     check_languages,
     file_holders,
@@ -79,6 +81,7 @@ def request_consent(
     act = begin_act(uow, context, child)
     _check_renewal(uow, caller, asked, act)
     _check_not_asked_already(uow, caller, asked, act)
+    _check_birth_date(uow, caller, child, family)
     uow.children.save_details(caller.organisation, child.id, child.id, family.child)
     holders = file_holders(uow, caller.organisation, child, family.holders)
 
@@ -125,15 +128,18 @@ def request_consent(
         details=_details(asked, request, file),
     )
     record(uow, context, act, request, event)
-    signatories = _add_signatories(uow, context, request)
-    required = required_signers(act.history.with_fact(request), request, act.now)
+    history = act.history.with_fact(request)
+    # The custody facts of this request hold for the municipality's other consents too.
+    add_newcomers(uow, context, history, caller.organisation, act.now)
+    add_signatories(uow, context, consent, {child.id: Role.CHILD})
+    required = required_signers(history, request, act.now)
     urls = new_links(
         uow,
         context,
         caller,
         file,
         child,
-        [s for s in signatories if s.person in required],
+        [s for s in uow.consents.signatories(consent) if s.person in required],
         asked.performed_by,
         act.now,
     )
@@ -181,6 +187,16 @@ def _check_deadline(context: Context, asked: ConsentRequest, now: datetime) -> N
     if not local_date(now) <= asked.deadline <= latest:
         detail = f"A deadline lies between today and {context.periods.latest_deadline_days} days."
         raise InvalidInput.field("/deadline", detail)
+
+
+def _check_birth_date(
+    uow: UnitOfWork, caller: Caller, child: ChildRef, family: CheckedFamily
+) -> None:
+    """Ages decide who signs: what the caller's earlier consents were asked by does not change."""
+    known = uow.children.details(caller.organisation, [child.id]).get(child.id)
+    if known is not None and known.birth_date != family.birth_date:
+        detail = "Your organisation has asked about this child with another birth date."
+        raise InvalidInput.field("/child/birth_date", detail)
 
 
 def _check_renewal(
@@ -246,14 +262,3 @@ def _details(asked: ConsentRequest, request: Request, file: ConsentFile) -> dict
         "categories": sorted(asked.categories),
         "custody": {"source": asked.custody.source, "as_of": asked.custody.as_of.isoformat()},
     }
-
-
-def _add_signatories(uow: UnitOfWork, context: Context, request: Request) -> list[Signatory]:
-    people = [(holder.person, holder.role) for holder in request.holders]
-    people.append((request.child, Role.CHILD))
-    signatories = [
-        Signatory(context.new_id(), request.consent, person, role) for person, role in people
-    ]
-    for signatory in signatories:
-        uow.consents.add_signatory(signatory)
-    return signatories

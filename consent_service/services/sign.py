@@ -9,6 +9,7 @@ from typing import Any, Literal
 from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.consent import ConsentState, Status, role_of, state_at
 from consent_service.domain.facts import Act, ActKind, Request, Scope
+from consent_service.domain.objections import stands_whole
 from consent_service.domain.paper import signatures
 from consent_service.domain.signers import signers_with_a_say
 from consent_service.errors import Conflict, InvalidInput, NotFound
@@ -117,9 +118,17 @@ def refuse(
     signatory: Signatory,
     evidence: Evidence,
 ) -> bool:
-    """Record a decline or a withdrawal, at any time. False when the signer's no stands already."""
+    """Record a decline or a withdrawal, at any time. False when the signer's no stands already.
+
+    It does not where the signer has granted some of it since under another consent: then this
+    is a new no, and stops that one too (R5).
+    """
     latest = latest_act(act, file.id, signatory.person)
-    if latest is not None and latest.kind is not ActKind.GRANT:
+    if (
+        latest is not None
+        and latest.kind is not ActKind.GRANT
+        and stands_whole(act.history, latest)
+    ):
         return False
     kind = refusal_kind(state_at(act.history, file.id, act.now), latest)
     _record_act(uow, context, act, file, signatory, kind, None, evidence)

@@ -11,8 +11,8 @@ from typing import Any
 
 from consent_service.domain.calendar import local_date, local_instant
 from consent_service.domain.consent import state_at
-from consent_service.domain.facts import ActKind, PaperRecorded, Request, Scope
-from consent_service.domain.paper import find_paper, is_too_young, refused_since
+from consent_service.domain.facts import ActKind, PaperRecorded, PaperRejected, Request, Scope
+from consent_service.domain.paper import find_paper, is_rejected, is_too_young, refused_since
 from consent_service.domain.signers import signers_with_a_say
 from consent_service.domain.validity import expiry
 from consent_service.errors import Conflict, InvalidInput, NotFound
@@ -89,23 +89,25 @@ def confirm_paper(
 ) -> None:
     """Confirm what a colleague recorded: from here it counts. Confirming again changes nothing.
 
-    Raises NotFound, and Conflict when the same employee recorded it, when the signer has no say
-    now or has answered so already, and for a grant that can no longer count.
+    Raises NotFound, and Conflict when the same employee recorded it, when it was rejected, when
+    the signer has no say now or has answered so already, and for a grant that can no longer count.
     """
     file = controlled_consent(uow, caller, consent)
     act = begin_act(uow, context, child_of(uow, file))
     found = find_paper(act.history, consent, paper)
     if found is None:
         raise NotFound("There is no such paper.")
-    if any(known.paper == paper for known in act.history.acts(consent)):
+    if _is_confirmed(act, consent, paper):
         return
+    if is_rejected(act.history, consent, paper):
+        raise Conflict("paper_rejected", "This paper was rejected: record it anew if it is right.")
     recorded = _recorded(uow, file, paper)
     if recorded["performed_by"]["id"] == performed_by.id:
         raise Conflict("same_employee", "Another employee than the one who recorded it confirms.")
     signatory = find_signatory(uow, consent, recorded["signatory"])
     request = act.history.request(consent)
     _check_may_sign(act, request, signatory, found.kind)
-    evidence = _evidence(caller, found.signed_at, paper, recorded["document"])
+    evidence = _evidence(caller, found.signed_at, paper, recorded["document"]["sha256"])
     if found.kind is ActKind.GRANT and found.kept is not None:
         _check_still_counts(act, request, found)
         is_new = grant(uow, context, act, file, signatory, found.kept, evidence)
@@ -116,6 +118,39 @@ def confirm_paper(
     details = {"paper": paper, "signatory": signatory.id}
     event = _event(caller, file, act, "paper_confirmed", performed_by, details)
     context.journal.write(uow, event, act.now)
+
+
+def reject_paper(
+    uow: UnitOfWork,
+    context: Context,
+    caller: Caller,
+    consent: str,
+    paper: str,
+    note: str | None,
+    performed_by: Employee,
+) -> None:
+    """Take back a paper that was recorded by mistake. Rejecting again changes nothing.
+
+    Any employee may, the one who recorded it too: nothing is granted by it. Raises NotFound, and
+    Conflict for a paper that counts already.
+    """
+    file = controlled_consent(uow, caller, consent)
+    act = begin_act(uow, context, child_of(uow, file))
+    if find_paper(act.history, consent, paper) is None:
+        raise NotFound("There is no such paper.")
+    if is_rejected(act.history, consent, paper):
+        return
+    if _is_confirmed(act, consent, paper):
+        detail = "This paper was confirmed and counts: record what the signer says now instead."
+        raise Conflict("paper_confirmed", detail)
+    fact = PaperRejected(act.seq, act.now, paper, consent)
+    details = {"paper": paper, **({"note": note} if note else {})}
+    event = _event(caller, file, act, "paper_rejected", performed_by, details)
+    record(uow, context, act, fact, event)
+
+
+def _is_confirmed(act: ActInProgress, consent: str, paper: str) -> bool:
+    return any(known.paper == paper for known in act.history.acts(consent))
 
 
 def _check_day(context: Context, act: ActInProgress, request: Request, signed_on: date) -> None:
@@ -194,17 +229,18 @@ def _recorded(uow: UnitOfWork, file: ConsentFile, paper: str) -> dict[str, Any]:
     return dict(uow.log.opened(entry, file.controller).body)
 
 
-def _evidence(
-    caller: Caller, signed_at: datetime, paper: str, document: dict[str, str]
-) -> Evidence:
-    """The seal names the organisation and the paper; its employees stand in the log alone."""
+def _evidence(caller: Caller, signed_at: datetime, paper: str, document_sha256: str) -> Evidence:
+    """The seal, which every party reads, names the organisation, the paper and its hash.
+
+    Who recorded it and where it is filed stand in the controller's log alone.
+    """
     identity = IdentityEvidence(
         issuer=caller.organisation,
         subject=caller.organisation,
         loa=ON_PAPER,
         time=signed_at,
         id_token_sha256=None,
-        paper=Paper(paper, document["reference"], document["sha256"]),
+        paper=Paper(paper, document_sha256),
     )
     return Evidence(identity, None, {})
 

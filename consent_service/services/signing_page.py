@@ -12,7 +12,7 @@ from typing import Any
 from consent_service.domain.calendar import local_date
 from consent_service.domain.consent import ConsentState, Status, state_at
 from consent_service.domain.facts import Act, ActKind, History, Request, Role, Scope
-from consent_service.domain.objections import requests_stopped_by_declining
+from consent_service.domain.objections import requests_stopped_by_declining, stands_whole
 from consent_service.domain.paper import signatures
 from consent_service.domain.signers import required_signers, signers_with_a_say
 from consent_service.errors import NotFound
@@ -197,7 +197,7 @@ def consent_page(uow: UnitOfWork, context: Context, signer: Signer) -> ConsentPa
         own_signed_on=local_date(latest.given_at) if latest and latest.paper else None,
         is_required=person in required,
         can_grant=state.is_live and own is not ActKind.GRANT,
-        can_refuse=own is ActKind.GRANT or (own is None and state.is_live),
+        can_refuse=_can_refuse(signer, state, latest),
         refusal=refusal_kind(state, latest),
         stops_older=stops_older(signer),
         effective_scope=scope,
@@ -208,6 +208,18 @@ def consent_page(uow: UnitOfWork, context: Context, signer: Signer) -> ConsentPa
         others=_others(uow, signer, required),
         disclosures=family_disclosures(uow, signer.file.child, signer.now),
     )
+
+
+def _can_refuse(signer: Signer, state: ConsentState, latest: Act | None) -> bool:
+    """Whether the page offers to take a yes back, one given elsewhere too where a no was here (R5).
+
+    What is asked for the first time has its no beside its yes.
+    """
+    if latest is None:
+        return state.is_live
+    if latest.kind is ActKind.GRANT:
+        return True
+    return not stands_whole(signer.history, latest)
 
 
 def _latest_of(signer: Signer) -> Act | None:

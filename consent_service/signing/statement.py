@@ -30,7 +30,7 @@ _STATEMENT = (
     "scope", "language", "text_sha256", "time", "identity",
 )  # fmt: skip
 _IDENTITY = ("issuer", "subject", "loa", "time", "id_token_sha256")
-_PAPER = ("id", "reference", "sha256")
+_PAPER = ("id", "sha256")
 
 ON_PAPER = "paper"
 """The level of assurance of an act on paper: an employee looked, no login was seen."""
@@ -52,10 +52,12 @@ class Scope:
 
 @dataclass(frozen=True)
 class Paper:
-    """The paper somebody signed: our id of it, the organisation's reference, its SHA-256."""
+    """The paper somebody signed: our id of it, and the SHA-256 of its scan.
+
+    Where it is filed is the organisation's business: a statement is read by every party.
+    """
 
     id: str
-    reference: str
     sha256: str
 
 
@@ -203,7 +205,7 @@ def _identity_json(identity: IdentityEvidence) -> dict[str, Any]:
         "id_token_sha256": identity.id_token_sha256,
     }
     if paper is not None:
-        shown["paper"] = {"id": paper.id, "reference": paper.reference, "sha256": paper.sha256}
+        shown["paper"] = {"id": paper.id, "sha256": paper.sha256}
     return shown
 
 
@@ -222,4 +224,4 @@ def _identity(value: Any, *, on_paper: bool) -> IdentityEvidence:
 
 def _paper(value: Any) -> Paper:
     members = Members(value, _PAPER, refusal=InvalidStatement)
-    return Paper(members.text("id"), members.text("reference"), members.sha256("sha256"))
+    return Paper(members.text("id"), members.sha256("sha256"))

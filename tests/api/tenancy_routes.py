@@ -7,7 +7,7 @@ every answer is only searched for canaries.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
@@ -22,13 +22,15 @@ Body = Callable[[Case, str], Mapping[str, Any]]
 class Fill:
     """One way to call a route: `body` and `query` are made for a case and a caller.
 
-    `order` puts those that end a case, or leave traces in a later answer, last.
+    `order` puts those that end a case, or leave traces in a later answer, last. `named` says by
+    which id of the case a parameter is filled, where that is not its own name.
     """
 
     door: str | None = None
     body: Body | None = None
     query: Body | None = None
     order: int = 0
+    named: Mapping[str, str] = field(default_factory=dict)
 
 
 _NUMBERS = count(1)
@@ -177,6 +179,9 @@ FILLS: dict[str, tuple[Fill, ...]] = {
     "POST /v1/consents/{consent_id}/paper-grants": (Fill("controller", body=_paper),),
     "POST /v1/consents/{consent_id}/paper-grants/{paper_id}/confirmation": (
         Fill("controller", body=_by_colleague, order=2),
+    ),
+    "POST /v1/consents/{consent_id}/paper-grants/{paper_id}/rejection": (
+        Fill("controller", body=_by_colleague, named={"paper_id": "mistaken_paper_id"}),
     ),
     "GET /v1/consents/{consent_id}/receipt": (Fill("knows"),),
     "GET /v1/consents/{consent_id}/timeline": (Fill("controller"),),

@@ -155,6 +155,7 @@ def _ask(world: World, owner: str, cpr: str, parties: list[str], knows: set[str]
     asked["employee"] = body["performed_by"]["id"]
     asked["exemption"] = _exempt(world, owner, asked)
     asked["paper"] = _record_paper(world, owner, asked, knows)
+    asked["mistaken_paper"] = _record_paper(world, owner, asked, {owner})
     return asked
 
 
@@ -176,14 +177,15 @@ def _exempt(world: World, owner: str, asked: dict[str, Any]) -> str:
 def _record_paper(world: World, owner: str, asked: dict[str, Any], knows: set[str]) -> str:
     """Recorded and not confirmed, so that it changes nothing by itself.
 
-    Once it is, the statement over it names paper and document, in the receipt of every party.
+    Once it is, the statement over it names the paper, in the receipt of every party, and not where
+    it is filed.
     """
     body = {
         "signatory": asked["signatories"][0]["id"],
         "decision": "decline",
         "signed_on": "2026-11-23",
         "document": {
-            "reference": world.mark(owner, "paper", knows),
+            "reference": world.mark(owner, "paper", {owner}),
             "sha256": "0" * 64,
         },
         "identity_checked": world.mark(owner, "checked", {owner}),
@@ -237,6 +239,7 @@ def _case(
         "signatory": asked["signatories"][0]["id"],
         "exemption_id": asked["exemption"],
         "paper_id": asked["paper"],
+        "mistaken_paper_id": asked["mistaken_paper"],
         **_client_ids(world, owner),
         "case_reference": asked["case_reference"],
         "employee": asked["employee"],

@@ -137,6 +137,26 @@ def test_a_birth_date_follows_from_the_number(service: Deployment) -> None:
     assert service.ask(child=replacement)["signatories"][2]["state"] == "not_required"
 
 
+def test_another_birth_date_than_before_is_refused(service: Deployment) -> None:
+    """It would change by whom the earlier consents are given, and what they were by then."""
+    child = person("6101104321", "Alma Test", birth_date="2010-01-01")
+    asked = service.ask(child=child)
+    service.act(asked["id"], "custody_holder", nth=0)
+    service.act(asked["id"], "custody_holder", nth=1)
+    younger = service.request_body(
+        child=child | {"birth_date": "2014-01-01"}, parties=["municipality-x", "gp-y"]
+    )
+    answer = service.post("/v1/consents", younger)
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json["errors"]] == ["/child/birth_date"]
+    assert status(service, asked) == "awaiting_signatures"
+    elsewhere = service.post(
+        "/v1/consents", younger | {"parties": ["municipality-z", "gp-y"]}, org="municipality-z"
+    )
+    assert elsewhere.status_code == 201, "what another municipality knows is its own"
+    assert status(service, asked) == "awaiting_signatures"
+
+
 def test_a_young_person_signs_too(service: Deployment) -> None:
     asked = service.ask(child=YOUNG_PERSON.named())
     assert [s["required"] for s in asked["signatories"]] == [True, True, True]
@@ -619,6 +639,27 @@ def test_a_withdrawal_from_an_ended_consent_still_stands(service: Deployment) ->
     service.act(renewed["id"], "custody_holder", nth=1)
     denied = service.disclose()
     assert denied.status_code == 403
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_no_said_again_after_a_yes_elsewhere_is_a_new_no(
+    service: Deployment, ended: bool
+) -> None:
+    older = service.ask()
+    service.act(older["id"], "custody_holder", "decline", nth=1)
+    if ended:
+        service.clock.forward(days=30)
+    newer = service.in_force(renews=None if ended else older["id"])
+    assert service.disclose().status_code == 201
+    assert withdraw(service, older, nth=1).status_code == 201
+    denied = service.disclose()
+    assert denied.status_code == 403
+    assert denied.json["reasons"] == [{"code": "declined", "role": "custody_holder"}]
+    statements = service.get(f"/v1/consents/{older['id']}/receipt").json["statements"]
+    assert withdraw(service, older, nth=1).status_code == 201, "once more is no error"
+    receipt = service.get(f"/v1/consents/{older['id']}/receipt").json
+    assert len(receipt["statements"]) == len(statements) == 2
+    assert status(service, newer) == "in_force"
 
 
 # -- renewal ----------------------------------------------------------------------------------

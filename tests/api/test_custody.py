@@ -197,3 +197,53 @@ def test_only_its_own_and_only_once(service: Deployment) -> None:
     assert change(service, BOTH, corrects=own).status_code == 201
     again = change(service, BOTH, corrects=own)
     assert (again.status_code, again.json["code"]) == (409, "already_corrected")
+
+
+def required_names(service: Deployment, consent: dict[str, Any]) -> set[str]:
+    return {s["name"] for s in shown(service, consent)["signatories"] if s["required"]}
+
+
+def test_whom_another_request_names_can_sign_the_earlier_ones_too(service: Deployment) -> None:
+    """Its custody facts hold for the municipality's other consents (decision 3)."""
+    earlier = service.ask()
+    ended = service.ask(parties=["municipality-x", "paediatrics"])
+    service.post(
+        f"/v1/consents/{ended['id']}/cancellation", {"reason": "mistake", "performed_by": EMPLOYEE}
+    )
+    others = service.ask("municipality-z", **Z)
+    service.ask(parties=["municipality-x", "gp-y"], custody=MOTHER_AND_GRANDMOTHER)
+    assert required_names(service, earlier) == {"Mette Mor", "Gerda"}
+    links = service.post(f"/v1/consents/{earlier['id']}/links", {"performed_by": EMPLOYEE}).json
+    invited = {s["name"] for s in links["signatories"] if "signing_url" in s}
+    assert invited == {"Mette Mor", "Gerda"}
+    service.act(earlier["id"], "custody_holder", nth=0)
+    service.act(earlier["id"], "guardian")
+    assert shown(service, earlier)["status"] == "in_force"
+    assert len(shown(service, ended)["signatories"]) == 3
+    assert len(shown(service, others, "municipality-z")["signatories"]) == 3
+
+
+def test_who_will_hold_custody_can_sign_a_request_made_before_that_day(
+    service: Deployment,
+) -> None:
+    service.ask()
+    change(service, effective_from="2026-12-01")
+    asked = service.ask(parties=["municipality-x", "gp-y"])
+    assert required_names(service, asked) == {"Mette Mor", "Frederik Far"}
+    assert {s["name"] for s in asked["signatories"] if "signing_url" in s} == {
+        "Mette Mor",
+        "Frederik Far",
+    }
+    service.clock.set(datetime(2026, 11, 30, 23, tzinfo=UTC))
+    assert required_names(service, asked) == {"Mette Mor", "Gerda"}
+    service.act(asked["id"], "custody_holder", nth=0)
+    service.act(asked["id"], "guardian")
+    assert shown(service, asked)["status"] == "in_force"
+
+
+def test_what_was_found_wrong_asks_nobody(service: Deployment) -> None:
+    service.ask()
+    wrong = change(service, effective_from="2026-12-01").json["id"]
+    assert change(service, BOTH, corrects=wrong).status_code == 201
+    asked = service.ask(parties=["municipality-x", "gp-y"])
+    assert "Gerda" not in {s["name"] for s in asked["signatories"]}

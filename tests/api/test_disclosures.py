@@ -227,6 +227,50 @@ def test_it_warns_when_the_family_objected(service: Deployment) -> None:
     assert other.json["warnings"] == []
 
 
+def test_what_was_recorded_is_found_for_review(service: Deployment) -> None:
+    """R6: the list of the data-protection officer whose organisation answers for it."""
+    asked = service.ask()
+    service.act(asked["id"], "custody_holder", "decline")
+    service.disclose()
+    recorded = service.disclose(legal_basis=VITAL).json["id"]
+    listed = service.get("/v1/audit/entries?outcome=recorded", org="gp-y").json["items"]
+    searched = service.post("/v1/audit/search", {"outcome": "recorded"}, org="gp-y").json["items"]
+    for items in (listed, searched):
+        (found,) = items
+        assert found["id"] == recorded
+        assert found["body"]["legal_basis"] == VITAL
+        assert found["body"]["warnings"] == ["family_objected"]
+        assert found["body"]["performed_by"] == GP
+    assert service.get("/v1/audit/entries?outcome=recorded").json["items"] == []
+
+
+def spoil_a_fact(service: Deployment) -> None:
+    """Somebody damages what decisions are made from, past every guard."""
+    damage = "UPDATE fact SET payload = '{}' WHERE kind = 'grant'"
+    with service.parts.units.engine.connect().execution_options(writes=True) as connection:
+        triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'fact'"
+        for (name,) in connection.exec_driver_sql(triggers).all():
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        connection.exec_driver_sql(damage)
+        connection.commit()
+
+
+def test_on_facts_that_cannot_be_read_nothing_is_permitted(on_sqlite: Deployment) -> None:
+    on_sqlite.in_force()
+    spoil_a_fact(on_sqlite)
+    assert_denied(on_sqlite.disclose(), {"code": "unverifiable"})
+    assert decide(on_sqlite).json["reasons"] == [{"code": "unverifiable"}]
+
+
+def test_what_the_law_demands_is_recorded_even_then(on_sqlite: Deployment) -> None:
+    """R6: it is told all the same, and must be in the log. Whether somebody said no is unknown."""
+    on_sqlite.in_force()
+    spoil_a_fact(on_sqlite)
+    recorded = on_sqlite.disclose(legal_basis=VITAL)
+    assert (recorded.status_code, recorded.json["decision"]) == (201, "recorded")
+    assert recorded.json["warnings"] == ["objections_unknown"]
+
+
 def test_it_may_be_shown_to_the_family_later(service: Deployment) -> None:
     visibility = {"from": "2027-01-01", "reason": "A parent is suspected. 010317-4321"}
     recorded = service.disclose(legal_basis={**VITAL, "family_visibility": visibility})

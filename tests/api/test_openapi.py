@@ -154,7 +154,8 @@ def lived_in(on_sqlite: Deployment) -> Deployment:
         "identity_checked": "passport",
         "performed_by": EMPLOYEE,
     }
-    on_sqlite.post(f"/v1/consents/{asked['id']}/paper-grants", paper)
+    for _ in ("to confirm", "to reject"):
+        on_sqlite.post(f"/v1/consents/{asked['id']}/paper-grants", paper)
     return on_sqlite
 
 
@@ -231,9 +232,10 @@ def _plausible(service: Deployment) -> Callable[[Any, random.Random], None]:
     entries = [item["id"] for item in service.get("/v1/audit/entries").json["items"]]
     exemption = service.get("/v1/audit/entries?type=exemption_recorded").json["items"][0]
     (secret,) = service.get("/v1/clients/by-secret").json["secrets"]
-    paper = service.get("/v1/audit/entries?type=paper_recorded").json["items"][0]
+    papers = service.get("/v1/audit/entries?type=paper_recorded").json["items"]
+    paper, mistaken = (entry["body"]["paper"] for entry in papers[:2])
     known: dict[str, list[Any]] = {
-        "paper_id": [paper["body"]["paper"]],
+        "paper_id": [paper],
         "signed_on": ["2026-11-23"],
         "scope": [None, {"parties": ["municipality-x", "gp-y"], "categories": ["health"]}],
         "corrects": [None],
@@ -301,6 +303,8 @@ def _plausible(service: Deployment) -> Callable[[Any, random.Random], None]:
             case.headers["Idempotency-Key"] = f"key-{chance.random()}"
         for part in (case.path_parameters, case.body):
             replace(part, chance)
+        if case.operation.label.endswith("/rejection"):
+            case.path_parameters["paper_id"] = mistaken
         if isinstance(case.body, dict) and case.operation.label.endswith("/keys"):
             case.body = _jwk(f"key-{chance.randrange(100)}")
         # Some operations take more of what other bodies only name, or another document.

@@ -9,6 +9,10 @@ import pytest
 from consent_service.audit.receipt import verify_receipt
 from consent_service.domain.facts import Scope
 from consent_service.persistence.verification.log_reader import verify_database
+from consent_service.services.acts import begin_act
+from consent_service.services.find_consent import child_of
+from consent_service.services.sign import Evidence, grant
+from consent_service.signing.statement import IdentityEvidence, Paper
 from tests.api.families import SIBLING, YOUNG_PERSON, custody, holder
 from tests.deployment import COLLEAGUE, EMPLOYEE, FATHER, MOTHER, Deployment, template
 
@@ -62,6 +66,10 @@ def assert_conflict(answer: Any, code: str) -> None:
 
 def assert_sound(service: Deployment) -> None:
     """What was written is what `audit verify` finds sound, entries and facts both ways."""
+    assert findings(service) == []
+
+
+def findings(service: Deployment) -> list[str]:
     parts = service.parts
     parts.sequencer.run_once()
     report = verify_database(
@@ -73,7 +81,7 @@ def assert_sound(service: Deployment) -> None:
         service.clock.now,
         (),
     )
-    assert report.findings == ()
+    return [finding.detail for finding in report.findings]
 
 
 def test_it_counts_once_another_employee_confirmed_it(service: Deployment) -> None:
@@ -291,6 +299,97 @@ def test_a_narrower_grant_where_the_template_allows_none(service: Deployment) ->
     assert [error["pointer"] for error in answer.json["errors"]] == ["/scope"]
 
 
+def reject(
+    service: Deployment,
+    consent: dict[str, Any],
+    paper: str,
+    org: str = "municipality-x",
+    **more: Any,
+) -> Any:
+    path = f"/v1/consents/{consent['id']}/paper-grants/{paper}/rejection"
+    return service.post(path, {"performed_by": EMPLOYEE} | more, org=org)
+
+
+def test_who_recorded_it_by_mistake_takes_it_back(service: Deployment) -> None:
+    asked = half(service)
+    paper = record(service, asked).json["id"]
+    rejected = reject(service, asked, paper, note="of 010180-1112's sister")
+    assert (rejected.status_code, rejected.json["status"]) == (200, "awaiting_signatures")
+    assert_conflict(confirm(service, asked, paper), "paper_rejected")
+    again = reject(service, asked, paper)
+    assert (again.status_code, again.json) == (200, rejected.json)
+    assert shown(service, asked)["signatories"][1]["state"] == "invited"
+    items = service.get(f"/v1/consents/{asked['id']}/timeline").json["items"]
+    (detail,) = [item["detail"] for item in items if item["type"] == "paper_rejected"]
+    assert (detail["paper"], detail["note"]) == (paper, "of XXXXXX-XXXX's sister")
+    assert detail["performed_by"] == EMPLOYEE
+    assert both(service, asked).json["status"] == "in_force", "another paper of the same signer"
+    assert_sound(service)
+
+
+def write_past_the_service(
+    service: Deployment, consent: dict[str, Any], paper: str, sha256: str = SHA256, nth: int = 1
+) -> None:
+    """A confirmation as somebody with every key could write it, sealed and logged."""
+    signed_at = datetime(2026, 11, 22, 23, tzinfo=UTC)
+    proof = IdentityEvidence(
+        "municipality-x", "municipality-x", "paper", signed_at, None, Paper(paper, sha256)
+    )
+    with service.parts.units.writing() as uow:
+        signatory = uow.consents.signatories(consent["id"])[nth]
+        file = uow.consents.of_signatory(signatory)
+        assert file is not None
+        act = begin_act(uow, service.parts.context, child_of(uow, file))
+        kept = act.history.request(file.id).asked
+        evidence = Evidence(proof, None, {})
+        assert grant(uow, service.parts.context, act, file, signatory, kept, evidence)
+        uow.commit()
+
+
+def test_verification_finds_what_was_never_recorded_so(on_sqlite: Deployment) -> None:
+    asked = on_sqlite.ask()
+    for nth, changes, wrong in (
+        (0, {"sha256": "cd" * 32}, "its statement names another document than was recorded"),
+        (1, {}, "it is about a paper that was rejected"),
+    ):
+        paper = record(on_sqlite, asked, nth).json["id"]
+        if not changes:
+            reject(on_sqlite, asked, paper)
+        write_past_the_service(on_sqlite, asked, paper, nth=nth, **changes)
+        assert wrong in findings(on_sqlite)
+    assert shown(on_sqlite, asked)["status"] == "awaiting_signatures", "what was rejected is none"
+
+
+def test_what_counts_is_not_taken_back(service: Deployment) -> None:
+    asked = half(service)
+    paper = record(service, asked).json["id"]
+    confirm(service, asked, paper)
+    assert_conflict(reject(service, asked, paper), "paper_confirmed")
+    assert shown(service, asked)["status"] == "in_force"
+
+
+def test_a_paper_of_what_has_ended_can_be_taken_back(service: Deployment) -> None:
+    asked = half(service)
+    paper = record(service, asked).json["id"]
+    ended = {"reason": "mistake", "performed_by": EMPLOYEE}
+    service.post(f"/v1/consents/{asked['id']}/cancellation", ended)
+    assert reject(service, asked, paper).json["status"] == "cancelled"
+    assert_conflict(confirm(service, asked, paper), "paper_rejected")
+
+
+def test_only_its_controller_takes_a_paper_back(service: Deployment) -> None:
+    asked, other = service.ask(), service.ask(child=SIBLING.named())
+    paper = record(service, asked).json["id"]
+    for consent, id_, org in (
+        (other, paper, "municipality-x"),
+        (asked, "nothing", "municipality-x"),
+        (asked, paper, "gp-y"),
+    ):
+        answer = reject(service, consent, id_, org)
+        assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+    assert confirm(service, asked, paper).status_code == 200
+
+
 def test_a_paper_belongs_to_its_consent(service: Deployment) -> None:
     asked, other = service.ask(), service.ask(child=SIBLING.named())
     paper = record(service, asked).json["id"]
@@ -343,8 +442,9 @@ def test_the_receipt_verifies_offline_and_names_no_employee(service: Deployment)
     )
     assert identity.time == datetime(2026, 11, 22, 23, tzinfo=UTC)
     assert identity.paper is not None
-    assert (identity.paper.reference, identity.paper.sha256) == ("journal-77", SHA256)
+    assert identity.paper.sha256 == SHA256
     said = json.loads(statement.to_bytes())
+    assert DOCUMENT["reference"] not in str(said) + str(receipt), "where it is filed is X's own"
     for employee in (EMPLOYEE, COLLEAGUE):
         assert employee["name"] not in str(said) + str(receipt)
         assert employee["id"] not in said["identity"].values()

@@ -208,6 +208,24 @@ def test_while_incomplete_nobody_learns_whether_the_other_refused(service: Deplo
     assert [one["status"] for one in mine["consents"]] == ["declined"]
 
 
+def test_while_incomplete_the_end_does_not_tell_that_the_other_had_granted(
+    service: Deployment,
+) -> None:
+    """A year before the end somebody granted; not in force, they must have taken it back (R11)."""
+    asked = service.ask()
+    service.act(asked["id"], "custody_holder", nth=0)
+    service.clock.forward(days=1)
+    service.act(asked["id"], "custody_holder", "decline", nth=0)
+    service.act(asked["id"], "custody_holder", nth=1)
+    (mine,) = export(service, FATHER)["about"]
+    (consent,) = mine["consents"]
+    assert (consent["status"], consent["expires_at"]) == ("awaiting_signatures", None)
+    service.act(asked["id"], "custody_holder", nth=0)
+    (complete,) = export(service, FATHER)["about"][0]["consents"]
+    assert complete["status"] == "in_force"
+    assert complete["expires_at"] is not None
+
+
 def test_a_former_holder_sees_their_own_part_only(service: Deployment) -> None:
     service.in_force(custody=holders())
     change = {

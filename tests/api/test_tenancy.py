@@ -110,7 +110,9 @@ def watched() -> Iterator[list[str]]:
 def ask(
     world: World, route: Route, fill: Fill, case: Case, caller: str, token: str | None
 ) -> Answer:
-    path = _PARAMETER.sub(lambda found: str(case.ids[found[1]]), route.path)
+    path = _PARAMETER.sub(
+        lambda found: str(case.ids[fill.named.get(found[1], found[1])]), route.path
+    )
     # The same key for every caller: an answer kept for one must not be another's.
     headers = {"Idempotency-Key": f"{route.name} {FILLS[route.name].index(fill)} {case.name}"}
     if token is not None:

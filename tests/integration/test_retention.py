@@ -21,7 +21,8 @@ from consent_service.persistence.tables import (
     person_details,
 )
 from consent_service.persistence.verification.log_reader import verify_database
-from tests.deployment import EMPLOYEE, Deployment, SettableClock, deploy
+from tests.api.families import BOTH, GRANDMOTHER, custody, holder
+from tests.deployment import EMPLOYEE, MOTHER, Deployment, SettableClock, deploy
 from tests.deployment import person as named
 
 BO = named("020418-4321", "Bo Test", birth_date="2018-04-02")
@@ -211,3 +212,39 @@ def test_a_log_that_does_not_verify_is_not_erased_from(service: Deployment) -> N
     assert refused.exit_code == 1
     assert "body_missing" in refused.output
     assert everything(service) == before
+
+
+def test_whom_an_erased_request_named_is_still_known_where_they_may_sign(
+    service: Deployment,
+) -> None:
+    """Its custody facts asked the grandmother to sign a consent that lives on."""
+    begin = datetime.now(UTC) - timedelta(days=400)
+    service.clock.set(begin)
+    service.tokens.clear()
+    live = service.ask(deadline=(begin + timedelta(days=85)).date().isoformat())
+    named_her = custody(holder(MOTHER, "Mette Mor"), holder(GRANDMOTHER, "Gerda"))
+    wrong = service.ask(parties=["municipality-x", "gp-y"], custody=named_her)
+    ended = {"reason": "mistake", "performed_by": EMPLOYEE}
+    assert service.post(f"/v1/consents/{wrong['id']}/cancellation", ended).status_code == 200
+    both = {
+        "child": {"cpr": "0103174321"},
+        "custody": BOTH,
+        "effective_from": begin.date().isoformat(),
+        "performed_by": EMPLOYEE,
+    }
+    assert service.post("/v1/custody-changes", both).status_code == 201
+    service.clock.forward(days=80)
+    service.act(live["id"], "custody_holder", nth=0)
+    service.act(live["id"], "custody_holder", nth=1)
+    rule = ("--consents-years", "1", "--log-years", "1", "--performed-by", "e1")
+    assert run(service, "retention", "set", "--controller", "municipality-x", *rule).exit_code == 0
+    service.parts.sequencer.run_once()
+    erased = run(service, "erase", "--controller", "municipality-x", "--retention", *SIGNED)
+    assert erased.exit_code == 0, erased.output
+    service.clock.set(datetime.now(UTC))
+    service.tokens.clear()
+    assert service.get(f"/v1/consents/{wrong['id']}").status_code == 404
+    shown = service.get(f"/v1/consents/{live['id']}")
+    assert (shown.status_code, shown.json["status"]) == (200, "in_force")
+    assert "Gerda" in {one["name"] for one in shown.json["signatories"]}
+    assert findings(service) == []

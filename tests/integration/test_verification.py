@@ -3,6 +3,7 @@
 The damage is done in the raw database, past every trigger and foreign key.
 """
 
+import json
 import random
 import re
 import shutil
@@ -26,6 +27,7 @@ from consent_service.audit.merkle import Frontier, leaf_hash
 from consent_service.audit.promise import make_promise
 from consent_service.domain.facts import Scope
 from consent_service.persistence.database import engine_options, prepare
+from consent_service.persistence.keys.sealing import Place
 from consent_service.persistence.tables import (
     child,
     consent,
@@ -48,6 +50,7 @@ from consent_service.persistence.tables import (
     template_version,
 )
 from consent_service.persistence.verification.log_reader import Processes, verify_database
+from consent_service.signing.canonical import canonical_json
 from consent_service.signing.own_keys import own_keys
 from consent_service.wiring import key_source
 from tests.deployment import COLLEAGUE, EMPLOYEE, FATHER, Deployment, deploy
@@ -248,6 +251,10 @@ def _sign_on_paper(deployment: Deployment, asked: dict[str, Any]) -> None:
     body = {"performed_by": COLLEAGUE}
     confirmed = deployment.post(f"{path}/{recorded.json['id']}/confirmation", body)
     assert confirmed.status_code == 200, confirmed.json
+    mistaken = deployment.post(path, paper)
+    assert mistaken.json
+    rejected = deployment.post(f"{path}/{mistaken.json['id']}/rejection", body)
+    assert rejected.status_code == 200, rejected.json
 
 
 def _signatory(asked: dict[str, Any], nth: int) -> str:
@@ -266,6 +273,7 @@ def test_a_furnished_log_verifies_and_says_what_was_checked(copy: Copy) -> None:
     assert kinds == {
         "request", "custody_change", "grant", "decline", "withdraw", "exemption_recorded",
         "exemption_confirmed", "exemption_revoked", "cancellation", "paper_recorded",
+        "paper_rejected",
     }  # fmt: skip
     facts = copy.damage(lambda c: c.scalar(sa.select(sa.func.count()).select_from(fact)))
     said = " / ".join(report.checked)
@@ -531,6 +539,34 @@ def test_what_was_taken_out_or_put_in_is_found_and_named(
     assert report.exit_code == 1
     places = [one.place for one in report.findings]
     assert any(re.search(pattern, one) for one in places), (pattern, report.findings)
+
+
+def test_a_child_made_older_than_the_family_was_asked_about_is_found(copy: Copy) -> None:
+    """Ages decide who must sign, and somebody with every key could write another birth date."""
+    ring = copy.deployment.parts.units.ring
+
+    def make_older(connection: Connection) -> str:
+        known = sa.select(person_details, data_key.c.wrapped).join(data_key)
+        row = connection.execute(known.where(person_details.c.person_id == data_key.c.child_id))
+        found = row.first()
+        assert found is not None
+        key = ring.unwrap(found.data_key_id, found.wrapped)
+        place = Place("person_details", "sealed", f"{found.organisation_id}/{found.person_id}")
+        details = json.loads(key.open(found.sealed, place)) | {"birth_date": "2008-01-01"}
+        where = (
+            person_details.c.organisation_id == found.organisation_id,
+            person_details.c.person_id == found.person_id,
+        )
+        sealed = key.seal(canonical_json(details), place)
+        connection.execute(sa.update(person_details).where(*where).values(sealed=sealed))
+        consents = sa.select(consent.c.id).where(
+            consent.c.child_id == found.person_id, consent.c.controller_id == found.organisation_id
+        )
+        return str(connection.scalars(consents).first())
+
+    damaged = copy.damage(make_older)
+    findings = {one.place: one.detail for one in copy.verify().findings}
+    assert findings == {f"consent {damaged}": "its terms name another birth date than is known"}
 
 
 def test_a_deleted_fact_is_found_without_keys(copy: Copy) -> None:

@@ -4,6 +4,8 @@ import base64
 import json
 from datetime import datetime
 
+import pytest
+
 from consent_service.domain.facts import Scope
 from tests.deployment import CATEGORIES, template
 from tests.web.family import (
@@ -180,6 +182,24 @@ def test_declining_what_also_stops_an_older_consent_is_asked_twice(home):
     again = Signer(home)
     page = words(again.arrive(new_link(home, older)))
     assert "Stoppet af dig" in page
+
+
+@pytest.mark.parametrize("days", [1, 30], ids=["live", "ended"])
+def test_a_no_can_be_said_again_after_a_yes_elsewhere(home, days):
+    older = home.ask()
+    home.act(older["id"], "custody_holder", "decline", nth=0)
+    home.clock.forward(days=days)
+    page = words(Signer(home).arrive(links(older)["Mette Mor"]))
+    assert "Du har ikke givet samtykke" in page
+    assert "Tag mit ja tilbage" not in page
+    home.in_force(parties=["municipality-x", "gp-y"])
+    mette = Signer(home)
+    page = words(mette.arrive(links(older)["Mette Mor"]))
+    assert "Tag mit ja tilbage" in page
+    mette.press("/sign/decline")
+    assert "Dit nej er gemt." in words(mette.press("/sign/decline"))
+    assert home.disclose().status_code == 403
+    assert "Tag mit ja tilbage" not in words(Signer(home).arrive(links(older)["Mette Mor"]))
 
 
 def test_withdrawing_takes_one_press_also_where_it_stops_an_older_consent(home):

@@ -17,7 +17,7 @@ from consent_service.persistence.keys.sealing import KeyRing, Place
 from consent_service.persistence.tables import signatory, statement
 from consent_service.persistence.verification.column_checks import open_value
 from consent_service.signing.keys import KeySet
-from consent_service.signing.seal import verify_seal
+from consent_service.signing.seal import SealedStatement, verify_seal
 from consent_service.signing.statement import Scope, Statement, person_commitment
 
 
@@ -34,6 +34,12 @@ def sealed_act_columns() -> tuple[sa.ColumnElement[Any], ...]:
     )
 
 
+def sealed_statement(row: Row[Any], ring: KeyRing, keys: KeySet) -> SealedStatement:
+    """The statement of an act, opened. Raises Unreadable, ValueError, or as `verify_seal` does."""
+    seal = open_value(ring, row.data_key_id, row, row.seal_sealed, _place(row, "seal_sealed"))
+    return verify_seal(seal.decode(), keys)
+
+
 def wrong_in_act(
     row: Row[Any], payload: Any, body: dict[str, Any], ring: KeyRing, keys: KeySet
 ) -> str | None:
@@ -41,8 +47,7 @@ def wrong_in_act(
     if row.sha256 is None:
         return "its sealed statement is not there"
     try:
-        seal = open_value(ring, row.data_key_id, row, row.seal_sealed, _place(row, "seal_sealed"))
-        sealed = verify_seal(seal.decode(), keys)
+        sealed = sealed_statement(row, ring, keys)
     except (ConsentServiceError, ValueError):
         return "the seal of its statement does not hold"
     named = (body["statement_sha256"], body["consent"], body["signatory"])

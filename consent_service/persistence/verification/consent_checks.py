@@ -20,6 +20,7 @@ from consent_service.persistence.tables import (
     consent_party,
     data_key,
     fact,
+    person_details,
     template_version,
 )
 from consent_service.persistence.verification.checks import DatabaseChecks
@@ -99,10 +100,25 @@ def _wrong_terms(row: Row[Any], payload: dict[str, Any], ring: KeyRing, index: I
     for name, (stated, filed) in expected.items():
         if stated != filed:
             return f"its terms name another {name}"
+    if (wrong := _wrong_birth_date(row, terms, ring)) is not None:
+        return wrong
     hashes = index.child(CprNumber(terms.child.cpr))
     found = row._mapping
     if not is_erased(found, "cpr_hash") and hash_is_wrong(index, found, "cpr_hash", hashes):
         return "its terms name another child"
+    return None
+
+
+def _wrong_birth_date(row: Row[Any], terms: Terms, ring: KeyRing) -> str | None:
+    """The date that ages are counted from is the one that the signers were shown."""
+    place = Place("person_details", "sealed", f"{row.controller_id}/{row.child_id}")
+    try:
+        opened = open_value(ring, row.data_key_id, row, row.child_sealed, place)
+        known = json.loads(opened)["birth_date"]
+    except (Unreadable, ValueError, KeyError, TypeError):
+        return "what is known of its child cannot be opened"
+    if known != terms.child.birth_date.isoformat():
+        return "its terms name another birth date than is known"
     return None
 
 
@@ -122,11 +138,19 @@ def _consents_query() -> sa.Select[Any]:
             child.c.cpr_hash,
             child.c.cpr_hash_b,
             template_version.c.sha256.label("template_sha256"),
+            person_details.c.sealed.label("child_sealed"),
         )
         .select_from(consent)
         .outerjoin(fact, sa.and_(fact.c.consent_id == consent.c.id, fact.c.kind == "request"))
         .outerjoin(data_key, data_key.c.id == consent.c.data_key_id)
         .outerjoin(child, child.c.id == consent.c.child_id)
+        .outerjoin(
+            person_details,
+            sa.and_(
+                person_details.c.organisation_id == consent.c.controller_id,
+                person_details.c.person_id == consent.c.child_id,
+            ),
+        )
         .outerjoin(
             template_version,
             sa.and_(

@@ -59,6 +59,7 @@ ENTRY_TYPES: Mapping[str, str] = {
     "exemption_revoked": "exemption_revoked",
     "cancellation": "consent_cancelled",
     "paper_recorded": "paper_recorded",
+    "paper_rejected": "paper_rejected",
 }
 """The type of the entry that vouches for each kind of fact."""
 
@@ -95,7 +96,8 @@ class FactChecks:
 
     def _facts_without_entry(self) -> Iterator[Finding]:
         before: tuple[str, datetime] | None = None
-        papers = PaperChecks()
+        opened = self._checks.opened
+        papers = PaperChecks(opened[0] if opened else None, self._checks.keys)
         facts = self._reading.rows(_facts_query(), "fact_mismatch", "fact")
         for row, wrong_alone in self._spread.each(wrong_fact, facts):
             self._facts += 1

@@ -23,6 +23,7 @@ from consent_service.domain.facts import (
     ExemptionRecorded,
     ExemptionRevoked,
     Fact,
+    PaperRejected,
     Request,
     SignerRule,
 )
@@ -171,16 +172,7 @@ class Chronicle:
         acts = [f for f in self.facts if isinstance(f, Act) and f.consent == consent]
         grants = [a.given_at for a in acts if a.kind is ActKind.GRANT]
         ends = end_of_grant(min(grants), request.validity) if grants else None
-        endings = set()
-        if any(a.kind is ActKind.WITHDRAW for a in acts):
-            endings.add(Status.WITHDRAWN)
-        if ends is not None and now >= ends:
-            endings.add(Status.EXPIRED)
-        if any(isinstance(f, Cancellation) and f.consent == consent for f in self.facts):
-            endings.add(Status.CANCELLED)
-        if any(r.renews == consent and r.consent in self.first for r in self.requests()):
-            endings.add(Status.SUPERSEDED)
-        if endings:
+        if endings := self._endings(consent, acts, ends, now):
             return self._final(request, endings, ends, now)
 
         latest: dict[str, Act] = {act.person: act for act in acts if not self.overtaken(act)}
@@ -194,10 +186,16 @@ class Chronicle:
             assert kept is not None
             parties &= kept.parties
             categories &= kept.categories
+        # R5: what a present holder left out is denied, whether or not they need to sign.
+        beside = [latest[p].kept for p in self.present(request, now) - required if p in latest]
+        for some in filter(None, beside):
+            parties &= some.parties
+            categories &= some.categories
         nothing_left = bool(granting) and (len(parties) < 2 or not categories)
         if required and granting == required and not nothing_left:
             self.first.setdefault(consent, now)
-            self.covered[consent] |= parties
+            if None not in beside:
+                self.covered[consent] |= parties
             return Picture(
                 Status.IN_FORCE,
                 parties=frozenset(parties),
@@ -225,6 +223,20 @@ class Chronicle:
             final_at=now if final else None,
             covered=frozenset(self.covered[consent]),
         )
+
+    def _endings(
+        self, consent: str, acts: list[Act], ends: datetime | None, now: datetime
+    ) -> set[Status]:
+        endings = set()
+        if any(a.kind is ActKind.WITHDRAW for a in acts):
+            endings.add(Status.WITHDRAWN)
+        if ends is not None and now >= ends:
+            endings.add(Status.EXPIRED)
+        if any(isinstance(f, Cancellation) and f.consent == consent for f in self.facts):
+            endings.add(Status.CANCELLED)
+        if any(r.renews == consent and r.consent in self.first for r in self.requests()):
+            endings.add(Status.SUPERSEDED)
+        return endings
 
     def _final(
         self, request: Request, endings: set[Status], ends: datetime | None, now: datetime
@@ -297,10 +309,13 @@ class Chronicle:
     def overtaken(self, act: Act) -> bool:
         """ "A paper grant never clears what its signer refused on its day or later."
 
-        Nor does a child below 15 sign. Only on paper is anything given before it is recorded.
+        Nor does a child below 15 sign, nor does a rejected paper ever count. Only on paper is
+        anything given before it is recorded.
         """
         if act.kind is not ActKind.GRANT or act.given_at == act.at:
             return False
+        if act.paper in {f.paper for f in self.facts if isinstance(f, PaperRejected)}:
+            return True
         this = self.request(act.consent)
         if act.person == this.child and act.given_at < child_from(this.birth_date, 15):
             return True
@@ -319,7 +334,7 @@ class Chronicle:
 
     def refusals(self, transfer: Transfer, now: datetime) -> set[tuple[str, str]]:
         """R5: who refused any of it and has not granted it since, and under which consent."""
-        ledger: dict[tuple[str, str], str] = {}
+        ledger: dict[tuple[str, str], set[str]] = defaultdict(set)
         way = {transfer.sender, transfer.recipient}
         by_consent = {r.consent: r for r in self.requests(now)}
         for act in self.facts:
@@ -334,8 +349,8 @@ class Chronicle:
                     if not self.overtaken(act):
                         ledger.pop((act.person, category), None)
                 else:
-                    ledger[act.person, category] = act.consent
-        return {(person, consent) for (person, _), consent in ledger.items()}
+                    ledger[act.person, category].add(act.consent)
+        return {(person, consent) for (person, _), under in ledger.items() for consent in under}
 
     def objecting(self, transfer: Transfer, now: datetime, deciding: Request) -> set[str]:
         """Whose refusal counts against what this consent would allow.

@@ -22,7 +22,10 @@ from consent_service.domain.facts import (
     ExemptionRevoked,
     Fact,
     History,
+    PaperRecorded,
+    PaperRejected,
     Request,
+    Scope,
 )
 from consent_service.domain.objections import Transfer
 from consent_service.domain.validity import parse_validity
@@ -83,9 +86,10 @@ GAPS = [
 NUDGES = [-TICK, timedelta(0), TICK]
 
 ACTS = ["grant"] * 4 + ["all grant"] * 5 + ["decline", "decline", "withdraw"]
+PAPERS = ["paper", "paper", "settle", "settle"]
 REST = ["request"] * 4 + ["custody"] * 3 + ["exempt"] * 2 + ["confirm"] * 2 + ["revoke", "cancel"]
 MOVES = st.tuples(
-    st.sampled_from(ACTS + REST),
+    st.sampled_from(ACTS + PAPERS + REST),
     st.integers(0, 15),  # which consent, whose act
     st.integers(0, 63),  # the details
     st.integers(0, 10),  # how long after the move before
@@ -112,6 +116,8 @@ class Life:
             self._exemption(which, ExemptionConfirmed)
         elif kind == "revoke":
             self._exemption(which, ExemptionRevoked)
+        elif kind == "settle":
+            self._settle_paper(which, detail)
         else:
             live = [r for r in requests if self._is_live(r)]
             if live:
@@ -195,6 +201,64 @@ class Life:
             chosen = told[which % len(told)]
             self._tell(kind(self._next(), self.clock, chosen.exemption, chosen.consent))
 
+    def _paper(self, request: Request, person: str, detail: int) -> None:
+        """Somebody writes down what stands on a paper; it does not count yet."""
+        is_grant = detail % 5 != 4
+        self._tell(
+            PaperRecorded(
+                self._next(),
+                self.clock,
+                f"paper {self._next()}",
+                request.consent,
+                person,
+                ActKind.GRANT if is_grant else ActKind.DECLINE,
+                self._kept(request, detail) if is_grant else None,
+                midnight(self.clock.date() - timedelta(days=detail // 8)),
+            )
+        )
+
+    def _settle_paper(self, which: int, detail: int) -> None:
+        """A paper is confirmed or rejected; sometimes both, which only the service prevents."""
+        told = [f for f in self.chronicle.facts if isinstance(f, PaperRecorded)]
+        acts = [f for f in self.chronicle.facts if isinstance(f, Act)]
+        open_ = [f for f in told if f.paper not in {act.paper for act in acts}]
+        if not open_:
+            return
+        paper = open_[which % len(open_)]
+        request = self.chronicle.request(paper.consent)
+        if detail % 4 == 0:
+            self._tell(PaperRejected(self._next(), self.clock, paper.paper, paper.consent))
+            self._move_clock(self.clock + TICK)
+            if detail % 8:
+                return
+        if self._is_live(request) and paper.person in self.chronicle.may_act(request, self.clock):
+            act = paper.kind if paper.kept else self._refusal(request, "decline")
+            self._tell(
+                Act(
+                    *(self._next(), self.clock, paper.consent, paper.person, act, paper.kept),
+                    *(paper.signed_at, paper.paper),
+                )
+            )
+
+    def _kept(self, request: Request, detail: int) -> Scope:
+        """All that is asked, or less: not all parties, or not all categories."""
+        if detail % 4 != 3:
+            return request.asked
+        others = sorted(request.asked.parties - {request.controller})
+        return scope(
+            (request.controller, others[detail // 4 % len(others)]),
+            sorted(request.asked.categories)[: 1 + detail // 8 % 2],
+        )
+
+    def _refusal(self, request: Request, kind: str) -> ActKind:
+        """What the service would take a no for."""
+        picture = self.chronicle.picture(request.consent, self.clock)
+        if picture.status is Status.IN_FORCE:
+            return ActKind.WITHDRAW
+        if picture.first_in_force is None:
+            return ActKind.DECLINE
+        return ActKind.WITHDRAW if kind == "withdraw" else ActKind.DECLINE
+
     def _on_consent(self, kind: str, request: Request, which: int, detail: int) -> None:
         people = sorted(self.chronicle.may_act(request, self.clock))
         consent = request.consent
@@ -208,32 +272,24 @@ class Life:
         elif people and kind == "exempt":
             holders = [p for p in people if p != CHILD]
             if holders:
-                ends = midnight(self.clock.date() + timedelta(days=20)) if detail % 3 else None
+                away = timedelta(days=(1, 5, 20, 90)[detail // 4 % 4])
+                ends = midnight(self.clock.date() + away) if detail % 3 else None
                 name, person = f"exemption {self._next()}", holders[which % len(holders)]
                 fact = ExemptionRecorded(self._next(), self.clock, name, consent, person, ends)
                 self._tell(fact)
+        elif people and kind == "paper":
+            self._paper(request, people[which % len(people)], detail)
         elif people:
             self._act(kind, request, people[which % len(people)], detail)
 
     def _act(self, kind: str, request: Request, person: str, detail: int) -> None:
-        picture = self.chronicle.picture(request.consent, self.clock)
         kept, given = None, self.clock
         if kind == "grant":
-            act, kept = ActKind.GRANT, request.asked
-            if detail % 4 == 3:  # less than asked: not all parties, or not all categories
-                others = sorted(request.asked.parties - {request.controller})
-                kept = scope(
-                    (request.controller, others[detail // 4 % len(others)]),
-                    sorted(request.asked.categories)[: 1 + detail // 8 % 2],
-                )
-            elif detail % 4 == 2:  # a paper, signed some days ago
+            act, kept = ActKind.GRANT, self._kept(request, detail)
+            if detail % 4 == 2:  # a paper, signed some days ago
                 given = midnight(self.clock.date() - timedelta(days=detail // 4))
-        elif picture.status is Status.IN_FORCE:
-            act = ActKind.WITHDRAW
-        elif picture.first_in_force is None:
-            act = ActKind.DECLINE
         else:
-            act = ActKind.WITHDRAW if kind == "withdraw" else ActKind.DECLINE
+            act = self._refusal(request, kind)
         fact = Act(self._next(), self.clock, request.consent, person, act, kept, given)
         self._tell(fact)
 

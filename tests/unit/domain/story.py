@@ -181,7 +181,8 @@ class Story:
         """A municipality records who holds custody, since a date or as of now."""
         seq, now = self._now()
         effective = now if since is None else danish(since)
-        change = CustodyChange(seq, now, by, custody(*persons), effective, name, corrects)
+        id_ = name or f"change {seq}"
+        change = CustodyChange(seq, now, by, custody(*persons), effective, id_, corrects)
         return self._tell(change)
 
     def exemption(

@@ -1,10 +1,18 @@
 """A wrong custody fact is corrected: what was believed and what is known are both kept (R10)."""
 
+from dataclasses import replace
+
+import pytest
+
 from consent_service.domain.consent import ReasonCode, Status
 from consent_service.domain.decision import Denied, Permitted
+from consent_service.domain.records import read_fact, write_fact
+from consent_service.errors import Unreadable
 from tests.unit.domain.story import (
+    CHILD,
     FATHER,
     MOTHER,
+    MUNI,
     OTHER_MUNI,
     STEPFATHER,
     codes,
@@ -76,3 +84,12 @@ def test_what_was_reached_under_a_wrong_belief_stays() -> None:
     story.at("2024-03-06 12:00").grants(STEPFATHER).at("2024-03-07 12:00").withdraws(STEPFATHER)
     story.at("2024-03-08 12:00").custody_is(MOTHER, FATHER, since="2024-03-01", corrects="wrong")
     assert story.state().status is Status.WITHDRAWN
+
+
+def test_a_record_without_an_id_is_refused() -> None:
+    change = in_force().custody_is(MOTHER, name="change").facts[-1]
+    record = write_fact(change, CHILD, MUNI)
+    assert read_fact(record, None) == change
+    payload = {name: value for name, value in record.payload.items() if name != "change"}
+    with pytest.raises(Unreadable):
+        read_fact(replace(record, payload=payload), None)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from consent_service.domain.decision import Permitted, decide_transfer
+from consent_service.domain.consent import Status
+from consent_service.domain.decision import Denied, Permitted, decide_transfer
 from consent_service.domain.facts import History
 from consent_service.domain.forgetting import (
     RetentionRule,
@@ -27,17 +28,26 @@ from tests.unit.domain.random_stories import (
 from tests.unit.domain.story import (
     ASSESSMENT,
     BUA,
+    FATHER,
     FOLLOW_UP,
     GP,
     HEALTH,
+    MOTHER,
     MUNI,
     OTHER_MUNI,
     SCHOOL,
+    Story,
     danish,
+    passing,
+    scope,
 )
 from tests.unit.domain.test_against_the_naive_rules import moments
 
+EARLY, LATE = "2024-03-02 10:00", "2024-03-09 10:00"
 LATER = [timedelta(0), timedelta(days=8), timedelta(days=300)]
+
+
+SHARED = scope((OTHER_MUNI, MUNI, BUA, GP), (HEALTH, SCHOOL))
 
 
 # Each story is asked at several moments, with every question, before and after.
@@ -93,6 +103,55 @@ def test_erasing_what_has_had_its_time(life: Life, offset: int) -> None:
             left = without(history, controller, going)
             assert live_consents(left, when) == live_consents(history, when)
             assert_no_new_yes(history, left, when)
+
+
+def kept_by_the_rule(story: Story, controller: str) -> frozenset[str]:
+    """Which of a controller's ended consents have to stay, had they all had their time."""
+    when, history = story.clock, story.history
+    going = over = consents_final_before(history, controller, when + timedelta(1), when)
+    while needed := still_needed(history, controller, going, when):
+        going -= needed
+    assert_no_new_yes(history, without(history, controller, going), when)
+    return over - going
+
+
+def test_what_makes_a_denial_count_stays_with_it() -> None:
+    """The other municipality never knew the father; that he holds custody is known from B alone."""
+    story = Story().asks(by=OTHER_MUNI, asked=SHARED).declines(FATHER).cancels()
+    story.custody_is(MOTHER, by=OTHER_MUNI)
+    story.asks("B", by=OTHER_MUNI, asked=SHARED).cancels("B")
+    story.asks("C", asked=SHARED, holders=(MOTHER,)).grants(MOTHER, consent="C").at(LATE)
+    assert isinstance(story.decide(), Denied)
+    assert kept_by_the_rule(story, OTHER_MUNI) == {"A", "B"}
+
+
+def test_what_overtakes_a_paper_stays_with_it() -> None:
+    """The mother has since said yes to all she refused in B, but not by the paper under A."""
+    story = Story().asks(asked=SHARED, holders=(MOTHER,)).at(EARLY)
+    story.asks("B", by=OTHER_MUNI, asked=SHARED, holders=(MOTHER,)).declines(MOTHER, "B")
+    story.cancels("B").asks("C", by=OTHER_MUNI, asked=SHARED, holders=(MOTHER,))
+    story.grants(MOTHER, consent="C").grants(MOTHER, signed="2024-03-02").at(LATE)
+    assert story.state().status is Status.AWAITING_SIGNATURES
+    assert "B" in kept_by_the_rule(story, OTHER_MUNI)
+
+
+def test_what_overtakes_a_paper_that_would_clear_a_denial_stays() -> None:
+    """A's refusal of school stops D; B's, of health, keeps the paper from clearing that."""
+    story = Story().asks(asked=SHARED, holders=(MOTHER,)).declines(MOTHER).cancels().at(EARLY)
+    health, school = (scope((OTHER_MUNI, MUNI, BUA, GP), (one,)) for one in (HEALTH, SCHOOL))
+    story.asks("B", by=OTHER_MUNI, asked=health, holders=(MOTHER,)).declines(MOTHER, "B")
+    story.cancels("B").asks("C", asked=SHARED, holders=(MOTHER,))
+    story.grants(MOTHER, consent="C", signed="2024-03-02").cancels("C")
+    story.asks("D", asked=school, holders=(FATHER,)).grants(FATHER, consent="D")
+    story.custody_is(MOTHER, FATHER).excuses(MOTHER, "D").at(LATE)
+    assert isinstance(story.decide(passing(categories=(SCHOOL,))), Denied)
+    assert "B" in kept_by_the_rule(story, OTHER_MUNI)
+
+
+def test_custody_that_no_denial_counts_by_is_forgotten() -> None:
+    story = Story().asks(by=OTHER_MUNI, asked=SHARED, holders=(FATHER,)).cancels()
+    story.asks("C", asked=SHARED).grants(MOTHER, FATHER, consent="C").at(LATE)
+    assert kept_by_the_rule(story, OTHER_MUNI) == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -499,3 +499,14 @@ def test_r5_what_declining_stops_is_known_only_from_then() -> None:
     request = story.history.request("now")
     stopped = requests_stopped_by_declining(story.history, request, danish("2024-02-01"))
     assert stopped == ()
+
+
+def test_a_second_no_elsewhere_never_loosens_the_first() -> None:
+    """B's municipality forgets the father; the one that A was refused to still knows him."""
+    story = Story().asks().declines(FATHER)
+    story.asks("B", by=OTHER_MUNI, asked=ASKED).declines(FATHER, "B")
+    assert story.objecting() == {FATHER}
+    story.custody_is(MOTHER, by=OTHER_MUNI)
+    assert story.objecting() == {FATHER}
+    story.custody_is(MOTHER)
+    assert story.objecting() == set()

@@ -1,5 +1,6 @@
 """Papers: they count from their confirmation, and are only as new as their signature (R3, R5)."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,14 @@ from hypothesis import strategies as st
 from consent_service.domain.calendar import local_date, local_instant
 from consent_service.domain.consent import ReasonCode, Status, expires_at
 from consent_service.domain.decision import Denied, Permitted, decide_transfer
-from consent_service.domain.facts import Act, ActKind, CustodyChange, PaperRecorded, Request
+from consent_service.domain.facts import (
+    Act,
+    ActKind,
+    CustodyChange,
+    PaperRecorded,
+    PaperRejected,
+    Request,
+)
 from consent_service.domain.objections import Transfer
 from consent_service.domain.paper import find_paper, is_signature
 from consent_service.domain.records import FactRecord, read_fact, write_fact
@@ -32,6 +40,7 @@ from tests.unit.domain.story import (
     GP,
     HEALTH,
     MEASURES,
+    MICROSECOND,
     MOTHER,
     MUNI,
     OTHER_MUNI,
@@ -86,6 +95,30 @@ def test_recorded_alone_it_is_nothing() -> None:
     assert find_paper(story.history, "A", "p") is recorded
     assert find_paper(story.history, "B", "p") is None
     assert find_paper(story.history, "A", "q") is None
+
+
+@pytest.mark.parametrize("is_rejected", [True, False])
+def test_a_rejected_one_never_counts_whatever_was_stored(is_rejected: bool) -> None:
+    story = confirmed(asked())
+    act = story.facts.pop()
+    assert isinstance(act, Act)
+    paper = "p" if is_rejected else "q"
+    story.facts.append(PaperRejected(act.seq, act.at - MICROSECOND, paper, "A"))
+    story.facts.append(replace(act, seq=act.seq + 1, paper="p"))
+    assert isinstance(story.decide(), Denied if is_rejected else Permitted)
+
+
+@pytest.mark.parametrize("name", ["of another consent", "on the page"])
+def test_what_is_rejected_is_one_paper_of_one_consent(name: str) -> None:
+    story = asked().asks("B")
+    consent = "B" if name == "of another consent" else "A"
+    story.facts.append(PaperRejected(len(story.facts) + 1, danish("2024-03-07"), "p", consent))
+    confirmed(story)
+    if name == "of another consent":
+        act = story.facts.pop()
+        assert isinstance(act, Act)
+        story.facts.append(replace(act, paper="p"))
+    assert story.state().status is Status.IN_FORCE
 
 
 def test_the_year_counts_from_midnight_of_the_day_it_was_signed() -> None:

@@ -10,8 +10,8 @@ from consent_service.domain.calendar import child_reaches, parents_released
 from consent_service.domain.consent import Status, state_at
 from consent_service.domain.decision import Denied, Permitted, decide_transfer
 from consent_service.domain.facts import Act, ActKind, History, Request
-from consent_service.domain.objections import Transfer, standing_objections
-from consent_service.domain.signers import holders_at, required_signers
+from consent_service.domain.objections import Transfer, standing_objections, stands_whole
+from consent_service.domain.signers import holders_at, holders_from, required_signers
 from tests.unit.domain.naive_rules import TICK
 from tests.unit.domain.random_stories import (
     CALLERS,
@@ -209,3 +209,40 @@ def test_a_stranger_always_hears_that_there_is_no_consent(
     when = life.clock
     nothing = decide_transfer(History(()), transfer, "stranger", when)
     assert decide_transfer(history_of(life), transfer, "stranger", when) == nothing
+
+
+@given(lives(), st.integers(0, 100))
+@THOROUGH
+def test_whoever_will_be_required_can_be_asked_today(life: Life, offset: int) -> None:
+    """R10: with nothing more recorded, nobody becomes a signer whom no link can reach."""
+    instants = moments(life, offset, most=8)
+    for number, when in enumerate(instants):
+        known = history_of(life).recorded_by(when)
+        for request in known.requests:
+            reachable = {CHILD, *holders_from(known, request.controller, when)}
+            for later in instants[number:]:
+                assert required_signers(known, request, later).keys() <= reachable
+
+
+@given(lives(), TRANSFERS)
+@THOROUGH
+def test_a_no_that_stands_whole_said_again_changes_nothing(life: Life, transfer: Transfer) -> None:
+    """And where its signer has said yes to some of it since, saying it again is heard (R5)."""
+    history, when = history_of(life), life.clock
+    for consent in (request.consent for request in history.requests):
+        for no in latest_acts(history, consent, when).values():
+            if no.kept is not None:
+                continue
+            again = replace(no, seq=len(history.facts) + 1, at=when + TICK, given_at=when + TICK)
+            after = history.with_fact(again)
+            before, now = (
+                {
+                    reason.person
+                    for reason in standing_objections(told, transfer, when + TICK)
+                    if reason.person == no.person
+                }
+                for told in (history, after)
+            )
+            event(f"stands whole: {stands_whole(history, no)}, heard: {before != now}")
+            assert before <= now
+            assert before == now or not stands_whole(history, no)

@@ -170,7 +170,7 @@ def test_times_are_compared_as_written():
     assert isinstance(Statement.from_bytes(statement().to_bytes()).time, datetime)
 
 
-PAPER = Paper("01a20a4c", "journal-77", "ab" * 32)
+PAPER = Paper("01a20a4c", "ab" * 32)
 
 
 def on_paper(**changes):
@@ -188,11 +188,7 @@ def test_an_act_on_paper_is_a_second_version_that_names_the_paper():
     made = statement(**on_paper())
     said = json.loads(made.to_bytes())
     assert said["v"] == 2
-    assert said["identity"]["paper"] == {
-        "id": "01a20a4c",
-        "reference": "journal-77",
-        "sha256": "ab" * 32,
-    }
+    assert said["identity"]["paper"] == {"id": "01a20a4c", "sha256": "ab" * 32}
     assert Statement.from_bytes(made.to_bytes()) == made
 
 
@@ -210,8 +206,8 @@ def test_a_login_stays_the_first_version():
         on_paper(time=statement().time + timedelta(microseconds=1)),
         on_paper(id_token_sha256="a" * 64),
         on_paper() | {"language": "da", "text_sha256": "a" * 64},
-        on_paper(paper=Paper("", "journal-77", "ab" * 32)),
-        on_paper(paper=Paper("01a20a4c", "journal-77", "ab")),
+        on_paper(paper=Paper("", "ab" * 32)),
+        on_paper(paper=Paper("01a20a4c", "ab")),
     ],
     ids=["no paper", "not paper", "signed later", "login", "text", "no id", "no hash"],
 )

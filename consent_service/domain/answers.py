@@ -1,0 +1,76 @@
+"""How the signers of a consent have answered it, and what that leaves to be exchanged (R2, R5).
+
+Whoever must sign decides whether it is complete. A present holder who need not sign (an excused
+one, or a parent where the child of 15 signs alone) can still only make it narrower: what they
+left out is denied all the same, so it is not in the effective scope and nobody is covered by it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+
+from consent_service.domain.facts import ActKind, History, Request, Role, Scope
+from consent_service.domain.paper import signatures
+from consent_service.domain.signers import present_holders, required_signers
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Who of those required granted what, refused, or is missing; and what others left.
+
+    `beside` is what present holders who need not sign keep; `is_refused_beside` when one of them
+    said no: then nothing can pass, whatever the others granted.
+    """
+
+    grants: tuple[Scope, ...]
+    declined: Mapping[str, Role]
+    missing: Mapping[str, Role]
+    asked: Scope
+    beside: tuple[Scope, ...] = ()
+    is_refused_beside: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether everybody required has granted."""
+        return bool(self.grants) and not self.declined and not self.missing
+
+    @property
+    def scope(self) -> Scope:
+        """The intersection of the grants: parties × categories (R5)."""
+        return reduce(Scope.__and__, (*self.grants, *self.beside), self.asked)
+
+    @property
+    def newly_covered(self) -> frozenset[str]:
+        """The parties between which something can pass by these answers."""
+        return frozenset() if self.is_refused_beside else self.scope.parties
+
+
+def answers_at(history: History, request: Request, now: datetime) -> Answers:
+    """The answers to a request at an instant, by each signer's latest word."""
+    latest = {act.person: act for act in signatures(history, request.consent)}
+    grants: list[Scope] = []
+    declined: dict[str, Role] = {}
+    missing: dict[str, Role] = {}
+    required = required_signers(history, request, now)
+    for person, role in required.items():
+        act = latest.get(person)
+        if act is None:
+            missing[person] = role
+        elif act.kind is ActKind.GRANT and act.kept is not None:
+            grants.append(act.kept)
+        else:
+            declined[person] = role
+    others = [
+        act
+        for person, act in latest.items()
+        if person not in required and person in present_holders(history, request, now)
+    ]
+    return Answers(
+        tuple(grants),
+        declined,
+        missing,
+        request.asked,
+        beside=tuple(act.kept for act in others if act.kept is not None),
+        is_refused_beside=any(act.kept is None for act in others),
+    )
