@@ -14,12 +14,14 @@ from consent_service.api import (
     clients,
     consents,
     disclosures,
+    exemptions,
     organisations,
     papers,
     problems,
     subject_export,
 )
-from consent_service.api.endpoint import LARGEST_BODY, Endpoint, Runtime, register
+from consent_service.api.body import LARGEST_BODY
+from consent_service.api.endpoint import Endpoint, Runtime, register
 from consent_service.api.oauth import register_oauth
 from consent_service.api.service_pages import register_service_pages
 from consent_service.config import Settings
@@ -43,6 +45,7 @@ ENDPOINTS: list[Endpoint] = [
     *organisations.ENDPOINTS,
     *clients.ENDPOINTS,
     *consents.ENDPOINTS,
+    *exemptions.ENDPOINTS,
     *papers.ENDPOINTS,
     *disclosures.ENDPOINTS,
     *audit.ENDPOINTS,

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from flask import Flask, Response, request
 
-from consent_service.api import schemas
+from consent_service.api import log_schemas as schemas
 from consent_service.api.commands import decode_cursor, encode_cursor
 from consent_service.api.endpoint import Call, Endpoint, Reply, Runtime
 from consent_service.audit.checkpoint import vkey

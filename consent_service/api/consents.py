@@ -12,12 +12,6 @@ from consent_service.api.endpoint import Call, Endpoint, Reply
 from consent_service.errors import InvalidInput
 from consent_service.services.cancel import cancel
 from consent_service.services.change_custody import CustodyReport, change_custody
-from consent_service.services.exempt import (
-    ExemptionDraft,
-    confirm_exemption,
-    record_exemption,
-    revoke_exemption,
-)
 from consent_service.services.issue_links import issue_links
 from consent_service.services.people import check_cpr
 from consent_service.services.read_log import timeline
@@ -45,7 +39,8 @@ def _with_links(call: Call, consent: str, urls: dict[str, str], status: int) -> 
     return Reply(status, shown, kept)
 
 
-def _as_it_stands(call: Call, status: int = 200) -> Reply:
+def as_it_stands(call: Call, status: int = 200) -> Reply:
+    """The consent that the path names, after an act about it."""
     consent = call.path["consent_id"]
     return Reply(status, consent_as_it_stands(call.uow, call.context, call.caller, consent))
 
@@ -105,7 +100,7 @@ def create_cancellation(call: Call) -> Reply:
         call.body["note"],
         employee(call.body),
     )
-    return _as_it_stands(call)
+    return as_it_stands(call)
 
 
 def create_withdrawal(call: Call) -> Reply:
@@ -120,44 +115,7 @@ def create_withdrawal(call: Call) -> Reply:
         call.body["note"],
         employee(call.body),
     )
-    return _as_it_stands(call, 201)
-
-
-def create_exemption(call: Call) -> Reply:
-    """POST /v1/consents/{id}/exemptions."""
-    body = dict(call.body)
-    draft = ExemptionDraft(**{**body, "performed_by": employee(body)})
-    exemption = record_exemption(
-        call.uow, call.context, call.caller, call.path["consent_id"], draft
-    )
-    consent = _as_it_stands(call).content
-    return Reply(201, {"id": exemption, "consent": consent})
-
-
-def create_exemption_confirmation(call: Call) -> Reply:
-    """POST /v1/consents/{id}/exemptions/{eid}/confirmation."""
-    confirm_exemption(
-        call.uow,
-        call.context,
-        call.caller,
-        call.path["consent_id"],
-        call.path["exemption_id"],
-        employee(call.body),
-    )
-    return _as_it_stands(call)
-
-
-def create_exemption_revocation(call: Call) -> Reply:
-    """POST /v1/consents/{id}/exemptions/{eid}/revocation."""
-    revoke_exemption(
-        call.uow,
-        call.context,
-        call.caller,
-        call.path["consent_id"],
-        call.path["exemption_id"],
-        employee(call.body),
-    )
-    return _as_it_stands(call)
+    return as_it_stands(call, 201)
 
 
 def get_receipt(call: Call) -> Reply:
@@ -258,39 +216,6 @@ ENDPOINTS = [
         create_withdrawal,
         {201: "Consent", 404: "Problem", 409: "Problem"},
         body=schemas.WithdrawalBody,
-        idempotency="optional",
-        tag="Consents",
-    ),
-    Endpoint(
-        "POST",
-        "/v1/consents/<consent_id>/exemptions",
-        "consents:write",
-        "Record why a holder need not sign",
-        create_exemption,
-        {201: "Exemption", 404: "Problem", 409: "Problem"},
-        body=schemas.ExemptionBody,
-        idempotency="optional",
-        tag="Consents",
-    ),
-    Endpoint(
-        "POST",
-        "/v1/consents/<consent_id>/exemptions/<exemption_id>/confirmation",
-        "consents:write",
-        "Confirm a colleague's exemption",
-        create_exemption_confirmation,
-        {200: "Consent", 404: "Problem", 409: "Problem"},
-        body=schemas.PerformedByBody,
-        idempotency="optional",
-        tag="Consents",
-    ),
-    Endpoint(
-        "POST",
-        "/v1/consents/<consent_id>/exemptions/<exemption_id>/revocation",
-        "consents:write",
-        "End an exemption",
-        create_exemption_revocation,
-        {200: "Consent", 404: "Problem", 409: "Problem"},
-        body=schemas.PerformedByBody,
         idempotency="optional",
         tag="Consents",
     ),

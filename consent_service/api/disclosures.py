@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from consent_service.api import schemas
+from consent_service.api import disclosure_schemas as schemas
 from consent_service.api.commands import (
     decode_cursor,
     disclosure,

@@ -13,19 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from flask import Flask, Response, request
-from marshmallow import Schema, ValidationError
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
+from marshmallow import Schema
+from werkzeug.exceptions import HTTPException
 
+from consent_service.api.body import load, load_body, read_body
 from consent_service.api.idempotency import KeyReused, Repeat, StillRunning, key_of
 from consent_service.api.problems import problem_of, respond, status_of
-from consent_service.api.strict_json import parse_json
-from consent_service.domain.cpr import mask_cpr
 from consent_service.edge.access_log import note_caller
 from consent_service.errors import (
     ConsentServiceError,
-    FieldError,
     InsufficientScope,
-    InvalidInput,
     NotAllowed,
     NotFound,
     Unauthenticated,
@@ -40,7 +37,6 @@ from consent_service.services.context import Context
 from consent_service.services.model import Caller
 from consent_service.services.ports import UnitOfWork, Units
 
-LARGEST_BODY = 256 * 1024
 ATTEMPTS = 4
 """How often a request is served anew because clients were changed meanwhile."""
 
@@ -149,12 +145,12 @@ def _view(runtime: Runtime, endpoint: Endpoint) -> Callable[..., Response]:
         with _welcome_first(runtime, caller):
             check_scope(caller, endpoint.scope)
             _check_path(path)
-            raw = _read_body() if endpoint.method == "POST" else b""
+            raw = read_body() if endpoint.method == "POST" else b""
             repeat = key_of(runtime.index, endpoint.idempotency, caller, raw)
         try:
             with _welcome_first(runtime, caller):
-                body = _load_body(body_schema, raw)
-                query = _load(query_schema, request.args.to_dict()) if query_schema else {}
+                body = load_body(body_schema, raw)
+                query = load(query_schema, request.args.to_dict()) if query_schema else {}
             return _serve(runtime, endpoint, caller, Asked(body, query, path, repeat))
         except ConsentServiceError as error:
             if repeat is None or isinstance(error, KeyReused | StillRunning):
@@ -263,50 +259,3 @@ def _check_path(path: Mapping[str, Any]) -> None:
     for value in path.values():
         if isinstance(value, str) and _ID.fullmatch(value) is None:
             raise NotFound("There is no such thing.")
-
-
-def _read_body() -> bytes:
-    if request.content_length is not None and request.content_length > LARGEST_BODY:
-        raise RequestEntityTooLarge
-    # A body of unknown length is cut at the limit without a word.
-    raw = request.get_data(cache=False)
-    if len(raw) >= LARGEST_BODY:
-        raise RequestEntityTooLarge
-    return raw
-
-
-def _load_body(schema: Schema | None, raw: bytes) -> Mapping[str, Any]:
-    if schema is None:
-        return {}
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType
-    content = parse_json(raw)
-    if not isinstance(content, dict):
-        raise InvalidInput.field("", "The body is a JSON object.")
-    return _load(schema, content)
-
-
-def _load(schema: Schema, content: Mapping[str, Any]) -> Mapping[str, Any]:
-    try:
-        loaded: Mapping[str, Any] = schema.load(content)
-    except ValidationError as error:
-        raise InvalidInput(list(_field_errors(error.messages, ""))) from None
-    return loaded
-
-
-def _field_errors(messages: Any, pointer: str) -> list[FieldError]:
-    """Marshmallow's nested messages as JSON pointers (RFC 6901)."""
-    if isinstance(messages, dict):
-        found = []
-        for name, nested in messages.items():
-            # `_schema` is about the whole object; `value` and `key` are how a mapping's are named.
-            step = "" if name in ("_schema", "value", "key") else f"/{_escape(str(name))}"
-            found += _field_errors(nested, pointer + step)
-        return found
-    listed = messages if isinstance(messages, list) else [messages]
-    return [FieldError(pointer, str(message)) for message in listed]
-
-
-def _escape(name: str) -> str:
-    # A member name that the caller made up may hold anything.
-    return mask_cpr(name).replace("~", "~0").replace("/", "~1")[:80]

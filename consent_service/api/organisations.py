@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from consent_service.api import schemas
+from consent_service.api import catalogue_schemas as schemas
 from consent_service.api.commands import decode_cursor, encode_cursor
 from consent_service.api.endpoint import Call, Endpoint, Reply
 from consent_service.api.fields import PageQuery

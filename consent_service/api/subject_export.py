@@ -1,6 +1,6 @@
 """What an organisation knows about one person, for its data-protection officer (R12)."""
 
-from consent_service.api import schemas
+from consent_service.api import log_schemas as schemas
 from consent_service.api.commands import employee
 from consent_service.api.endpoint import Call, Endpoint, Reply
 from consent_service.services.export_subject import SubjectRequest, export_subject

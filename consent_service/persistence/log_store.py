@@ -9,7 +9,6 @@ after the other.
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import product
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,9 +18,9 @@ from consent_service.audit.entry import SALT_BYTES, Entry
 from consent_service.domain.cpr import CprNumber
 from consent_service.errors import NotFound
 from consent_service.persistence.answer_store import answer_row
+from consent_service.persistence.append_statement import PENDING, STATEMENTS
 from consent_service.persistence.column_types import Instant
 from consent_service.persistence.epoch import UnitEpoch
-from consent_service.persistence.hot_statement import HotStatement
 from consent_service.persistence.keys.data_keys import DataKeys, insert_or_ignore
 from consent_service.persistence.keys.index_slots import (
     IndexSlots,
@@ -41,69 +40,6 @@ from consent_service.persistence.tables import (
 from consent_service.persistence.tenancy import controls_entry, may_read_entry
 from consent_service.services.model import EntryFilter, LoggedEntry, Search
 from consent_service.services.ports import Answer, Guard
-
-_HEADER = ("entry_id", "time", "header", "leaf", "promise")
-_BODY = tuple(column.name for column in log_body.columns)
-_ANSWER = tuple(column.name for column in kept_answer.columns)
-_PENDING = ("entry_id", "time")
-
-
-def _append_statement(*, fenced: bool, guarded: bool, answered: bool) -> sa.TextClause:
-    """PostgreSQL: header, body, pending row and kept answer in one statement, or nothing.
-
-    The guard waits for whoever is changing the child and then sees the new version; locking and
-    reading the facts in one statement would be wrong, because its snapshot predates the wait.
-    """
-    steps, allowed = [], "(SELECT 1) AS allowed"
-    if fenced:
-        steps.append("fence AS (SELECT 1 FROM client_epoch WHERE epoch = :epoch)")
-        allowed = "fence"
-    if guarded:
-        steps.append(
-            f"guard AS (SELECT 1 FROM child, {allowed} WHERE child.id = :guard_child"  # noqa: S608 - names of our own steps
-            " AND child.version = :guard_version FOR SHARE OF child)"
-        )
-        allowed = "guard"
-    if answered:
-        steps.append(
-            f"answer AS ({_insert('kept_answer', _ANSWER, 'answer_')} FROM {allowed}"
-            " ON CONFLICT DO NOTHING RETURNING 1)"
-        )
-        allowed = "answer"
-    steps += [
-        f"header AS ({_insert('log_header', _HEADER)} FROM {allowed} RETURNING 1)",
-        f"body AS ({_insert('log_body', _BODY)} FROM {allowed} RETURNING 1)",
-    ]
-    last = f"{_insert('log_pending', _PENDING)} FROM {allowed}, header, body RETURNING 1"
-    return _typed(f"WITH {', '.join(steps)} {last}", answered=answered)
-
-
-def _insert(table: str, columns: tuple[str, ...], prefix: str = "") -> str:
-    values = ", ".join(f":{prefix}{column}" for column in columns)
-    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values}"
-
-
-def _typed(statement: str, *, answered: bool) -> sa.TextClause:
-    binds = [
-        sa.bindparam(column.name, type_=column.type)
-        for column in (*log_header.columns, *log_body.columns)
-    ]
-    if answered:
-        binds += [
-            sa.bindparam(f"answer_{column.name}", type_=column.type)
-            for column in kept_answer.columns
-        ]
-    unique = {bind.key: bind for bind in binds}
-    return sa.text(statement).bindparams(*unique.values())
-
-
-_STATEMENTS = {
-    (fenced, guarded, answered): HotStatement(
-        f"append_{fenced:d}{guarded:d}{answered:d}",
-        _append_statement(fenced=fenced, guarded=guarded, answered=answered),
-    )
-    for fenced, guarded, answered in product((False, True), repeat=3)
-}
 
 
 class LogStore:
@@ -173,7 +109,7 @@ class LogStore:
         if self._epoch.assumed is not None:
             values["epoch"] = self._epoch.assumed
         which = (self._epoch.assumed is not None, guard is not None, answer is not None)
-        if _STATEMENTS[which].run(self._connection, values):
+        if STATEMENTS[which].run(self._connection, values):
             return True
         # Not the caller's business which of them failed, if it was the epoch.
         self._epoch.verify()
@@ -200,7 +136,7 @@ class LogStore:
                 return False
         self._connection.execute(sa.insert(log_header).values(**header))
         self._connection.execute(sa.insert(log_body).values(**body))
-        pending = {name: header[name] for name in _PENDING}
+        pending = {name: header[name] for name in PENDING}
         self._connection.execute(sa.insert(log_pending).values(**pending))
         return True
 

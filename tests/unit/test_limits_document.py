@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from consent_service.api.endpoint import LARGEST_BODY
+from consent_service.api.body import LARGEST_BODY
 from consent_service.api.fields import PageQuery
 from consent_service.config import LONGEST_TOKEN_MINUTES, Settings
 from consent_service.domain.deadlines import Periods

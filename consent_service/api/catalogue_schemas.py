@@ -1,0 +1,93 @@
+"""The shape of organisations and templates as they are sent."""
+
+import re
+
+from marshmallow import Schema, fields
+
+from consent_service.api.fields import (
+    PHONE,
+    EmailField,
+    Pattern,
+    Text,
+    TrueFalse,
+    language,
+    list_of,
+    one_of,
+    slug,
+)
+
+
+class Contact(Schema):
+    """How a family reaches an organisation."""
+
+    phone = Pattern(PHONE, "Not a phone number.", allow_none=True)
+    email = EmailField(allow_none=True)
+
+
+class Identifiers(Schema):
+    """An organisation's registered numbers, all optional."""
+
+    cvr = Pattern(re.compile(r"\d{8}"), "Eight digits.")
+    sor = Pattern(re.compile(r"\d{6,18}"), "A SOR number.")
+    ydernummer = Pattern(re.compile(r"\d{6}"), "Six digits.")
+    gln = Pattern(re.compile(r"\d{13}"), "Thirteen digits.")
+
+
+class OrganisationBody(Schema):
+    """An organisation as a consent form names it."""
+
+    id = slug(required=True)
+    name = Text(required=True)
+    kind = one_of(
+        "municipality",
+        "child_psychiatry",
+        "paediatrics",
+        "general_practice",
+        "other",
+        required=True,
+    )
+    descriptions = fields.Dict(keys=language(), values=Text(most=1000), load_default=dict)
+    contact = fields.Nested(Contact, load_default=dict)
+    identifiers = fields.Nested(Identifiers, load_default=dict)
+
+
+class Labels(Schema):
+    """A template's words for its slugs, in one language."""
+
+    categories = fields.Dict(keys=slug(), values=Text(most=300), required=True)
+    purpose = Text(most=500, required=True)
+
+
+class TemplateText(Schema):
+    """A template's text in one language."""
+
+    title = Text(most=200, required=True)
+    body = Text(most=8000, required=True)
+    voluntary = Text(most=2000, required=True)
+    withdrawal = Text(most=2000, required=True)
+    contact = Text(most=2000, required=True)
+    privacy = Text(most=4000, required=True)
+
+
+class TemplateBody(Schema):
+    """A new version of a template."""
+
+    id = slug(required=True)
+    purpose = slug(required=True)
+    categories = list_of(slug(), required=True)
+    signer_rule = one_of("all_holders_and_child_15", "child_15_alone", required=True)
+    max_validity = Text(most=12, required=True)
+    granular = TrueFalse(required=True)
+    text_bound_login = TrueFalse(
+        metadata={
+            "description": "Each answer needs a login of its own, in which MitID shows it. "
+            "Default: false."
+        }
+    )
+    minimum_assurance = one_of(
+        "substantial",
+        "high",
+        metadata={"description": "The least level of assurance of a login. Default: substantial."},
+    )
+    labels = fields.Dict(keys=language(), values=fields.Nested(Labels), required=True)
+    texts = fields.Dict(keys=language(), values=fields.Nested(TemplateText), required=True)

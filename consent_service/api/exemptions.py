@@ -1,0 +1,86 @@
+"""Exemptions over HTTP: recorded by one employee, confirmed by another (R1)."""
+
+from consent_service.api import schemas
+from consent_service.api.commands import employee
+from consent_service.api.consents import as_it_stands
+from consent_service.api.endpoint import Call, Endpoint, Reply
+from consent_service.services.exempt import (
+    ExemptionDraft,
+    confirm_exemption,
+    record_exemption,
+    revoke_exemption,
+)
+
+
+def create_exemption(call: Call) -> Reply:
+    """POST /v1/consents/{id}/exemptions."""
+    body = dict(call.body)
+    draft = ExemptionDraft(**{**body, "performed_by": employee(body)})
+    exemption = record_exemption(
+        call.uow, call.context, call.caller, call.path["consent_id"], draft
+    )
+    consent = as_it_stands(call).content
+    return Reply(201, {"id": exemption, "consent": consent})
+
+
+def create_exemption_confirmation(call: Call) -> Reply:
+    """POST /v1/consents/{id}/exemptions/{eid}/confirmation."""
+    confirm_exemption(
+        call.uow,
+        call.context,
+        call.caller,
+        call.path["consent_id"],
+        call.path["exemption_id"],
+        employee(call.body),
+    )
+    return as_it_stands(call)
+
+
+def create_exemption_revocation(call: Call) -> Reply:
+    """POST /v1/consents/{id}/exemptions/{eid}/revocation."""
+    revoke_exemption(
+        call.uow,
+        call.context,
+        call.caller,
+        call.path["consent_id"],
+        call.path["exemption_id"],
+        employee(call.body),
+    )
+    return as_it_stands(call)
+
+
+ENDPOINTS = [
+    Endpoint(
+        "POST",
+        "/v1/consents/<consent_id>/exemptions",
+        "consents:write",
+        "Record why a holder need not sign",
+        create_exemption,
+        {201: "Exemption", 404: "Problem", 409: "Problem"},
+        body=schemas.ExemptionBody,
+        idempotency="optional",
+        tag="Consents",
+    ),
+    Endpoint(
+        "POST",
+        "/v1/consents/<consent_id>/exemptions/<exemption_id>/confirmation",
+        "consents:write",
+        "Confirm a colleague's exemption",
+        create_exemption_confirmation,
+        {200: "Consent", 404: "Problem", 409: "Problem"},
+        body=schemas.PerformedByBody,
+        idempotency="optional",
+        tag="Consents",
+    ),
+    Endpoint(
+        "POST",
+        "/v1/consents/<consent_id>/exemptions/<exemption_id>/revocation",
+        "consents:write",
+        "End an exemption",
+        create_exemption_revocation,
+        {200: "Consent", 404: "Problem", 409: "Problem"},
+        body=schemas.PerformedByBody,
+        idempotency="optional",
+        tag="Consents",
+    ),
+]
