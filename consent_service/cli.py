@@ -1,6 +1,5 @@
 """`consent-service …`: serve, migrate, work, make keys and tokens, verify."""
 
-import json
 import os
 import signal
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from consent_service.commands.assembled import assembled_parts
+from consent_service.commands.audit import audit, verify
 from consent_service.commands.clients import clients
 from consent_service.commands.erase import erase, retention
 from consent_service.commands.export_person import export_person
@@ -38,7 +38,7 @@ def main() -> None:
         sys.exit(1)
 
 
-for command in (clients, staff, erase, retention, export_person):
+for command in (clients, staff, erase, retention, export_person, audit, verify):
     cli.add_command(command)
 
 
@@ -163,82 +163,6 @@ def organisations_add(id_: str, name: str, kind: str, phone: str, email: str) ->
         operator = Caller("operator", "command-line")
         register_organisation(uow, parts.context, operator, Organisation(**body))
         uow.commit()
-
-
-@cli.group()
-def audit() -> None:
-    """The log."""
-
-
-@audit.command("verify")
-@click.option("--checkpoint", "checkpoints", multiple=True, type=click.Path(path_type=Path))
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    help="Processes that check side by side; one for each processor unless told otherwise.",
-)
-def audit_verify(checkpoints: tuple[Path, ...], workers: int | None) -> None:
-    """Verify the whole log of the configured database; exits 1 at the first lie."""
-    from consent_service.persistence.verification.log_reader import (
-        Processes,
-        verify_database,
-    )
-    from consent_service.signing.own_keys import own_keys
-    from consent_service.wiring import key_source
-
-    with assembled_parts() as parts:
-        source = key_source(parts.settings)
-        # A hardware module is reached from this process alone: its PIN goes nowhere else.
-        count = 1 if source.module is not None else workers or os.cpu_count() or 1
-        report = verify_database(
-            parts.units.engine,
-            parts.units.ring,
-            parts.index,
-            own_keys(parts.keys.published, parts.keys.schedules.values()),
-            parts.settings.log_origin,
-            parts.context.clock(),
-            outside=[path.read_text() for path in checkpoints],
-            processes=Processes(count, source),
-        )
-    for checked in report.checked:
-        click.echo(checked)
-    for finding in (*report.notices, *report.findings):
-        click.echo(f"{finding.kind}: {finding.place}: {finding.detail}")
-    click.echo("The log verifies." if not report.findings else "THE LOG DOES NOT VERIFY.")
-    sys.exit(report.exit_code)
-
-
-@cli.command()
-@click.argument("receipt", type=click.Path(path_type=Path, exists=True))
-@click.option(
-    "--jwks",
-    required=True,
-    type=click.Path(path_type=Path, exists=True),
-    help="The service's published keys, from /.well-known/jwks.json.",
-)
-@click.option(
-    "--log",
-    "log_description",
-    required=True,
-    type=click.Path(path_type=Path, exists=True),
-    help="The log's description, from /.well-known/consent-log.json.",
-)
-def verify(receipt: Path, jwks: Path, log_description: Path) -> None:
-    """Verify a receipt with published keys alone: no database, no service, years later.
-
-    Exits 0 when every statement is verified, 1 when one fails, 3 when one is not proven yet.
-    """
-    from consent_service.audit.receipt import verify_receipt
-    from consent_service.signing.keys import KeySet
-
-    published = KeySet.from_jwks(json.loads(jwks.read_text()))
-    origin = json.loads(log_description.read_text())["origin"]
-    report = verify_receipt(receipt.read_bytes(), published, origin, datetime.now(UTC))
-    for one in report.statements:
-        said = one.statement
-        what = f"{said.decision} by {said.role}, {said.time:%Y-%m-%d %H:%M} UTC" if said else "?"
-        click.echo(f"{one.verdict:13} statement {one.number} ({what}): {one.detail}")
-    sys.exit(report.exit_code)
 
 
 @cli.command()

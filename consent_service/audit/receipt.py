@@ -21,15 +21,23 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from consent_service.audit.checkpoint import Checkpoint, InvalidCheckpoint, verify_checkpoint
-from consent_service.audit.entry import InvalidEntry, check_body, parse_header
+from consent_service.audit.evidence import (
+    Refused,
+    Verdict,
+    check_due,
+    check_entry,
+    check_log_key,
+    check_promise,
+    check_proof,
+    check_trust,
+)
 from consent_service.audit.log_export import LogExport, PlacedEntries, place_entries
-from consent_service.audit.merkle import InvalidProof, leaf_hash, verify_inclusion
-from consent_service.audit.promise import Promise, check_promise_for, verify_promise
+from consent_service.audit.merkle import leaf_hash
+from consent_service.audit.promise import Promise
 from consent_service.audit.receipt_document import (
-    InclusionProof,
     InvalidReceipt,
     LogEvidence,
     Receipt,
@@ -45,8 +53,6 @@ from consent_service.signing.statement import (
     person_commitment,
 )
 from consent_service.signing.terms import InvalidTerms, Terms
-
-Verdict = Literal["verified", "unproven", "unverifiable", "failed"]
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
@@ -85,14 +91,6 @@ class ReceiptReport:
         return 0 if verdicts == {"verified"} else 3
 
 
-class _Refused(Exception):
-    """One step's answer; caught where the statement's report is made."""
-
-    def __init__(self, verdict: Verdict, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.answer = (verdict, reason, detail)
-
-
 @dataclass(frozen=True)
 class _Against:
     """What every statement of one receipt is checked against."""
@@ -104,6 +102,10 @@ class _Against:
     now: datetime
     placed: PlacedEntries | None
     is_forked: bool
+
+    def checkpoint(self, note: str) -> Checkpoint:
+        """A note as a checkpoint of this log. Raises InvalidCheckpoint."""
+        return verify_checkpoint(note, self.origin, self.keys)
 
 
 def seal_body(statement: Statement) -> dict[str, str]:
@@ -152,11 +154,11 @@ def _judge(number: int, act: SealedAct, against: _Against) -> StatementReport:
         _check_terms(sealed.statement, against)  # step 3
         _check_text_and_person(act, sealed.statement)  # step 4
         _check_entry(act.log, sealed, against)  # step 5
-        promise = _check_promise(act.log, against)  # step 6
+        promise = check_promise(act.log, against.keys)  # step 6
         checkpoint = _find_inclusion(act.log, against)  # step 7
-        _check_trust(sealed, promise, checkpoint)  # step 8
+        check_trust(_compromises(sealed, promise), checkpoint)  # step 8
         _check_proven(promise, checkpoint, against)  # step 9
-    except _Refused as refused:
+    except Refused as refused:
         known = None if sealed is None else sealed.statement
         return StatementReport(number, *refused.answer, known)
     detail = "sealed, unchanged, and in the log"
@@ -167,94 +169,61 @@ def _check_seal(seal: str, against: _Against) -> SealedStatement:
     try:
         sealed = verify_seal(seal, against.keys)
     except InvalidSignature as wrong:
-        raise _Refused("failed", "seal_invalid", wrong.detail) from None
+        raise Refused("failed", "seal_invalid", wrong.detail) from None
     if sealed.statement.time > against.now + CLOCK_TOLERANCE:
-        raise _Refused("failed", "in_the_future", "the statement is dated after now")
+        raise Refused("failed", "in_the_future", "the statement is dated after now")
     return sealed
 
 
 def _check_terms(statement: Statement, against: _Against) -> None:
     terms, scope = against.terms, statement.scope
     if statement.terms_sha256 != hashlib.sha256(against.receipt.terms).hexdigest():
-        raise _Refused("failed", "other_terms", "the statement is about other terms")
+        raise Refused("failed", "other_terms", "the statement is about other terms")
     if statement.consent != terms.consent:
-        raise _Refused("failed", "other_terms", "the statement is about another consent")
+        raise Refused("failed", "other_terms", "the statement is about another consent")
     if scope is not None and not (
         {party.id for party in terms.parties}.issuperset(scope.parties)
         and set(terms.categories).issuperset(scope.categories)
     ):
-        raise _Refused("failed", "scope_beyond_terms", "the scope exceeds the terms")
+        raise Refused("failed", "scope_beyond_terms", "the scope exceeds the terms")
 
 
 def _check_text_and_person(act: SealedAct, statement: Statement) -> None:
     if act.shown is not None:
         shown = (act.shown.language, hashlib.sha256(_utf8(act.shown.text)).hexdigest())
         if shown != (statement.language, statement.text_sha256):
-            raise _Refused("failed", "other_text", "the text is not the one that was shown")
+            raise Refused("failed", "other_text", "the text is not the one that was shown")
     if act.opening is not None:
         try:
             commitment = person_commitment(act.opening.salt, act.opening.cpr)
         except InvalidStatement as wrong:
-            raise _Refused("failed", "other_person", wrong.detail) from None
+            raise Refused("failed", "other_person", wrong.detail) from None
         if commitment != statement.person_commitment:
-            raise _Refused("failed", "other_person", "the statement is another person's")
+            raise Refused("failed", "other_person", "the statement is another person's")
 
 
 def _check_entry(log: LogEvidence, sealed: SealedStatement, against: _Against) -> None:
-    try:
-        header = parse_header(log.header)
-        check_body(header, log.salt, log.body)
-    except InvalidEntry as wrong:
-        raise _Refused("failed", "entry_invalid", wrong.detail) from None
-    expected = (against.origin, against.terms.controller.id, "event")
-    if (header.log, header.controller, header.kind) != expected:
-        raise _Refused("failed", "other_entry", "the entry is of another log or controller")
+    header = check_entry(log, against.origin)
+    if (header.controller, header.kind) != (against.terms.controller.id, "event"):
+        raise Refused("failed", "other_entry", "the entry is of another controller")
     if log.body != canonical_json(seal_body(sealed.statement)):
-        raise _Refused("failed", "other_entry", "the entry is not this seal's")
-
-
-def _check_promise(log: LogEvidence, against: _Against) -> Promise:
-    try:
-        promise = verify_promise(log.promise, against.keys)
-        check_promise_for(promise, log.header)
-    except InvalidSignature as wrong:
-        raise _Refused("failed", "promise_invalid", wrong.detail) from None
-    return promise
+        raise Refused("failed", "other_entry", "the entry is not this seal's")
 
 
 def _find_inclusion(log: LogEvidence, against: _Against) -> Checkpoint | None:
     """The checkpoint of a tree that holds the entry; the receipt's own before an export's."""
     if against.is_forked:
-        raise _Refused("failed", "log_forked", "the export contradicts the receipt's checkpoint")
+        raise Refused("failed", "log_forked", "the export contradicts the receipt's checkpoint")
     if log.proof is not None:
-        return _check_proof(log, log.proof, against)
+        note = log.proof.checkpoint or against.receipt.checkpoint
+        return check_proof(log, log.proof, note, against.checkpoint)
     placed = against.placed
     is_placed = placed is not None and leaf_hash(log.header) in placed.positions
     return placed.checkpoint if placed is not None and is_placed else None
 
 
-def _check_proof(log: LogEvidence, proof: InclusionProof, against: _Against) -> Checkpoint:
-    note = proof.checkpoint or against.receipt.checkpoint
-    if note is None:
-        raise _Refused("failed", "proof_invalid", "a proof without a checkpoint")
-    try:
-        checkpoint = verify_checkpoint(note, against.origin, against.keys)
-        verify_inclusion(
-            leaf_hash(log.header), proof.index, checkpoint.size, proof.path, checkpoint.root
-        )
-    except (InvalidSignature, InvalidProof) as wrong:
-        raise _Refused("failed", "proof_invalid", wrong.detail) from None
-    return checkpoint
-
-
-def _check_trust(sealed: SealedStatement, promise: Promise, checkpoint: Checkpoint | None) -> None:
-    if checkpoint is not None and checkpoint.key.status == "compromised":
-        raise _Refused("unverifiable", "log_key_compromised", "the log's key was compromised")
-    limits = (sealed.needs_log_time_before, promise.key.compromised_at)
-    for limit in limits:
-        if limit is not None and (checkpoint is None or checkpoint.time >= limit):
-            detail = "a key was compromised, and nothing shows this to be older"
-            raise _Refused("unverifiable", "key_compromised", detail)
+def _compromises(sealed: SealedStatement, promise: Promise) -> tuple[datetime | None, ...]:
+    return sealed.needs_log_time_before, promise.key.compromised_at
 
 
 def _check_proven(promise: Promise, checkpoint: Checkpoint | None, against: _Against) -> None:
@@ -262,12 +231,9 @@ def _check_proven(promise: Promise, checkpoint: Checkpoint | None, against: _Aga
         return
     placed = against.placed
     if placed is not None and placed.checkpoint.time >= promise.integrate_by:
-        if placed.checkpoint.key.status == "compromised":
-            raise _Refused("unverifiable", "log_key_compromised", "the log's key was compromised")
-        raise _Refused("failed", "promise_broken", "the log did not integrate what it promised")
-    if against.now < promise.integrate_by:
-        raise _Refused("unproven", "not_yet_due", "promised, and may still be integrated")
-    raise _Refused("unproven", "no_proof", "promised and due: ask the log for a proof")
+        check_log_key(placed.checkpoint)
+        raise Refused("failed", "promise_broken", "the log did not integrate what it promised")
+    check_due(promise, against.now)
 
 
 def _place(

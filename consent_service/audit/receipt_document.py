@@ -159,13 +159,14 @@ def _act(value: Any) -> SealedAct:
     members = Members(value, ("seal", "log"), ("shown", "opening"), refusal=InvalidReceipt)
     return SealedAct(
         seal=members.text("seal"),
-        log=_log(members.raw("log")),
+        log=read_evidence(members.raw("log")),
         shown=_shown(members.raw("shown")) if "shown" in members else None,
         opening=_opening(members.raw("opening")) if "opening" in members else None,
     )
 
 
-def _log(value: Any) -> LogEvidence:
+def read_evidence(value: Any) -> LogEvidence:
+    """An entry's evidence as receipts and exports hold it. Raises InvalidReceipt."""
     required = ("header", "body", "salt", "promise")
     members = Members(value, required, ("proof",), refusal=InvalidReceipt)
     return LogEvidence(
