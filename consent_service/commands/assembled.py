@@ -1,11 +1,12 @@
 """The service's parts for a command that runs beside it: the same settings, database and keys."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from consent_service.audit.finding import VerifyReport
     from consent_service.wiring import Parts
 
 
@@ -25,3 +26,29 @@ def assembled_parts() -> "Iterator[Parts]":
         yield parts
     finally:
         parts.units.dispose()
+
+
+def verify_with_keys(
+    parts: "Parts", outside: Sequence[str] = (), workers: int | None = None
+) -> "VerifyReport":
+    """Verify the whole log, opening what the keys open, in a process for each processor.
+
+    `outside` are checkpoints that others kept; `workers` says how many processes instead.
+    """
+    from consent_service.persistence.verification.log_reader import Processes, verify_database
+    from consent_service.signing.own_keys import own_keys
+    from consent_service.wiring import key_source
+
+    source = key_source(parts.settings)
+    # A hardware module is reached from this process alone: its PIN goes nowhere else.
+    count = 1 if source.module is not None else workers or os.cpu_count() or 1
+    return verify_database(
+        parts.units.engine,
+        parts.units.ring,
+        parts.index,
+        own_keys(parts.keys.published, parts.keys.schedules.values()),
+        parts.settings.log_origin,
+        parts.context.clock(),
+        outside=outside,
+        processes=Processes(count, source),
+    )

@@ -1,7 +1,6 @@
 """`consent-service audit` and `verify`: the log, an export of it, or one receipt, verified."""
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from consent_service.commands.assembled import assembled_parts
+from consent_service.commands.assembled import assembled_parts, verify_with_keys
 
 if TYPE_CHECKING:
     from consent_service.signing.keys import KeySet
@@ -54,7 +53,7 @@ def audit() -> None:
 
 
 @audit.command("verify")
-@click.option("--checkpoint", "checkpoints", multiple=True, type=click.Path(path_type=Path))
+@click.option("--checkpoint", "checkpoints", multiple=True, type=_FILE)
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -62,27 +61,9 @@ def audit() -> None:
 )
 def audit_verify(checkpoints: tuple[Path, ...], workers: int | None) -> None:
     """Verify the whole log of the configured database; exits 1 at the first lie."""
-    from consent_service.persistence.verification.log_reader import (
-        Processes,
-        verify_database,
-    )
-    from consent_service.signing.own_keys import own_keys
-    from consent_service.wiring import key_source
-
     with assembled_parts() as parts:
-        source = key_source(parts.settings)
-        # A hardware module is reached from this process alone: its PIN goes nowhere else.
-        count = 1 if source.module is not None else workers or os.cpu_count() or 1
-        report = verify_database(
-            parts.units.engine,
-            parts.units.ring,
-            parts.index,
-            own_keys(parts.keys.published, parts.keys.schedules.values()),
-            parts.settings.log_origin,
-            parts.context.clock(),
-            outside=[path.read_text() for path in checkpoints],
-            processes=Processes(count, source),
-        )
+        outside = [path.read_text() for path in checkpoints]
+        report = verify_with_keys(parts, outside, workers)
     for checked in report.checked:
         click.echo(checked)
     for finding in (*report.notices, *report.findings):

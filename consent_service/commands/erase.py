@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from consent_service.commands.assembled import assembled_parts
+from consent_service.commands.assembled import assembled_parts, verify_with_keys
 from consent_service.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -201,17 +201,7 @@ def _clean(parts: "Parts") -> None:
 
 
 def _verify(parts: "Parts", when: str) -> None:
-    from consent_service.persistence.verification.log_reader import verify_database
-    from consent_service.signing.own_keys import own_keys
-
-    report = verify_database(
-        parts.units.engine,
-        parts.units.ring,
-        parts.index,
-        own_keys(parts.keys.published, parts.keys.schedules.values()),
-        parts.settings.log_origin,
-        parts.context.clock(),
-    )
+    report = verify_with_keys(parts, workers=1)
     for finding in report.findings:
         click.echo(f"{finding.kind}: {finding.place}: {finding.detail}")
     if report.findings:
