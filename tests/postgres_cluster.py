@@ -124,8 +124,13 @@ def _newest_first(folders: Iterator[Path]) -> list[Path]:
 def running_cluster(binaries: Path) -> Iterator[Cluster]:
     """Start a new, empty cluster, and on leaving stop it and delete its files."""
     user = _unprivileged_user() if os.geteuid() == 0 else None
-    # Under root not TMPDIR, which may lie in a folder closed to everyone else.
-    home = Path(tempfile.mkdtemp(prefix="consent-postgres-", dir="/tmp" if user else None))
+    # Under root another user must get there: TMPDIR may lie in a folder closed to everyone else.
+    parent = tempfile.gettempdir()
+    home = Path(
+        tempfile.mkdtemp(
+            prefix="consent-postgres-", dir="/tmp" if user and not _is_open(parent) else parent
+        )
+    )
     try:
         if user:
             os.chown(home, user.pw_uid, user.pw_gid)
@@ -139,6 +144,12 @@ def running_cluster(binaries: Path) -> Iterator[Cluster]:
             server.stop()
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _is_open(folder: str) -> bool:
+    """Whether everybody can go into a folder and all those above it."""
+    path = Path(folder).resolve()
+    return all(one.stat().st_mode & 0o001 for one in (path, *path.parents))
 
 
 def _unprivileged_user() -> pwd.struct_passwd:
