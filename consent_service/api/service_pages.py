@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
 
 from flask import Flask, Response, send_from_directory
@@ -46,7 +47,8 @@ def register_service_pages(
     app: Flask, engine: Engine, endpoints: list[Endpoint], base_url: str
 ) -> None:
     """Add /healthz, /readyz, /openapi.json and /docs."""
-    openapi = json.dumps(document(endpoints, base_url))
+    # Made when it is first asked for: most processes never are.
+    openapi = cache(lambda: json.dumps(document(endpoints, base_url)))
     dist = str(files("flask_swagger_ui") / "dist")
 
     def healthz() -> Response:
@@ -61,7 +63,7 @@ def register_service_pages(
         return Response('{"status": "ready"}', mimetype="application/json")
 
     def openapi_json() -> Response:
-        return Response(openapi, mimetype="application/json")
+        return Response(openapi(), mimetype="application/json")
 
     def docs() -> Response:
         return _with_policy(Response(_BROWSER, mimetype="text/html"))

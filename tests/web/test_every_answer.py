@@ -12,6 +12,7 @@ from werkzeug.test import Client, TestResponse
 
 from consent_service.edge.door import Door
 from consent_service.identity.attempts import LIMITS
+from consent_service.web import error_pages
 from tests.deployment import Deployment, deploy_with
 from tests.hardening import flaws
 from tests.web.family import METTE, Signer, household, links
@@ -47,6 +48,12 @@ WAYS: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def home(small_home: Deployment) -> Deployment:
     return small_home
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of dead ends, answered without the pause that `test_attempts.py` is about."""
+    monkeypatch.setattr(error_pages, "DEAD_END_SECONDS", 0.001)
 
 
 @pytest.fixture
@@ -112,6 +119,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("way", WAYS)
 def test_every_route_and_method(home: Deployment, way: str) -> None:
     seen = walk(home, way)
@@ -121,6 +129,7 @@ def test_every_route_and_method(home: Deployment, way: str) -> None:
         assert seen == expected
 
 
+@pytest.mark.usefixtures("no_waiting")
 def test_every_route_and_method_over_tls(tls_home: Deployment) -> None:
     assert walk(tls_home, "bare") >= {200, 401, 404, 405}
 
