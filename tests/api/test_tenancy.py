@@ -135,7 +135,8 @@ def ask(
         )
     answer = _answer(response, asked)
     WATCH.remember(body, response.get_json(silent=True))
-    leaks = [canary for canary in world.foreign(caller) if canary in readable(answer)]
+    said = readable(answer)
+    leaks = [canary for canary in world.foreign(caller) if canary in said]
     assert leaks == [], f"{caller} is told {leaks} by {route.name} about {case.name}"
     return answer
 
