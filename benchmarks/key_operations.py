@@ -14,7 +14,7 @@ from uuid import uuid4
 from benchmarks.report import show
 from consent_service.persistence.keys import changes
 from consent_service.persistence.keys.document import KeyFile, Keys
-from consent_service.persistence.keys.module import module_at
+from consent_service.persistence.keys.open_module import module_at
 from consent_service.persistence.keys.sealing import KeyRing
 from tests.softhsm import SoftToken, find_library
 

@@ -22,7 +22,7 @@ from consent_service.identity.bearer import issue_token
 from consent_service.module_settings import ModuleSettings
 from consent_service.persistence.keys import changes
 from consent_service.persistence.keys.document import KeyFile
-from consent_service.persistence.keys.module import module_at
+from consent_service.persistence.keys.open_module import module_at
 from consent_service.services.acts import begin_act
 from consent_service.services.find_consent import child_of
 from consent_service.services.identity import Identity

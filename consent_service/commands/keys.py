@@ -152,7 +152,7 @@ def move_secret(file: Path) -> None:
 def _key_file(path: Path) -> "KeyFile":
     from consent_service.module_settings import ModuleSettings
     from consent_service.persistence.keys.document import KeyFile
-    from consent_service.persistence.keys.module import module_at
+    from consent_service.persistence.keys.open_module import module_at
 
     return KeyFile(path, module_at(ModuleSettings.from_environment(os.environ)))
 

@@ -22,7 +22,8 @@ from consent_service.persistence.keys import changes
 from consent_service.persistence.keys.changes import KINDS
 from consent_service.persistence.keys.document import USES, KeyFile
 from consent_service.persistence.keys.material import references_in
-from consent_service.persistence.keys.module import ModuleUnavailable, module_at
+from consent_service.persistence.keys.module import ModuleUnavailable
+from consent_service.persistence.keys.open_module import module_at
 from consent_service.persistence.keys.sealing import KeyRing
 from consent_service.persistence.keys.writing import destroy_unused, name_in_module, unused
 from consent_service.persistence.rotation.index import IndexRotation

@@ -19,7 +19,8 @@ from consent_service.errors import Misconfigured, Unreadable
 from consent_service.persistence.keys import changes, pkcs11_session
 from consent_service.persistence.keys.document import KeyFile
 from consent_service.persistence.keys.live import LiveKeys
-from consent_service.persistence.keys.module import ModuleUnavailable, module_at, new_reference
+from consent_service.persistence.keys.module import ModuleUnavailable, new_reference
+from consent_service.persistence.keys.open_module import module_at
 from consent_service.persistence.keys.sealing import KeyRing, WrappingKey
 from consent_service.persistence.tables import log_header, log_pending, log_rejected
 from tests.deployment import NOW, Deployment, deploy
@@ -282,7 +283,7 @@ from pathlib import Path
 import pkcs11
 from consent_service.module_settings import ModuleSettings
 from consent_service.persistence.keys.document import KeyFile
-from consent_service.persistence.keys.module import module_at
+from consent_service.persistence.keys.open_module import module_at
 
 file = KeyFile(Path(sys.argv[1]), module_at(ModuleSettings.from_environment(os.environ)))
 key = file.read().signing["seal"]

@@ -7,7 +7,6 @@ import secrets
 from typing import Protocol
 
 from consent_service.errors import Misconfigured, Unavailable
-from consent_service.module_settings import ModuleSettings
 from consent_service.persistence.keys.sealing import Cipher, HashKey
 from consent_service.signing.keys import PrivateHalf
 
@@ -69,24 +68,6 @@ class KeyModule(Protocol):
     def close(self) -> None:
         """Leave the module, before this process becomes another program."""
         ...
-
-
-def module_at(settings: ModuleSettings | None) -> KeyModule | None:
-    """The module that the settings lead to; it is opened when the first key of it is needed.
-
-    Raises Misconfigured where the library for it is not installed.
-    """
-    if settings is None:
-        return None
-    try:
-        from consent_service.persistence.keys.pkcs11_module import (  # noqa: PLC0415 - optional
-            Pkcs11Module,
-        )
-    except ModuleNotFoundError:
-        raise Misconfigured(
-            "CONSENT_PKCS11_MODULE is set: install consent-service[pkcs11]"
-        ) from None
-    return Pkcs11Module(settings)
 
 
 def new_reference() -> str:
