@@ -17,10 +17,9 @@ from collections import Counter
 from pathlib import Path
 
 PRIVACY = "tests/test_privacy.py"
-EVERY_ANSWER = "tests/web/test_every_answer.py"
 HALVES = (
-    ("tests/unit", "tests/api", "tests/web", f"--ignore={EVERY_ANSWER}", PRIVACY),
-    ("tests/integration", "tests/brokers", EVERY_ANSWER, PRIVACY),
+    ("tests/unit", "tests/api", "tests/web", "tests/brokers", PRIVACY),
+    ("tests/integration", PRIVACY),
 )
 MEMORY = Path("/dev/shm")
 ROOM_NEEDED = 6 * 1024**3
