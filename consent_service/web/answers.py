@@ -22,7 +22,7 @@ from consent_service.web.rendering import allow_login, go_home, render
 from consent_service.web.session_content import Answer
 from consent_service.web.sign_in import approve, notice_of
 from consent_service.web.subject_page import subject_page
-from consent_service.web.visit import Site, Visit, clear_cookie, visit_of
+from consent_service.web.visit import Site, Visit, clear_session, visit_of
 
 OF_THE_LOGIN = frozenset(
     {
@@ -48,6 +48,7 @@ def grant(site: Site) -> Response:
             if identity is None:
                 return go_home()
             left_out, language = _left_out(visit.signer), _shown_language(visit.signer)
+            _check_idle(visit)
             if "only" in request.form:
                 return _keep_ticks(visit, left_out)
             if kept_scope(visit.signer.request, left_out) is None:
@@ -74,6 +75,7 @@ def refuse(site: Site) -> Response:
             identity = visit.content.identity
             if identity is None:
                 return go_home()
+            _check_idle(visit)
             if _needs_confirmation(visit):
                 return _ask_again(visit, "stops_older", _left_out(visit.signer))
             language = _shown_language(visit.signer)
@@ -87,6 +89,12 @@ def refuse(site: Site) -> Response:
     except Conflict as conflict:
         return _not_done(site, conflict, None)
     return go_home() if waiting is None else approve(site, visit.signer, waiting)
+
+
+def _check_idle(visit: Visit) -> None:
+    """Raise Conflict where the login is over: what was ticked is kept until the next one."""
+    if visit.is_idle:
+        raise Conflict("login_too_old", "No page was asked for in this login for too long.")
 
 
 def _keep_ticks(visit: Visit, left_out: Scope) -> Response:
@@ -160,7 +168,7 @@ def receipt(site: Site) -> Response:
     with site.units.writing() as uow:
         visit = visit_of(site, uow)
         found = None
-        if visit.content.identity is not None:
+        if visit.is_logged_in:
             found = own_receipt(uow, site.context, visit.signer)
         if found is None:
             return go_home()
@@ -175,7 +183,7 @@ def everything(site: Site) -> Response:
     """What the controller knows and shared around this child, as one file for the signer."""
     with site.units.writing() as uow:
         visit = visit_of(site, uow)
-        if visit.content.identity is None:
+        if not visit.is_logged_in:
             return go_home()
         signer = visit.signer
         asked = SubjectRequest(signer.file.controller, signer.details.cpr, "citizen", None)
@@ -194,5 +202,5 @@ def log_out(site: Site) -> Response:
         uow.links.end_session(visit.secret)
         uow.commit()
     response = render("goodbye.html", controller=visit.signer.controller.name)
-    clear_cookie(site, response)
+    clear_session(site, response)
     return response

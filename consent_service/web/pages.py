@@ -55,13 +55,13 @@ def show(site: Site) -> Response:
                 visit.save(language=chosen)
                 uow.commit()
             return go_home()
-        response = _landing(visit) if visit.content.identity is None else _consent(visit)
+        response = _consent(visit) if visit.is_logged_in else _landing(visit)
         uow.commit()
     return response
 
 
 def _offered(visit: Visit) -> tuple[str, ...]:
-    if visit.content.identity is None:
+    if not visit.is_logged_in:
         return interface_languages()
     return (*INTERFACE, *sorted(visit.signer.template.languages - set(INTERFACE)))
 
@@ -73,7 +73,7 @@ def _landing(visit: Visit) -> Response:
         "landing.html",
         languages=_offered(visit),
         form_token=visit.form_token,
-        notice=visit.content.notice,
+        notice=visit.content.notice or ("idle" if visit.is_idle else None),
         controller=controller.name,
         phone=controller.contact.get("phone"),
     )
@@ -81,6 +81,7 @@ def _landing(visit: Visit) -> Response:
 
 
 def _consent(visit: Visit) -> Response:
+    visit.touch()
     page = consent_page(visit.uow, visit.site.context, visit.signer)
     response = render(
         "consent.html",

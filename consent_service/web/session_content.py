@@ -34,7 +34,8 @@ class PendingLogin:
 class SessionContent:
     """The chosen language, logins under way or who logged in, and what to say on the next page.
 
-    `left_out` is what the signer had unticked, kept over a new login. `notice` is a code.
+    `left_out` is what the signer had unticked, kept over a new login. `notice` is a code. `seen_at`
+    is when a page was last asked for by who logged in, to the minute.
     """
 
     language: str | None = None
@@ -42,6 +43,7 @@ class SessionContent:
     identity: Identity | None = None
     left_out: Scope | None = None
     notice: str | None = None
+    seen_at: datetime | None = None
 
     def with_login(self, begun: SignerLoginUnderWay, answer: Answer | None = None) -> Self:
         """With one more login under way; the oldest gives way to it."""
@@ -65,6 +67,7 @@ class SessionContent:
                 "identity": _identity_json(self.identity) if self.identity else None,
                 "left_out": _scope_json(self.left_out) if self.left_out else None,
                 "notice": self.notice,
+                "seen_at": self.seen_at and self.seen_at.isoformat(),
             }
         ).encode()
 
@@ -75,12 +78,14 @@ class SessionContent:
             return cls()
         members = json.loads(content)
         identity, left_out = members["identity"], members["left_out"]
+        seen_at = members.get("seen_at")  # not in sessions that were opened before an upgrade
         return cls(
             language=members["language"],
             logins=tuple(_read_login(login) for login in members["logins"]),
             identity=_read_identity(identity) if identity else None,
             left_out=_read_scope(left_out) if left_out else None,
             notice=members["notice"],
+            seen_at=datetime.fromisoformat(seen_at) if seen_at else None,
         )
 
 

@@ -1,7 +1,7 @@
 """One request of a browser that followed a link: its session, who is asked, and its forms."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Response, request
@@ -19,6 +19,10 @@ from consent_service.web.language import speak, text_language
 from consent_service.web.session_content import SessionContent
 
 SESSION_LASTS = timedelta(minutes=60)
+IDLE_AFTER = timedelta(minutes=30)
+"""A login shows nothing more once no page was asked for that long (OWASP ASVS 5.0, 7.3.1)."""
+
+TOUCH_EVERY = timedelta(minutes=1)
 _FORM_PURPOSE = b"consent-service/signing-form/v1"
 _COOKIE = "signing"
 
@@ -79,6 +83,30 @@ class Visit:
         return identity is not None and now - identity.authenticated_at <= LOGIN_LASTS
 
     @property
+    def is_logged_in(self) -> bool:
+        """Whether the pages may show what is meant for the person who logged in."""
+        return self.content.identity is not None and not self.is_idle
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether somebody logged in, and has asked for no page since for too long."""
+        last = self._last_seen
+        return last is not None and self.signer.now - last > IDLE_AFTER
+
+    @property
+    def _last_seen(self) -> datetime | None:
+        identity = self.content.identity
+        if identity is None:
+            return None
+        return max(identity.authenticated_at, self.content.seen_at or identity.authenticated_at)
+
+    def touch(self) -> None:
+        """Note that a page was asked for."""
+        last = self._last_seen
+        if last is not None and self.signer.now - last > TOUCH_EVERY:
+            self.save(seen_at=self.signer.now)
+
+    @property
     def text_language(self) -> str:
         """The language the consent is shown in."""
         wishes = (self.content.language, self.signer.details.language)
@@ -122,6 +150,6 @@ def set_cookie(site: Site, response: Response, secret: str) -> None:
     forms.set_cookie(site.settings, response, _COOKIE, secret)
 
 
-def clear_cookie(site: Site, response: Response) -> None:
+def clear_session(site: Site, response: Response) -> None:
     """Take the session away again."""
-    forms.clear_cookie(site.settings, response, _COOKIE)
+    forms.end_session(site.settings, response, _COOKIE)

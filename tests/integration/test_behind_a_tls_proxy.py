@@ -1,5 +1,6 @@
 """Behind a proxy that ends TLS: cookies, links, redirects and addresses are still right."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,18 @@ def test_a_link_opens_over_tls_and_its_cookie_stays_there(public: Public) -> Non
     assert public.get("/sign/").status_code == 200
     for answer in (followed, public.get("/nowhere"), public.get("/healthz")):
         assert flaws(list(answer.headers.items()), "", is_https=True) == []
+
+
+def test_logging_out_makes_the_browser_forget(public: Public) -> None:
+    public.get(public.deployment.ask()["signatories"][0]["signing_url"])
+    found = re.search(r'name="form_token" value="([^"]+)"', public.get("/sign/").text)
+    assert found is not None
+    answer = public.session.post(
+        f"{public.base_url}/sign/logout", {"form_token": found[1]}, timeout=20
+    )
+    assert answer.headers["Clear-Site-Data"] == '"cache"'
+    assert "Max-Age=0" in answer.headers["Set-Cookie"]
+    assert public.get("/sign/").status_code == 404
 
 
 def test_every_family_has_its_own_limit_and_cannot_choose_it(public: Public) -> None:

@@ -91,6 +91,38 @@ def test_what_is_no_http_is_answered_plainly_and_repeated_nowhere(
     assert "127.0.0.1" not in service.log.read_text()
 
 
+# Where a body ends must not be a matter of opinion: a proxy's may be another (RFC 9112 § 11.2).
+AMBIGUOUS = (
+    b"Content-Length: 5\r\nTransfer-Encoding: chunked",
+    b"Transfer-Encoding: chunked\r\nContent-Length: 5",
+    b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+    b"Transfer-Encoding: chunked, chunked",
+    b"Transfer-Encoding: xchunked",
+    b"Transfer-Encoding : chunked",
+    b"Transfer-Encoding: \x0bchunked",
+    b"Content-Length: 0\r\nContent-Length: 5",
+    b"Content-Length: 0, 5",
+    b"Content-Length: +0",
+    b"Content-Length: 0x0",
+    b"Content-Length : 0",
+    b"Content_Length: 5\r\nContent-Length: -0",
+    b"X: y\n\nTransfer-Encoding: chunked",
+)
+
+
+def test_no_second_request_hides_in_a_body(service: ServiceProcess) -> None:
+    hidden = b"0\r\n\r\n" + request("GET", "/openapi.json", HOST, CLOSE)
+    first = b"POST /sign/ HTTP/1.1\r\nHost: localhost\r\n"
+    for framing in AMBIGUOUS:
+        answer = exchange(service.port, first + framing + b"\r\n\r\n" + hidden)
+        assert answer.status in (400, 501), (framing, answer)
+        assert "HTTP/1.1" not in answer.body, framing  # one answer, and the connection ends
+        check(answer, repr(framing))
+    # In the open it is served, so the above would have shown it.
+    answer = exchange(service.port, first + b"Content-Length: 5\r\n\r\n" + hidden)
+    assert (answer.status, answer.body.count("HTTP/1.1")) == (405, 1)
+
+
 def test_a_body_that_breaks_off_is_the_callers_fault(service: ServiceProcess) -> None:
     bearer = f"Authorization: Bearer {service.token('municipality-x')}"
     json_ = ("Content-Type: application/json", "Idempotency-Key: k", bearer)

@@ -14,7 +14,7 @@ from consent_service.persistence.answer_store import KEPT_FOR
 from consent_service.services.client import MOST_KEYS, MOST_SECRETS
 from consent_service.services.identity import LOGIN_LASTS
 from consent_service.services.people import MOST_HOLDERS
-from consent_service.web.visit import SESSION_LASTS
+from consent_service.web.visit import IDLE_AFTER, SESSION_LASTS
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "municipal-systems.md").read_text()
 PERIODS = Periods()
@@ -41,7 +41,7 @@ def test_the_guide_says_what_the_code_does() -> None:
     assert f" {LONGEST_TOKEN_MINUTES})" in row("a token")
     assert f" {LONGEST_LIFE // MINUTE} minutes, and one use" in row("a token")
     assert row("keys") == f" {MOST_KEYS} · {MOST_SECRETS} "
-    session, login = SESSION_LASTS // MINUTE, LOGIN_LASTS // MINUTE
-    assert row("a family's session") == f" {session} minutes · {login} minutes "
+    session, idle, login = (one // MINUTE for one in (SESSION_LASTS, IDLE_AFTER, LOGIN_LASTS))
+    assert row("a family's session") == f" {session} minutes · {idle} minutes · {login} minutes "
     refused = f" {LIMITS['token'].amount} · {LIMITS['client'].amount} a minute, then 429 "
     assert row("refused tokens") == refused

@@ -114,6 +114,48 @@ def test_a_page_that_is_read_for_long_asks_for_a_login_before_the_answer(home):
     assert "Giv ikke samtykke" in words(mette.log_in())
 
 
+def test_a_login_that_nobody_uses_shows_nothing_more(home):
+    asked = home.ask()
+    mette = Signer(home)
+    mette.arrive(links(asked)["Mette Mor"])
+    mette.press("/sign/grant")
+    home.clock.forward(minutes=29)
+    assert "Alma" in words(mette.see())
+    home.clock.forward(minutes=29)
+    assert "Alma" in words(mette.see())  # of use all the while
+
+    mette.arrive(links(asked)["Mette Mor"])
+    home.clock.forward(minutes=31)
+    page = words(mette.see())
+    assert "Du er blevet logget ud" in page
+    assert "Alma" not in page
+    for path in ("/sign/receipt", "/sign/everything"):
+        assert mette.get(path).status_code == 303
+    mette.open(links(asked)["Mette Mor"])
+    assert "Alma" not in words(mette.see())
+    assert "Alma" in words(mette.log_in())
+
+
+def test_an_answer_in_a_login_that_nobody_used_is_kept_for_the_next(home):
+    asked = home.ask()
+    mette = Signer(home)
+    mette.arrive(links(asked)["Mette Mor"])
+    form = mette.form("/sign/grant").content()
+    form = [pair for pair in form if pair != ("category", "school")]
+    home.clock.forward(minutes=31)
+    assert mette.post("/sign/decline", form).status_code == 303
+    assert mette.post("/sign/grant", form).status_code == 303
+    page = words(mette.see())
+    assert "Det, du havde valgt, er husket" in page
+    assert "Alma" not in page
+    assert acts(home, asked["id"]) == []
+
+    mette.log_in()
+    assert mette.form("/sign/grant").boxes[("category", "school")] is False
+    mette.press("/sign/grant")
+    assert acts(home, asked["id"]) == ["consent_granted"]
+
+
 def test_without_a_provider_that_answers_the_page_says_so(sqlite_url, tmp_path):
     provider = SignerProviderSettings("http://127.0.0.1:9", "id", "secret", "dk.cpr", "acr")
     home = deploy(sqlite_url, tmp_path, provider=provider).furnish()

@@ -101,7 +101,7 @@ def set_session(site: StaffSite, response: Response, token: str) -> None:
 
 def clear_session(site: StaffSite, response: Response) -> None:
     """Take the session away."""
-    forms.clear_cookie(site.settings, response, _SESSION_COOKIE)
+    forms.end_session(site.settings, response, _SESSION_COOKIE)
 
 
 def login_secret(site: StaffSite) -> str:
