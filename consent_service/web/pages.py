@@ -73,11 +73,17 @@ def _landing(visit: Visit) -> Response:
         "landing.html",
         languages=_offered(visit),
         form_token=visit.form_token,
-        notice=visit.content.notice or ("idle" if visit.is_idle else None),
+        notice=_landing_notice(visit),
         controller=controller.name,
         phone=controller.contact.get("phone"),
     )
     return allow_login(page, visit.site)
+
+
+def _landing_notice(visit: Visit) -> str | None:
+    """Of the old news in an idle session only that the answer was not saved still matters."""
+    notice = visit.content.notice
+    return "idle" if visit.is_idle and notice != "login_too_old" else notice
 
 
 def _consent(visit: Visit) -> Response:
