@@ -76,7 +76,7 @@ class LinkStore:
     def session(self, secret: str) -> SigningSession | None:
         id_hash = self._index.token(secret)
         query = sa.select(signing_session).where(signing_session.c.id_hash == id_hash)
-        row = self._connection.execute(query).one_or_none()
+        row = self._connection.execute(query.with_for_update()).one_or_none()
         if row is None:
             return None
         opened = self._find(row.link_hash)

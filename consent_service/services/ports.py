@@ -142,7 +142,11 @@ class Links(Protocol):
     ) -> None: ...
 
     def session(self, secret: str) -> SigningSession | None:
-        """The session of a browser, unless its link was replaced."""
+        """The session of a browser, unless its link was replaced.
+
+        Other requests of that browser wait for the end of this unit: what one of them took out of
+        the session, such as a login under way, no other puts back.
+        """
         ...
 
     def save_session(self, secret: str, content: bytes | None) -> None: ...

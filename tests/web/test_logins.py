@@ -1,5 +1,7 @@
 """Logins: who counts as logged in, for how long, and what a refused login leaves behind."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from consent_service.config import SignerProviderSettings
@@ -176,3 +178,25 @@ def test_without_a_provider_at_all(sqlite_url, tmp_path):
     mette.open(links(home.ask())["Mette Mor"])
     assert "MitID svarer ikke lige nu" in words(mette.press("/sign/login"))
     home.close()
+
+
+def test_one_request_of_a_browser_at_a_time(home):
+    """So a login under way that one of them used is there for none of the others."""
+    asked = home.ask()
+    mette = Signer(home)
+    mette.open(links(asked)["Mette Mor"])
+    secret, units = cookie_of(mette), home.parts.units
+
+    def second():
+        with units.writing() as uow:
+            return uow.links.session(secret).content
+
+    with ThreadPoolExecutor(1) as pool:
+        with units.writing() as first:
+            assert first.links.session(secret).content is None
+            waiting = pool.submit(second)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.5)
+            first.links.save_session(secret, b"newer")
+            first.commit()
+        assert waiting.result(timeout=30) == b"newer"
