@@ -55,8 +55,13 @@ class ErasureStore:
         return self._connection.scalars(query).all()
 
     def hold(self, controller: str, child_id: str) -> bool:
-        query = sa.select(data_key.c.id).where(_is_of(controller, child_id)).with_for_update()
-        return self._connection.scalar(query) is not None
+        keys = sa.select(data_key.c.id).where(_is_of(controller, child_id))
+        # A signer's request holds its session before it writes under the key: so in that order.
+        sessions = sa.select(signing_session.c.id_hash).where(
+            signing_session.c.data_key_id.in_(keys)
+        )
+        self._connection.execute(sessions.order_by(signing_session.c.id_hash).with_for_update())
+        return self._connection.scalar(keys.with_for_update()) is not None
 
     def entries(self, controller: str, child_id: str) -> Sequence[ErasableEntry]:
         query = (

@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -445,6 +446,27 @@ def test_a_link_and_a_session_die_with_the_consent(service: Deployment) -> None:
     erase(service, ALMA)
     assert client.get("/sign/").status_code == 404
     assert service.app.test_client().get(path).status_code == 404
+    assert everything(service)["signing_session"] == []
+
+
+def test_an_erasure_waits_for_a_signers_request_under_way(service: Deployment) -> None:
+    """Both take the session before the key, so that neither can be the other's deadlock."""
+    asked = service.ask()
+    client = service.app.test_client()
+    client.get(asked["signatories"][0]["signing_url"].removeprefix(service.settings.base_url))
+    cookie = client.get_cookie("signing", domain="localhost")
+    assert cookie is not None
+    with ThreadPoolExecutor(1) as pool:
+        with service.parts.units.writing() as uow:
+            session = uow.links.session(cookie.value)
+            assert session is not None
+            erasing = pool.submit(erase, service, ALMA)
+            with pytest.raises(TimeoutError):
+                erasing.result(timeout=0.5)
+            child_id, now = uow.children.find(ALMA).id, service.clock.now
+            uow.links.begin_session("s" * 43, session.link, "municipality-x", child_id, now)
+            uow.commit()
+        assert erasing.result(timeout=30).rows.consents == 1
     assert everything(service)["signing_session"] == []
 
 
