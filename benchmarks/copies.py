@@ -28,7 +28,7 @@ from benchmarks.pattern import (
 )
 from consent_service.audit.entry import SALT_BYTES, compose_entry
 from consent_service.audit.promise import make_promise
-from consent_service.domain.cpr import CprNumber
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.persistence.keys.index_slots import hash_values
 from consent_service.services.context import Context
 from consent_service.signing.seal import seal_statement

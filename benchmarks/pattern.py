@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.families import Family
 from consent_service.audit.entry import SALT_BYTES
 from consent_service.audit.receipt import SEAL_TYPES
-from consent_service.domain.records import FactRecord
+from consent_service.domain.kernel.records import FactRecord
 from consent_service.persistence.keys.sealing import Place
 from consent_service.signing import jws
 from consent_service.signing.canonical import canonical_json, instant_text

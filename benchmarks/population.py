@@ -23,7 +23,7 @@ from benchmarks.pattern import Pattern, Rows, case_reference
 from benchmarks.serving import Bench
 from consent_service.audit.merkle import Frontier, frontier_coordinates
 from consent_service.config import Settings
-from consent_service.domain.facts import Scope
+from consent_service.domain.kernel.facts import Scope
 from consent_service.persistence.database import prepare
 from consent_service.persistence.sequencer import newest_head, tree_hashes
 from consent_service.persistence.tables import (

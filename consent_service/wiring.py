@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy.engine import Engine
 
 from consent_service.config import Settings
-from consent_service.domain.deadlines import Periods
+from consent_service.domain.kernel.deadlines import Periods
 from consent_service.identity.attempts import Attempts
 from consent_service.persistence.attempt_store import AttemptStore
 from consent_service.persistence.keys.document import KeyFile, Keys, KeySource, KeyText

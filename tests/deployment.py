@@ -17,7 +17,7 @@ from consent_service.config import (
     StaffRoleSettings,
     StaffSettings,
 )
-from consent_service.domain.facts import Scope
+from consent_service.domain.kernel.facts import Scope
 from consent_service.identity.bearer import issue_token
 from consent_service.module_settings import ModuleSettings
 from consent_service.persistence.keys import changes

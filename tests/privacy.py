@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from consent_service.domain.cpr import SHAPE
+from consent_service.domain.kernel.cpr import SHAPE
 
 
 @dataclass

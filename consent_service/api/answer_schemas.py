@@ -6,8 +6,8 @@ Answers are built by the services; schemathesis checks that they agree with this
 from typing import Any
 
 from consent_service.api.schemas import STATUSES
-from consent_service.domain.consent import ReasonCode
-from consent_service.domain.facts import Role, SignerRule
+from consent_service.domain.consents.state import ReasonCode
+from consent_service.domain.kernel.facts import Role, SignerRule
 
 Json = dict[str, Any]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from consent_service.domain.facts import ActKind
+from consent_service.domain.kernel.facts import ActKind
 from consent_service.errors import InvalidInput
 from consent_service.services.model import Employee
 from consent_service.services.people import CustodyFacts, NamedPerson

@@ -15,7 +15,7 @@ from consent_service.api.endpoint import Call, Endpoint, Reply
 from consent_service.api.fields import PageQuery
 from consent_service.api.idempotency import Repeat
 from consent_service.api.problems import MEDIA_TYPE, problem
-from consent_service.domain.decision import Denied, Permitted
+from consent_service.domain.disclosures.decision import Denied, Permitted
 from consent_service.errors import Unavailable
 from consent_service.services.disclose import (
     Disclosed,

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from consent_service.domain.cpr import InvalidCpr
+from consent_service.domain.kernel.cpr import InvalidCpr
 from consent_service.errors import (
     Conflict,
     ConsentServiceError,

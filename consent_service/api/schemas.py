@@ -21,7 +21,7 @@ from consent_service.api.fields import (
     one_of,
     slug,
 )
-from consent_service.domain.consent import Status
+from consent_service.domain.consents.state import Status
 
 STATUSES = [status.value for status in Status]
 

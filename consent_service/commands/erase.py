@@ -12,8 +12,8 @@ from consent_service.commands.assembled import assembled_parts, verify_with_keys
 from consent_service.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from consent_service.domain.cpr import CprNumber
-    from consent_service.domain.forgetting import RetentionRule
+    from consent_service.domain.kernel.cpr import CprNumber
+    from consent_service.domain.rights.forgetting import RetentionRule
     from consent_service.services.erase import Approval, ChildPlan
     from consent_service.wiring import Parts
 
@@ -76,7 +76,7 @@ def retention() -> None:
 @click.option("--performed-by", required=True, help="The id of the employee who decided it.")
 def retention_set(controller: str, consents_years: int, log_years: int, performed_by: str) -> None:
     """Say how many years after its end a consent is kept, and how many a log entry."""
-    from consent_service.domain.forgetting import RetentionRule
+    from consent_service.domain.rights.forgetting import RetentionRule
     from consent_service.services.erase import set_retention
 
     rule = RetentionRule(consents_years, log_years)
@@ -96,7 +96,7 @@ def retention_show(controller: str) -> None:
 
 
 def _read_number(child_file: IO[str]) -> "CprNumber":
-    from consent_service.domain.cpr import parse_cpr
+    from consent_service.domain.kernel.cpr import parse_cpr
 
     return parse_cpr(child_file.read().strip())
 

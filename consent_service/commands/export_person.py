@@ -29,7 +29,7 @@ def export_person(
 
     The citizen's copy names no employee; the data-protection officer's does.
     """
-    from consent_service.domain.cpr import contains_cpr, parse_cpr
+    from consent_service.domain.kernel.cpr import contains_cpr, parse_cpr
     from consent_service.errors import InvalidInput
     from consent_service.services.export_subject import SubjectRequest, export_subject
     from consent_service.services.model import Employee

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from consent_service.domain.calendar import add_months
+from consent_service.domain.kernel.calendar import add_months
 
 CONTROLLER = "kommune-x"
 PARTIES = (CONTROLLER, "bua", "boerneafdelingen", "laegehuset-y")

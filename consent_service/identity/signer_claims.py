@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from consent_service.domain.assurance import RANKS, Minimum, is_assured
-from consent_service.domain.cpr import CprNumber, InvalidCpr, parse_cpr
+from consent_service.domain.kernel.assurance import RANKS, Minimum, is_assured
+from consent_service.domain.kernel.cpr import CprNumber, InvalidCpr, parse_cpr
 from consent_service.errors import Misconfigured
 from consent_service.identity.brokers import MITID_LOAS, ClaimSource, TextStyle
 from consent_service.identity.openid_provider import LoginRefused

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from consent_service.domain.assurance import Minimum
+from consent_service.domain.kernel.assurance import Minimum
 from consent_service.identity.broker_text import with_text
 from consent_service.identity.code_flow import CodeFlow, LoginUnderWay
 from consent_service.identity.id_token import login_time

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from consent_service.config import StaffSettings
-from consent_service.domain.staff import ClaimMeanings, RoleGrant, StaffRole
+from consent_service.domain.access.staff import ClaimMeanings, RoleGrant, StaffRole
 from consent_service.identity.client_settings import client_authentication, client_key
 from consent_service.identity.code_flow import CodeFlow, LoginUnderWay
 from consent_service.identity.id_token import login_time

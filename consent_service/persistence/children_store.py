@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from consent_service.domain.cpr import CprNumber
-from consent_service.domain.facts import History
-from consent_service.domain.records import FactRecord, read_fact
+from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.domain.kernel.facts import History
+from consent_service.domain.kernel.records import FactRecord, read_fact
 from consent_service.errors import NotFound, Unreadable
 from consent_service.persistence.hot_statement import HotStatement
 from consent_service.persistence.keys.data_keys import DataKeys, KeysOutOfDate

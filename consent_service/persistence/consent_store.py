@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from consent_service.domain.facts import Role
-from consent_service.domain.records import FactRecord
+from consent_service.domain.kernel.facts import Role
+from consent_service.domain.kernel.records import FactRecord
 from consent_service.persistence.keys.data_keys import DataKeys
 from consent_service.persistence.keys.sealing import Place
 from consent_service.persistence.tables import (

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from consent_service.domain.forgetting import RetentionRule
+from consent_service.domain.rights.forgetting import RetentionRule
 from consent_service.persistence.sequencer import Sequencer
 from consent_service.persistence.tables import (
     child,

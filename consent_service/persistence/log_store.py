@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from consent_service.audit.entry import SALT_BYTES, Entry
-from consent_service.domain.cpr import CprNumber
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import NotFound
 from consent_service.persistence.answer_store import answer_row
 from consent_service.persistence.append_statement import PENDING, STATEMENTS

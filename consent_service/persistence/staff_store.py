@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from consent_service.domain.staff import SessionTimes, StaffRole, Standing
+from consent_service.domain.access.staff import SessionTimes, StaffRole, Standing
 from consent_service.persistence.keys.data_keys import DataKeys
 from consent_service.persistence.keys.sealing import Index, Place
 from consent_service.persistence.tables import staff_login, staff_session

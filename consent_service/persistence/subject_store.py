@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from consent_service.domain.cpr import CprNumber
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.persistence.keys.index_slots import IndexSlots, found_by, slot_column
 from consent_service.persistence.keys.sealing import Index
 from consent_service.persistence.tables import child, data_key, person, person_details

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from consent_service.audit.receipt import SEAL_TYPES
-from consent_service.domain.facts import Fact, History
-from consent_service.domain.records import write_fact
+from consent_service.domain.kernel.facts import Fact, History
+from consent_service.domain.kernel.records import write_fact
 from consent_service.errors import Unavailable
 from consent_service.services.context import Context
 from consent_service.services.journal import Event, Prepared

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from consent_service.domain.consent import state_at
-from consent_service.domain.facts import ActKind, Scope
+from consent_service.domain.consents.state import state_at
+from consent_service.domain.kernel.facts import ActKind, Scope
 from consent_service.services.acts import ActInProgress, begin_act
 from consent_service.services.approval import Answer, approval_text, check_approved
 from consent_service.services.context import Context

@@ -1,7 +1,7 @@
 """The controller takes a request back: for the future only, in every live state."""
 
-from consent_service.domain.consent import state_at
-from consent_service.domain.facts import Cancellation
+from consent_service.domain.consents.state import state_at
+from consent_service.domain.kernel.facts import Cancellation
 from consent_service.errors import Conflict
 from consent_service.services.acts import begin_act, record
 from consent_service.services.context import Context

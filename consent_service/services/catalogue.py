@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from consent_service.domain.validity import InvalidValidity, ValidityTooLong, parse_validity
+from consent_service.domain.kernel.validity import InvalidValidity, ValidityTooLong, parse_validity
 from consent_service.errors import Conflict, FieldError, InvalidInput
 from consent_service.services.context import Context
 from consent_service.services.journal import Event

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import date
 
-from consent_service.domain.calendar import local_instant
-from consent_service.domain.consent import state_at
-from consent_service.domain.facts import CustodyChange, Request
-from consent_service.domain.signers import corrected_changes
+from consent_service.domain.consents.signers import corrected_changes
+from consent_service.domain.consents.state import state_at
+from consent_service.domain.kernel.calendar import local_instant
+from consent_service.domain.kernel.facts import CustodyChange, Request
 from consent_service.errors import Conflict, InvalidInput
 from consent_service.services.acts import ActInProgress, begin_act, record
 from consent_service.services.context import Context

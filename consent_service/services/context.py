@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from consent_service.domain.deadlines import Periods
+from consent_service.domain.kernel.deadlines import Periods
 from consent_service.services.journal import Journal
 from consent_service.services.ports import Clock
 from consent_service.signing.schedule import Signer

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from consent_service.domain.consent import Reason, ReasonCode
-from consent_service.domain.cpr import CprNumber
-from consent_service.domain.decision import Decision, Denied, Permitted, decide_transfer
-from consent_service.domain.objections import Transfer, standing_objections
+from consent_service.domain.consents.state import Reason, ReasonCode
+from consent_service.domain.disclosures.decision import Decision, Denied, Permitted, decide_transfer
+from consent_service.domain.disclosures.objections import Transfer, standing_objections
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import InvalidInput, NotAllowed, Unavailable
 from consent_service.services.acts import moment_after
 from consent_service.services.context import Context

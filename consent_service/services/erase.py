@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from consent_service.audit.entry import erased_list
-from consent_service.domain.cpr import CprNumber, contains_cpr
-from consent_service.domain.facts import CustodyChange, History, Request
-from consent_service.domain.forgetting import (
+from consent_service.domain.kernel.cpr import CprNumber, contains_cpr
+from consent_service.domain.kernel.facts import CustodyChange, History, Request
+from consent_service.domain.rights.forgetting import (
     RetentionRule,
     consents_final_before,
     consents_of,

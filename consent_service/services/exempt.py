@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from consent_service.domain.calendar import local_date, local_instant
-from consent_service.domain.consent import state_at
-from consent_service.domain.facts import (
+from consent_service.domain.consents.signers import Exemption, exemptions, required_signers
+from consent_service.domain.consents.state import state_at
+from consent_service.domain.kernel.calendar import local_date, local_instant
+from consent_service.domain.kernel.facts import (
     ExemptionConfirmed,
     ExemptionRecorded,
     ExemptionRevoked,
     Role,
 )
-from consent_service.domain.signers import Exemption, exemptions, required_signers
 from consent_service.errors import Conflict, InvalidInput, NotFound
 from consent_service.services.acts import ActInProgress, begin_act, record
 from consent_service.services.context import Context

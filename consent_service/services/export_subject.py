@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from consent_service.domain.consent import ConsentState, state_at
-from consent_service.domain.cpr import CprNumber
-from consent_service.domain.facts import History, Request
-from consent_service.domain.paper import signatures
-from consent_service.domain.signers import required_signers, signers_with_a_say
+from consent_service.domain.consents.paper import signatures
+from consent_service.domain.consents.signers import required_signers, signers_with_a_say
+from consent_service.domain.consents.state import ConsentState, state_at
+from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.domain.kernel.facts import History, Request
 from consent_service.errors import NotFound
 from consent_service.services.acts import moment_after
 from consent_service.services.context import Context

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from consent_service.domain.calendar import local_instant
-from consent_service.domain.cpr import CprNumber
+from consent_service.domain.kernel.calendar import local_instant
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.services.model import EntryFilter, LoggedEntry
 from consent_service.services.ports import UnitOfWork
 from consent_service.services.read_log import disclosure_outcome

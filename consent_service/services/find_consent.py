@@ -2,8 +2,8 @@
 
 from contextlib import suppress
 
-from consent_service.domain.consent import ConsentState, state_at
-from consent_service.domain.facts import History
+from consent_service.domain.consents.state import ConsentState, state_at
+from consent_service.domain.kernel.facts import History
 from consent_service.errors import InvalidInput, NotFound
 from consent_service.services.acts import moment_after
 from consent_service.services.context import Context

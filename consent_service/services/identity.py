@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from consent_service.domain.assurance import Minimum, is_assured
-from consent_service.domain.cpr import CprNumber
+from consent_service.domain.kernel.assurance import Minimum, is_assured
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Conflict
 
 LOGIN_LASTS = timedelta(minutes=15)

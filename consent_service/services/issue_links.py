@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from consent_service.domain.consent import state_at
-from consent_service.domain.signers import required_signers, signers_with_a_say
+from consent_service.domain.consents.signers import required_signers, signers_with_a_say
+from consent_service.domain.consents.state import state_at
 from consent_service.errors import Conflict, InvalidInput
 from consent_service.services.acts import moment_after
 from consent_service.services.context import Context

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from consent_service.domain.staff import ClaimMeanings, SessionTimes, standing_of
+from consent_service.domain.access.staff import ClaimMeanings, SessionTimes, standing_of
 from consent_service.errors import NotAllowed, Unavailable
 from consent_service.services.context import Context
 from consent_service.services.journal import Event

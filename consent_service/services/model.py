@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from consent_service.domain.assurance import Minimum
-from consent_service.domain.cpr import CprNumber
-from consent_service.domain.facts import Role
+from consent_service.domain.kernel.assurance import Minimum
+from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.domain.kernel.facts import Role
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Signatory:
 
 @dataclass(frozen=True)
 class ConsentFile:
-    """A consent as filed: what never changes. Its state is derived (`domain.consent`)."""
+    """A consent as filed: what never changes. Its state is derived (`domain.consents.state`)."""
 
     id: str
     controller: str

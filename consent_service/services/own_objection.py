@@ -3,8 +3,8 @@
 from datetime import datetime
 from itertools import combinations
 
-from consent_service.domain.facts import History, Request, Scope
-from consent_service.domain.objections import Transfer, standing_objections
+from consent_service.domain.disclosures.objections import Transfer, standing_objections
+from consent_service.domain.kernel.facts import History, Request, Scope
 
 
 def own_objection_stands(

@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from consent_service.domain.calendar import local_date, parents_released
-from consent_service.domain.consent import state_at
-from consent_service.domain.cpr import CprNumber, InvalidCpr, parse_cpr
-from consent_service.domain.facts import History, Holder, Role
-from consent_service.domain.signers import ADULT_AGE, holders_from
+from consent_service.domain.consents.signers import ADULT_AGE, holders_from
+from consent_service.domain.consents.state import state_at
+from consent_service.domain.kernel.calendar import local_date, parents_released
+from consent_service.domain.kernel.cpr import CprNumber, InvalidCpr, parse_cpr
+from consent_service.domain.kernel.facts import History, Holder, Role
 from consent_service.errors import FieldError, InvalidInput
 from consent_service.services.context import Context
 from consent_service.services.model import ChildRef, PersonDetails, Signatory

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from consent_service.audit.entry import Entry
 from consent_service.audit.receipt_document import InclusionProof
-from consent_service.domain.cpr import CprNumber
-from consent_service.domain.facts import History
-from consent_service.domain.records import FactRecord
+from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.domain.kernel.facts import History
+from consent_service.domain.kernel.records import FactRecord
 from consent_service.errors import Unreadable
 from consent_service.services.client import Clients
 from consent_service.services.model import (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from consent_service.domain.objections import Transfer
+from consent_service.domain.disclosures.objections import Transfer
 from consent_service.services.model import Employee
 
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from consent_service.audit.receipt import SEAL_TYPES
-from consent_service.domain.calendar import local_instant
+from consent_service.domain.kernel.calendar import local_instant
 from consent_service.errors import Conflict, NotFound
 from consent_service.services.context import Context
 from consent_service.services.find_consent import child_of, controlled_consent

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from consent_service.domain.calendar import local_date
-from consent_service.domain.consent import state_at
-from consent_service.domain.facts import Request, Role, Scope, SignerRule
-from consent_service.domain.signers import required_signers
-from consent_service.domain.validity import parse_validity
+from consent_service.domain.consents.signers import required_signers
+from consent_service.domain.consents.state import state_at
+from consent_service.domain.kernel.calendar import local_date
+from consent_service.domain.kernel.facts import Request, Role, Scope, SignerRule
+from consent_service.domain.kernel.validity import parse_validity
 from consent_service.errors import Conflict, FieldError, InvalidInput
 from consent_service.services.acts import ActInProgress, begin_act, record
 from consent_service.services.context import Context

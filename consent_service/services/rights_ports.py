@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from consent_service.domain.cpr import CprNumber
-from consent_service.domain.forgetting import RetentionRule
+from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.domain.rights.forgetting import RetentionRule
 from consent_service.services.erased import ErasableEntry, ErasedRows, Forgotten, ListedEntry
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from consent_service.audit.receipt import SEAL_TYPES
-from consent_service.domain.consent import ConsentState, Status, role_of, state_at
-from consent_service.domain.facts import Act, ActKind, Request, Scope
-from consent_service.domain.objections import stands_whole
-from consent_service.domain.paper import signatures
-from consent_service.domain.signers import signers_with_a_say
+from consent_service.domain.consents.paper import signatures
+from consent_service.domain.consents.signers import signers_with_a_say
+from consent_service.domain.consents.state import ConsentState, Status, role_of, state_at
+from consent_service.domain.disclosures.objections import stands_whole
+from consent_service.domain.kernel.facts import Act, ActKind, Request, Scope
 from consent_service.errors import Conflict, InvalidInput, NotFound
 from consent_service.services.acts import ActInProgress, record
 from consent_service.services.context import Context

@@ -1,7 +1,7 @@
 """Somebody without MitID signed on paper: one employee records it, another confirms it (R3, R8).
 
 A paper counts from its confirmation, as a sealed act like any other. It is only as new as its
-signature: a grant never clears what its signer refused on that day or since (`domain.paper`),
+signature: a grant never clears what its signer refused on that day or since (`domain.consents.paper`),
 and its year counts from 00:00 of that day. A refusal counts whatever its date.
 """
 
@@ -9,12 +9,23 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from consent_service.domain.calendar import local_date, local_instant
-from consent_service.domain.consent import state_at
-from consent_service.domain.facts import ActKind, PaperRecorded, PaperRejected, Request, Scope
-from consent_service.domain.paper import find_paper, is_rejected, is_too_young, refused_since
-from consent_service.domain.signers import signers_with_a_say
-from consent_service.domain.validity import expiry
+from consent_service.domain.consents.paper import (
+    find_paper,
+    is_rejected,
+    is_too_young,
+    refused_since,
+)
+from consent_service.domain.consents.signers import signers_with_a_say
+from consent_service.domain.consents.state import state_at
+from consent_service.domain.kernel.calendar import local_date, local_instant
+from consent_service.domain.kernel.facts import (
+    ActKind,
+    PaperRecorded,
+    PaperRejected,
+    Request,
+    Scope,
+)
+from consent_service.domain.kernel.validity import expiry
 from consent_service.errors import Conflict, InvalidInput, NotFound
 from consent_service.services.acts import ActInProgress, begin_act, record
 from consent_service.services.context import Context

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from consent_service.domain.calendar import local_date
-from consent_service.domain.consent import ConsentState, Status, state_at
-from consent_service.domain.facts import Act, ActKind, History, Request, Role, Scope
-from consent_service.domain.objections import requests_stopped_by_declining, stands_whole
-from consent_service.domain.paper import signatures
-from consent_service.domain.signers import required_signers, signers_with_a_say
+from consent_service.domain.consents.paper import signatures
+from consent_service.domain.consents.signers import required_signers, signers_with_a_say
+from consent_service.domain.consents.state import ConsentState, Status, state_at
+from consent_service.domain.disclosures.objections import (
+    requests_stopped_by_declining,
+    stands_whole,
+)
+from consent_service.domain.kernel.calendar import local_date
+from consent_service.domain.kernel.facts import Act, ActKind, History, Request, Role, Scope
 from consent_service.errors import NotFound
 from consent_service.services.acts import moment_after
 from consent_service.services.consent_text import ConsentText, consent_text

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from consent_service.domain.staff import SessionTimes, Standing
+from consent_service.domain.access.staff import SessionTimes, Standing
 
 LOGIN_LASTS = timedelta(minutes=15)
 """How long somebody may take at their provider."""
@@ -35,7 +35,7 @@ class StaffIdentity:
 
 @dataclass(frozen=True)
 class StaffSession:
-    """A session as it began; whether it is alive follows from its times (`domain.staff`)."""
+    """A session as it began; whether it is alive follows from its times (`domain.access.staff`)."""
 
     member: StaffMember
     standing: Standing

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from consent_service.domain.consent import ConsentState, Reason, state_at
-from consent_service.domain.cpr import CprNumber
-from consent_service.domain.facts import ActKind, History, Role, Scope
-from consent_service.domain.paper import signatures
-from consent_service.domain.signers import exemptions, holders_at, required_signers
+from consent_service.domain.consents.paper import signatures
+from consent_service.domain.consents.signers import exemptions, holders_at, required_signers
+from consent_service.domain.consents.state import ConsentState, Reason, state_at
+from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.domain.kernel.facts import ActKind, History, Role, Scope
 from consent_service.errors import NotFound
 from consent_service.services.acts import moment_after
 from consent_service.services.context import Context

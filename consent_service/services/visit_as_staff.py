@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from consent_service.domain.staff import Ending, SessionLimits, ending_of
+from consent_service.domain.access.staff import Ending, SessionLimits, ending_of
 from consent_service.services.context import Context
 from consent_service.services.ports import UnitOfWork
 from consent_service.services.staff_ports import StaffSession

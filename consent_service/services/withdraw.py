@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from consent_service.domain.signers import signers_with_a_say
+from consent_service.domain.consents.signers import signers_with_a_say
 from consent_service.errors import Conflict
 from consent_service.services.acts import begin_act
 from consent_service.services.context import Context

@@ -5,7 +5,7 @@ import json
 from flask import Response, make_response, request
 from werkzeug.exceptions import BadRequest
 
-from consent_service.domain.facts import ActKind, Scope
+from consent_service.domain.kernel.facts import ActKind, Scope
 from consent_service.errors import Conflict
 from consent_service.services.answer_consent import sign_grant, sign_refusal
 from consent_service.services.export_subject import SubjectRequest, export_subject

@@ -13,8 +13,8 @@ from babel.dates import format_date, format_datetime
 from flask import g, request
 from flask_babel import ngettext, refresh
 
-from consent_service.domain.calendar import COPENHAGEN
-from consent_service.domain.validity import Validity
+from consent_service.domain.kernel.calendar import COPENHAGEN
+from consent_service.domain.kernel.validity import Validity
 
 INTERFACE = ("da", "en")
 FALLBACK = "en"

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
-from consent_service.domain.cpr import parse_cpr
-from consent_service.domain.facts import Scope
+from consent_service.domain.kernel.cpr import parse_cpr
+from consent_service.domain.kernel.facts import Scope
 from consent_service.identity.signer_login import Asked, SignerLoginUnderWay
 from consent_service.services.identity import Identity
 

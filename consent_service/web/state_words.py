@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from flask_babel import gettext
 
-from consent_service.domain.consent import Status
-from consent_service.domain.facts import ActKind
+from consent_service.domain.consents.state import Status
+from consent_service.domain.kernel.facts import ActKind
 from consent_service.services.signing_page import ConsentPage, Signer
 from consent_service.web.language import day
 

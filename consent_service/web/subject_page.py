@@ -7,8 +7,8 @@ from typing import Any, Literal
 from babel.dates import format_date, format_datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from consent_service.domain.calendar import COPENHAGEN
-from consent_service.domain.cpr import CprNumber
+from consent_service.domain.kernel.calendar import COPENHAGEN
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.web.language import own_name
 from consent_service.web.subject_words import CODES, WORDS
 

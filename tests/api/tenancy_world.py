@@ -13,7 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from consent_service.audit.receipt import SEAL_TYPES
-from consent_service.domain.facts import Scope
+from consent_service.domain.kernel.facts import Scope
 from consent_service.persistence.units import new_id
 from tests.api.families import CHILD, SIBLING, holder
 from tests.deployment import Deployment, organisation, person, template

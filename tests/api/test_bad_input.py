@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from consent_service.domain.cpr import SHAPE
+from consent_service.domain.kernel.cpr import SHAPE
 from consent_service.persistence.tables import consent, fact, organisation, template_version
 from tests.api.families import (
     ADULT,

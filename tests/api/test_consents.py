@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from consent_service.audit.receipt import verify_receipt
-from consent_service.domain.facts import Scope
+from consent_service.domain.kernel.facts import Scope
 from consent_service.signing.keys import KeySet
 from tests.api.families import ADULT, CHILD, MOTHER_ALONE, SIBLING, YOUNG_PERSON, custody
 from tests.deployment import CATEGORIES, EMPLOYEE, NOW, PARTIES, PURPOSE, Deployment, person

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from consent_service.audit.promise import verify_promise
-from consent_service.domain.facts import Scope
+from consent_service.domain.kernel.facts import Scope
 from consent_service.signing.canonical import instant_text
 from consent_service.signing.keys import KeySet
 from tests.api.families import CHILD, SIBLING, YOUNG_PERSON

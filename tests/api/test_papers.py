@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from consent_service.audit.receipt import verify_receipt
-from consent_service.domain.facts import Scope
+from consent_service.domain.kernel.facts import Scope
 from consent_service.persistence.verification.log_reader import verify_database
 from consent_service.services.acts import begin_act
 from consent_service.services.find_consent import child_of

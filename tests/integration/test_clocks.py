@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from consent_service.domain.calendar import local_date
+from consent_service.domain.kernel.calendar import local_date
 from consent_service.persistence.tables import fact
 from tests.deployment import Deployment
 from tests.service_process import ServiceProcess, deploy_in_real_time, running_service

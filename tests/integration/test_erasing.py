@@ -23,7 +23,7 @@ from consent_service.audit.entry import erased_list, parse_header
 from consent_service.audit.finding import VerifyReport
 from consent_service.audit.merkle import leaf_hash
 from consent_service.audit.receipt import verify_receipt
-from consent_service.domain.cpr import CprNumber
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Conflict, InvalidInput, NotFound, Unreadable
 from consent_service.persistence.keys.sealing import DataKey, Place
 from consent_service.persistence.scrubbing import ERASED_FROM, scrub

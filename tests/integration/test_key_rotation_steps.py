@@ -244,7 +244,7 @@ def test_nothing_opens_with_the_old_key_encryption_key(rotated: Rotated) -> None
 
 
 def test_nobody_is_found_by_the_old_index_key(rotated: Rotated) -> None:
-    from consent_service.domain.cpr import CprNumber
+    from consent_service.domain.kernel.cpr import CprNumber
 
     old = rotated.file.read().index
 

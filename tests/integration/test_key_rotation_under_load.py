@@ -23,7 +23,7 @@ import pytest
 import sqlalchemy as sa
 
 from consent_service.audit.receipt import verify_receipt
-from consent_service.domain.cpr import CprNumber
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.persistence.keys.document import KeyFile, Keys
 from consent_service.persistence.tables import child, log_pending, metadata
 from consent_service.signing.keys import KeySet

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from consent_service.domain.cpr import CprNumber
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.identity.client_authentication import ClientSecretBasic
 from consent_service.identity.registration import Registration
 from consent_service.identity.signer_login import Asked, LoginRefused, SignerLogin, SignerProvider

@@ -25,7 +25,7 @@ from consent_service.audit.entry import Entry, compose_entry
 from consent_service.audit.finding import VerifyReport
 from consent_service.audit.merkle import Frontier, leaf_hash
 from consent_service.audit.promise import make_promise
-from consent_service.domain.facts import Scope
+from consent_service.domain.kernel.facts import Scope
 from consent_service.persistence.database import engine_options, prepare
 from consent_service.persistence.keys.sealing import Place
 from consent_service.persistence.tables import (

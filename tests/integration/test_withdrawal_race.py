@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from consent_service.domain.cpr import CprNumber
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.persistence.children_store import ChildrenStore
 from consent_service.persistence.tables import fact, log_body, log_header, log_leaf
 from consent_service.persistence.verification.log_reader import verify_database

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent_service.domain.assurance import is_assured
-from consent_service.domain.cpr import CprNumber
+from consent_service.domain.kernel.assurance import is_assured
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Conflict
 from consent_service.services.approval import Answer, approval_text, check_approved
 from consent_service.services.identity import Identity, check_login

@@ -6,8 +6,8 @@ from pathlib import Path
 from consent_service.api.body import LARGEST_BODY
 from consent_service.api.fields import PageQuery
 from consent_service.config import LONGEST_TOKEN_MINUTES, Settings
-from consent_service.domain.deadlines import Periods
-from consent_service.domain.decision import TIME_TO_START
+from consent_service.domain.disclosures.decision import TIME_TO_START
+from consent_service.domain.kernel.deadlines import Periods
 from consent_service.identity.attempts import LIMITS
 from consent_service.identity.client_assertion import LONGEST_LIFE
 from consent_service.persistence.answer_store import KEPT_FOR

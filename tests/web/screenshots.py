@@ -16,7 +16,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-from consent_service.domain.facts import Scope
+from consent_service.domain.kernel.facts import Scope
 from consent_service.persistence.migrate import upgrade
 from tests.conftest import CHROMIUM_ARGUMENTS, _find_chromium
 from tests.deployment import CATEGORIES, PARTIES, Deployment

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from consent_service.domain.facts import Scope
+from consent_service.domain.kernel.facts import Scope
 from consent_service.errors import Conflict
 from consent_service.services.answer_consent import sign_grant, sign_refusal
 from consent_service.services.identity import Identity

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from consent_service.domain.facts import Scope
+from consent_service.domain.kernel.facts import Scope
 from tests.deployment import CATEGORIES, template
 from tests.web.family import (
     FREDERIK,

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row
 
 from consent_service.audit.entry import SALT_BYTES, parse_header
-from consent_service.domain.cpr import CprNumber
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Unreadable
 from consent_service.persistence.keys.index_slots import other_slot, slot_column
 from consent_service.persistence.keys.sealing import Index, KeyRing, Place, Slot

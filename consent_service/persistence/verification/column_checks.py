@@ -9,7 +9,7 @@ from sqlalchemy.engine import Row
 
 from consent_service.audit.entry import Header
 from consent_service.audit.receipt import SEAL_TYPES
-from consent_service.domain.cpr import CprNumber
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Unreadable
 from consent_service.persistence.keys.index_slots import hash_is_wrong, is_erased
 from consent_service.persistence.keys.sealing import Hashes, Index, KeyRing, Place

@@ -23,7 +23,7 @@ from consent_service.audit.entry import SALT_BYTES, Header, InvalidEntry, parse_
 from consent_service.audit.finding import Finding
 from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.audit.spread import Spread
-from consent_service.domain.records import FactRecord
+from consent_service.domain.kernel.records import FactRecord
 from consent_service.errors import Unreadable
 from consent_service.persistence.keys.sealing import KeyRing
 from consent_service.persistence.tables import (

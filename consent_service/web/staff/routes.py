@@ -4,7 +4,7 @@ from flask import Blueprint, Flask, Response
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from consent_service.config import Settings
-from consent_service.domain.staff import SessionLimits
+from consent_service.domain.access.staff import SessionLimits
 from consent_service.identity.staff_login import StaffLogin, claim_meanings
 from consent_service.web import error_pages
 from consent_service.web.rendering import STAFF

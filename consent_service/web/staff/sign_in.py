@@ -9,7 +9,7 @@ from datetime import datetime
 
 from flask import Response, make_response, redirect, request
 
-from consent_service.domain.staff import NoStanding
+from consent_service.domain.access.staff import NoStanding
 from consent_service.identity.code_flow import LoginUnderWay
 from consent_service.identity.openid_provider import LoginRefused
 from consent_service.services.log_in_staff import (

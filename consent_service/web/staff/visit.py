@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from flask import Response, make_response, redirect, request
 
 from consent_service.config import Settings
-from consent_service.domain.staff import ClaimMeanings, Ending, SessionLimits
+from consent_service.domain.access.staff import ClaimMeanings, Ending, SessionLimits
 from consent_service.identity.attempts import Attempts
 from consent_service.identity.staff_login import StaffLogin
 from consent_service.services.context import Context

@@ -2,7 +2,7 @@
 
 from flask_babel import gettext
 
-from consent_service.domain.staff import StaffRole
+from consent_service.domain.access.staff import StaffRole
 
 REFUSALS = (
     "access_denied",

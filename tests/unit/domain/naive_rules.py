@@ -13,8 +13,9 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from zoneinfo import ZoneInfo
 
-from consent_service.domain.consent import ReasonCode, Status
-from consent_service.domain.facts import (
+from consent_service.domain.consents.state import ReasonCode, Status
+from consent_service.domain.disclosures.objections import Transfer
+from consent_service.domain.kernel.facts import (
     Act,
     ActKind,
     Cancellation,
@@ -27,8 +28,7 @@ from consent_service.domain.facts import (
     Request,
     SignerRule,
 )
-from consent_service.domain.objections import Transfer
-from consent_service.domain.validity import Validity
+from consent_service.domain.kernel.validity import Validity
 
 DANISH = ZoneInfo("Europe/Copenhagen")
 TICK = timedelta(microseconds=1)

@@ -11,8 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from consent_service.domain.consent import Status
-from consent_service.domain.facts import (
+from consent_service.domain.consents.state import Status
+from consent_service.domain.disclosures.objections import Transfer
+from consent_service.domain.kernel.facts import (
     Act,
     ActKind,
     Cancellation,
@@ -27,8 +28,7 @@ from consent_service.domain.facts import (
     Request,
     Scope,
 )
-from consent_service.domain.objections import Transfer
-from consent_service.domain.validity import parse_validity
+from consent_service.domain.kernel.validity import parse_validity
 from tests.unit.domain.naive_rules import TICK, Chronicle, midnight
 from tests.unit.domain.story import (
     ALL_HOLDERS,

@@ -9,9 +9,11 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from consent_service.domain.consent import ConsentState, Reason, ReasonCode, state_at
-from consent_service.domain.decision import Decision, decide_transfer
-from consent_service.domain.facts import (
+from consent_service.domain.consents.signers import required_signers
+from consent_service.domain.consents.state import ConsentState, Reason, ReasonCode, state_at
+from consent_service.domain.disclosures.decision import Decision, decide_transfer
+from consent_service.domain.disclosures.objections import Transfer, standing_objections
+from consent_service.domain.kernel.facts import (
     Act,
     ActKind,
     Cancellation,
@@ -27,9 +29,7 @@ from consent_service.domain.facts import (
     Scope,
     SignerRule,
 )
-from consent_service.domain.objections import Transfer, standing_objections
-from consent_service.domain.signers import required_signers
-from consent_service.domain.validity import parse_validity
+from consent_service.domain.kernel.validity import parse_validity
 
 DANISH = ZoneInfo("Europe/Copenhagen")
 MICROSECOND = timedelta(microseconds=1)

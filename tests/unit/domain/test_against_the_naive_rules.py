@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from consent_service.domain.consent import ReasonCode, Status, state_at
-from consent_service.domain.decision import Denied, Permitted, decide_transfer
-from consent_service.domain.facts import History, Role, Scope
-from consent_service.domain.objections import Transfer
-from consent_service.domain.signers import required_signers, signers_with_a_say
+from consent_service.domain.consents.signers import required_signers, signers_with_a_say
+from consent_service.domain.consents.state import ReasonCode, Status, state_at
+from consent_service.domain.disclosures.decision import Denied, Permitted, decide_transfer
+from consent_service.domain.disclosures.objections import Transfer
+from consent_service.domain.kernel.facts import History, Role, Scope
 from tests.unit.domain.naive_rules import EXPECTED_REASON, TICK, Picture
 from tests.unit.domain.random_stories import (
     CALLERS,

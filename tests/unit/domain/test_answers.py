@@ -2,9 +2,9 @@
 
 import pytest
 
-from consent_service.domain.consent import ReasonCode, Status
-from consent_service.domain.decision import Denied, Permitted
-from consent_service.domain.facts import Scope
+from consent_service.domain.consents.state import ReasonCode, Status
+from consent_service.domain.disclosures.decision import Denied, Permitted
+from consent_service.domain.kernel.facts import Scope
 from tests.unit.domain.story import (
     ASKED,
     BUA,

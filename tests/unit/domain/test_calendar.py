@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent_service.domain.calendar import (
+from consent_service.domain.kernel.calendar import (
     COPENHAGEN,
     add_months,
     child_reaches,

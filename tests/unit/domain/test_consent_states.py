@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from consent_service.domain.consent import ReasonCode, Status
-from consent_service.domain.facts import Role
+from consent_service.domain.consents.state import ReasonCode, Status
+from consent_service.domain.kernel.facts import Role
 from tests.unit.domain.story import (
     ASKED,
     BUA,

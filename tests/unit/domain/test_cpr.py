@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent_service.domain.cpr import (
+from consent_service.domain.kernel.cpr import (
     CprNumber,
     InvalidCpr,
     contains_cpr,

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from consent_service.domain.consent import ReasonCode, Status
-from consent_service.domain.decision import Denied, Permitted
-from consent_service.domain.records import read_fact, write_fact
+from consent_service.domain.consents.state import ReasonCode, Status
+from consent_service.domain.disclosures.decision import Denied, Permitted
+from consent_service.domain.kernel.records import read_fact, write_fact
 from consent_service.errors import Unreadable
 from tests.unit.domain.story import (
     CHILD,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent_service.domain.calendar import local_date
-from consent_service.domain.deadlines import Periods
+from consent_service.domain.kernel.calendar import local_date
+from consent_service.domain.kernel.deadlines import Periods
 from tests.unit.domain.random_stories import QUICK
 from tests.unit.domain.story import MICROSECOND, danish, just_before
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from consent_service.domain.consent import ReasonCode
-from consent_service.domain.decision import Denied, Permitted
-from consent_service.domain.objections import Transfer
+from consent_service.domain.consents.state import ReasonCode
+from consent_service.domain.disclosures.decision import Denied, Permitted
+from consent_service.domain.disclosures.objections import Transfer
 from tests.unit.domain.story import (
     ASKED,
     BUA,

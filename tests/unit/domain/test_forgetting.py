@@ -7,10 +7,11 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from consent_service.domain.consent import Status
-from consent_service.domain.decision import Denied, Permitted, decide_transfer
-from consent_service.domain.facts import History
-from consent_service.domain.forgetting import (
+from consent_service.domain.consents.state import Status
+from consent_service.domain.disclosures.decision import Denied, Permitted, decide_transfer
+from consent_service.domain.disclosures.objections import Transfer
+from consent_service.domain.kernel.facts import History
+from consent_service.domain.rights.forgetting import (
     RetentionRule,
     consents_final_before,
     consents_of,
@@ -18,7 +19,6 @@ from consent_service.domain.forgetting import (
     still_needed,
     without,
 )
-from consent_service.domain.objections import Transfer
 from tests.unit.domain.random_stories import (
     THOROUGH,
     Life,

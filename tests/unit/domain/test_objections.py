@@ -3,14 +3,14 @@ own later grant covers what was denied."""
 
 import pytest
 
-from consent_service.domain.consent import Reason, ReasonCode
-from consent_service.domain.decision import Denied, Permitted
-from consent_service.domain.facts import Role
-from consent_service.domain.objections import (
+from consent_service.domain.consents.state import Reason, ReasonCode
+from consent_service.domain.disclosures.decision import Denied, Permitted
+from consent_service.domain.disclosures.objections import (
     Transfer,
     requests_stopped_by_declining,
     standing_objections,
 )
+from consent_service.domain.kernel.facts import Role
 from tests.unit.domain.story import (
     ASKED,
     BUA,

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from consent_service.domain.calendar import local_date, local_instant
-from consent_service.domain.consent import ReasonCode, Status, expires_at
-from consent_service.domain.decision import Denied, Permitted, decide_transfer
-from consent_service.domain.facts import (
+from consent_service.domain.consents.paper import find_paper, is_signature
+from consent_service.domain.consents.state import ReasonCode, Status, expires_at
+from consent_service.domain.disclosures.decision import Denied, Permitted, decide_transfer
+from consent_service.domain.disclosures.objections import Transfer
+from consent_service.domain.kernel.calendar import local_date, local_instant
+from consent_service.domain.kernel.facts import (
     Act,
     ActKind,
     CustodyChange,
@@ -18,10 +20,8 @@ from consent_service.domain.facts import (
     PaperRejected,
     Request,
 )
-from consent_service.domain.objections import Transfer
-from consent_service.domain.paper import find_paper, is_signature
-from consent_service.domain.records import FactRecord, read_fact, write_fact
-from consent_service.domain.validity import ONE_YEAR
+from consent_service.domain.kernel.records import FactRecord, read_fact, write_fact
+from consent_service.domain.kernel.validity import ONE_YEAR
 from consent_service.errors import Unreadable
 from tests.unit.domain.naive_rules import TICK
 from tests.unit.domain.random_stories import (

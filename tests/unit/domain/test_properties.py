@@ -6,12 +6,16 @@ from datetime import datetime, timedelta
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from consent_service.domain.calendar import child_reaches, parents_released
-from consent_service.domain.consent import Status, state_at
-from consent_service.domain.decision import Denied, Permitted, decide_transfer
-from consent_service.domain.facts import Act, ActKind, History, Request
-from consent_service.domain.objections import Transfer, standing_objections, stands_whole
-from consent_service.domain.signers import holders_at, holders_from, required_signers
+from consent_service.domain.consents.signers import holders_at, holders_from, required_signers
+from consent_service.domain.consents.state import Status, state_at
+from consent_service.domain.disclosures.decision import Denied, Permitted, decide_transfer
+from consent_service.domain.disclosures.objections import (
+    Transfer,
+    standing_objections,
+    stands_whole,
+)
+from consent_service.domain.kernel.calendar import child_reaches, parents_released
+from consent_service.domain.kernel.facts import Act, ActKind, History, Request
 from tests.unit.domain.naive_rules import TICK
 from tests.unit.domain.random_stories import (
     CALLERS,

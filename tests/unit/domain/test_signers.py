@@ -4,13 +4,13 @@ from itertools import product
 
 import pytest
 
-from consent_service.domain.facts import Role, SignerRule
-from consent_service.domain.signers import (
+from consent_service.domain.consents.signers import (
     exemptions,
     present_holders,
     required_signers,
     signers_with_a_say,
 )
+from consent_service.domain.kernel.facts import Role, SignerRule
 from tests.unit.domain.story import (
     ALL_HOLDERS,
     CHILD,

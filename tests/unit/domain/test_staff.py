@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent_service.domain.staff import (
+from consent_service.domain.access.staff import (
     ClaimMeanings,
     NoStanding,
     RoleGrant,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent_service.domain.calendar import local_instant
-from consent_service.domain.validity import (
+from consent_service.domain.kernel.calendar import local_instant
+from consent_service.domain.kernel.validity import (
     ONE_YEAR,
     InvalidValidity,
     Validity,

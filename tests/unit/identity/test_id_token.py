@@ -9,7 +9,7 @@ from joserfc.errors import InvalidKeyIdError
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from consent_service.domain.cpr import CprNumber
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Misconfigured
 from consent_service.identity.addresses import is_loopback, is_safe_address
 from consent_service.identity.client_authentication import ClientSecretBasic

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from consent_service.domain.cpr import parse_cpr
+from consent_service.domain.kernel.cpr import parse_cpr
 from consent_service.errors import Unreadable
 from consent_service.persistence.keys.sealing import DataKey, Index, KeyRing, Place, WrappingKey
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from consent_service.domain.calendar import child_reaches, parents_released
-from consent_service.domain.facts import (
+from consent_service.domain.kernel.calendar import child_reaches, parents_released
+from consent_service.domain.kernel.facts import (
     CustodyChange,
     ExemptionConfirmed,
     ExemptionRecorded,

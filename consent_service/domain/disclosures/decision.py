@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from consent_service.domain.consent import ConsentState, Reason, ReasonCode, Status, state_at
-from consent_service.domain.facts import History, Request, Scope
-from consent_service.domain.objections import Transfer, standing_objections
+from consent_service.domain.consents.state import ConsentState, Reason, ReasonCode, Status, state_at
+from consent_service.domain.disclosures.objections import Transfer, standing_objections
+from consent_service.domain.kernel.facts import History, Request, Scope
 
 TIME_TO_START = timedelta(minutes=5)
 """How long after the decision a permitted disclosure may begin."""

@@ -10,9 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from consent_service.domain.answers import Answers, answers_at
-from consent_service.domain.calendar import child_reaches, parents_released
-from consent_service.domain.facts import (
+from consent_service.domain.consents.answers import Answers, answers_at
+from consent_service.domain.consents.signers import (
+    ADULT_AGE,
+    YOUNG_PERSON_AGE,
+    custody_takes_effect,
+    exemptions,
+    holders_at,
+)
+from consent_service.domain.kernel.calendar import child_reaches, parents_released
+from consent_service.domain.kernel.facts import (
     Act,
     ActKind,
     Cancellation,
@@ -22,14 +29,7 @@ from consent_service.domain.facts import (
     Role,
     Scope,
 )
-from consent_service.domain.signers import (
-    ADULT_AGE,
-    YOUNG_PERSON_AGE,
-    custody_takes_effect,
-    exemptions,
-    holders_at,
-)
-from consent_service.domain.validity import expiry
+from consent_service.domain.kernel.validity import expiry
 
 
 class Status(StrEnum):

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from consent_service.domain.consent import Reason, ReasonCode, role_of
-from consent_service.domain.facts import Act, ActKind, History, Request, Role
-from consent_service.domain.paper import is_signature
-from consent_service.domain.signers import child_has_a_say, present_holders
+from consent_service.domain.consents.paper import is_signature
+from consent_service.domain.consents.signers import child_has_a_say, present_holders
+from consent_service.domain.consents.state import Reason, ReasonCode, role_of
+from consent_service.domain.kernel.facts import Act, ActKind, History, Request, Role
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ still counts as refused, and for the expiry it is still a grant that was made (R
 
 from datetime import datetime
 
-from consent_service.domain.calendar import child_reaches
-from consent_service.domain.facts import (
+from consent_service.domain.consents.signers import YOUNG_PERSON_AGE
+from consent_service.domain.kernel.calendar import child_reaches
+from consent_service.domain.kernel.facts import (
     Act,
     ActKind,
     History,
@@ -17,7 +18,6 @@ from consent_service.domain.facts import (
     PaperRejected,
     Request,
 )
-from consent_service.domain.signers import YOUNG_PERSON_AGE
 
 
 def find_paper(history: History, consent: str, paper: str) -> PaperRecorded | None:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
 
-from consent_service.domain.calendar import shift
-from consent_service.domain.consent import state_at
-from consent_service.domain.facts import Act, CustodyChange, History, Request
-from consent_service.domain.objections import Transfer, latest_denials
-from consent_service.domain.signers import holders_at
+from consent_service.domain.consents.signers import holders_at
+from consent_service.domain.consents.state import state_at
+from consent_service.domain.disclosures.objections import Transfer, latest_denials
+from consent_service.domain.kernel.calendar import shift
+from consent_service.domain.kernel.facts import Act, CustodyChange, History, Request
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from consent_service.domain.calendar import local_date, local_instant
+from consent_service.domain.kernel.calendar import local_date, local_instant
 
 
 @dataclass(frozen=True)

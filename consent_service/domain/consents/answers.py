@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 
-from consent_service.domain.facts import ActKind, History, Request, Role, Scope
-from consent_service.domain.paper import signatures
-from consent_service.domain.signers import present_holders, required_signers
+from consent_service.domain.consents.paper import signatures
+from consent_service.domain.consents.signers import present_holders, required_signers
+from consent_service.domain.kernel.facts import ActKind, History, Request, Role, Scope
 
 
 @dataclass(frozen=True)

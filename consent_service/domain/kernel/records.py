@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
-from consent_service.domain.facts import (
+from consent_service.domain.kernel.facts import (
     Act,
     ActKind,
     Cancellation,
@@ -29,7 +29,7 @@ from consent_service.domain.facts import (
     Scope,
     SignerRule,
 )
-from consent_service.domain.validity import Validity
+from consent_service.domain.kernel.validity import Validity
 from consent_service.errors import Unreadable
 
 T = TypeVar("T")

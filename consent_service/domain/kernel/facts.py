@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from consent_service.domain.validity import Validity
+from consent_service.domain.kernel.validity import Validity
 
 
 class Role(StrEnum):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from consent_service.domain.calendar import add_months, shift
+from consent_service.domain.kernel.calendar import add_months, shift
 from consent_service.errors import ConsentServiceError
 
 _PERIOD = re.compile(r"P(?:(\d{1,2})Y)?(?:(\d{1,2})M)?(?:(\d{1,3})W)?(?:(\d{1,3})D)?", re.ASCII)

@@ -1,0 +1,1 @@
+"""What staff may do here, and for how long a login lasts."""

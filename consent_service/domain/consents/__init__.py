@@ -1,0 +1,1 @@
+"""What becomes of a consent: who must sign, what they answered, and the state that follows."""

@@ -1,0 +1,1 @@
+"""Whether something may be passed on, and whose no stands in its way."""
