@@ -30,7 +30,7 @@ from consent_service.audit.entry import SALT_BYTES, compose_entry
 from consent_service.audit.promise import make_promise
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.persistence.keys.index_slots import hash_values
-from consent_service.services.context import Context
+from consent_service.services.kernel.context import Context
 from consent_service.signing.seal import seal_statement
 from consent_service.signing.statement import person_commitment
 from consent_service.wiring import Parts

@@ -34,22 +34,17 @@ from consent_service.persistence.tables import (
     organisation,
     template_version,
 )
-from consent_service.services.acts import begin_act
-from consent_service.services.context import Context
-from consent_service.services.disclose import disclose
-from consent_service.services.find_consent import child_of
-from consent_service.services.identity import Identity
-from consent_service.services.model import Caller, Employee
-from consent_service.services.people import CustodyFacts, NamedPerson
-from consent_service.services.ports import UnitOfWork
-from consent_service.services.question import Disclosure, LegalBasis, Question
-from consent_service.services.request_consent import ConsentRequest, request_consent
-from consent_service.services.sign import (
-    ShownText,
-    evidence_of_login,
-    grant,
-    kept_scope,
-)
+from consent_service.services.children.acts import begin_act
+from consent_service.services.children.family import CustodyFacts, NamedPerson
+from consent_service.services.consents.find_consent import child_of
+from consent_service.services.consents.request_consent import ConsentRequest, request_consent
+from consent_service.services.disclosures.disclose import disclose
+from consent_service.services.disclosures.question import Disclosure, LegalBasis, Question
+from consent_service.services.kernel.context import Context
+from consent_service.services.kernel.model import Caller, Employee
+from consent_service.services.signatures.identity import Identity
+from consent_service.services.signatures.sign import ShownText, evidence_of_login, grant, kept_scope
+from consent_service.services.units import UnitOfWork
 from consent_service.wiring import Parts, assemble
 from tests.deployment import CATEGORIES, PARTIES, PURPOSE
 

@@ -14,8 +14,8 @@ from benchmarks.families import BUSY_EVERY, CONTROLLER, Family, entries_of, fami
 from benchmarks.population import populate
 from benchmarks.report import show
 from benchmarks.serving import Bench, gunicorn, new_bench, sequencing_worker
-from consent_service.services.model import EntryFilter
-from consent_service.services.people import check_cpr
+from consent_service.services.children.family import check_cpr
+from consent_service.services.log.model import EntryFilter
 
 SIZES = (50_000, 1_000_000)
 LIMIT = 50

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from consent_service.identity.bearer import issue_token
 from consent_service.persistence.migrate import upgrade
-from consent_service.services.model import Caller
+from consent_service.services.kernel.model import Caller
 from tests.deployment import ALL_SCOPES, Deployment
 from tests.postgres_cluster import Cluster, PostgresFailed, find_binaries, running_cluster
 from tests.service_process import deploy_in_real_time

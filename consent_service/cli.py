@@ -117,7 +117,7 @@ def tokens_issue(org: str, client: str, scopes: tuple[str, ...], hours: int) -> 
     from consent_service.config import Settings
     from consent_service.identity.bearer import issue_token
     from consent_service.persistence.units import new_id
-    from consent_service.services.model import Caller
+    from consent_service.services.kernel.model import Caller
     from consent_service.wiring import key_source
 
     settings = Settings.from_environment(os.environ)
@@ -154,8 +154,9 @@ def organisations() -> None:
 def organisations_add(id_: str, name: str, kind: str, phone: str, email: str) -> None:
     """Register an organisation, as the operator does over HTTP."""
     from consent_service.api.catalogue_schemas import OrganisationBody
-    from consent_service.services.catalogue import register_organisation
-    from consent_service.services.model import Caller, Organisation
+    from consent_service.services.catalogue.model import Organisation
+    from consent_service.services.catalogue.register_organisation import register_organisation
+    from consent_service.services.kernel.model import Caller
 
     contact = {"phone": phone, "email": email}
     body = OrganisationBody().load({"id": id_, "name": name, "kind": kind, "contact": contact})

@@ -17,8 +17,8 @@ from consent_service.persistence.keys.open_module import module_at
 from consent_service.persistence.keys.sealing import Index
 from consent_service.persistence.sequencer import LogIdentity, Sequencer
 from consent_service.persistence.units import SqlUnits, new_id
-from consent_service.services.context import Context
-from consent_service.services.journal import Journal
+from consent_service.services.kernel.context import Context
+from consent_service.services.kernel.journal import Journal
 
 TOKEN_BYTES = 32
 

@@ -23,11 +23,11 @@ from consent_service.module_settings import ModuleSettings
 from consent_service.persistence.keys import changes
 from consent_service.persistence.keys.document import KeyFile
 from consent_service.persistence.keys.open_module import module_at
-from consent_service.services.acts import begin_act
-from consent_service.services.find_consent import child_of
-from consent_service.services.identity import Identity
-from consent_service.services.model import Caller
-from consent_service.services.sign import (
+from consent_service.services.children.acts import begin_act
+from consent_service.services.consents.find_consent import child_of
+from consent_service.services.kernel.model import Caller
+from consent_service.services.signatures.identity import Identity
+from consent_service.services.signatures.sign import (
     ShownText,
     evidence_of_login,
     grant,

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from consent_service.identity.bearer import issue_token
 from consent_service.persistence.tables import log_pending
-from consent_service.services.model import Caller
+from consent_service.services.kernel.model import Caller
 from consent_service.wiring import Parts
 from tests.deployment import ALL_SCOPES, Deployment, SettableClock, deploy
 from tests.privacy import WATCH

@@ -14,10 +14,9 @@ from consent_service.api.endpoint import Call, Endpoint, Reply, Runtime
 from consent_service.audit.checkpoint import vkey
 from consent_service.audit.receipt_document import InclusionProof
 from consent_service.errors import ConsentServiceError, InvalidInput, NotFound
-from consent_service.services.erase import ENTRY_TYPE as ERASURE
-from consent_service.services.model import EntryFilter, LoggedEntry
-from consent_service.services.people import check_cpr
-from consent_service.services.read_log import find_entries, get_entry
+from consent_service.services.children.family import check_cpr
+from consent_service.services.log.model import ERASURE, EntryFilter, LoggedEntry
+from consent_service.services.log.read_log import find_entries, get_entry
 from consent_service.signing import base64url
 from consent_service.signing.canonical import instant_text
 from consent_service.signing.keys import KeySet
@@ -103,7 +102,7 @@ def _exported(call: Call, entry: LoggedEntry) -> dict[str, Any]:
     exported = _shown(entry) | {"evidence": _evidence(call, entry)}
     if entry.body["type"] == ERASURE:
         # What the digest in the header is of: one (entry id, leaf hash) for each.
-        listed = call.uow.erasures.listed(entry.id)
+        listed = call.uow.log.erased_by(entry.id)
         exported["erased"] = [[erased, leaf.hex()] for erased, leaf in listed]
     return exported
 

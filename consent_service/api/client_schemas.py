@@ -7,7 +7,7 @@ from marshmallow import Schema, fields, validate
 
 from consent_service.api.answer_schemas import INSTANT, TEXT, Json
 from consent_service.api.fields import Pattern, Text, list_of, one_of, slug
-from consent_service.services.client import MOST_KEYS, SCOPES
+from consent_service.services.access.client import MOST_KEYS, SCOPES
 
 KID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 AUTH_METHODS = ("private_key_jwt", "client_secret")

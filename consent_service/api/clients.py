@@ -10,8 +10,8 @@ from consent_service.api.endpoint import Call, Endpoint, Reply
 from consent_service.api.fields import PageQuery
 from consent_service.errors import InvalidInput
 from consent_service.identity.public_keys import UnusableKey, pinned, public_members, thumbprint
-from consent_service.services import manage_clients
-from consent_service.services.client import OPERATOR_SCOPE, OURS, Client, ClientKey
+from consent_service.services.access import manage_clients
+from consent_service.services.access.client import OPERATOR_SCOPE, OURS, Client, ClientKey
 from consent_service.signing.canonical import instant_text
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from consent_service.domain.kernel.facts import ActKind
 from consent_service.errors import InvalidInput
-from consent_service.services.model import Employee
-from consent_service.services.people import CustodyFacts, NamedPerson
-from consent_service.services.question import Disclosure, LegalBasis, Question
-from consent_service.services.request_consent import ConsentRequest
-from consent_service.services.sign_on_paper import KeptOnPaper, PaperDraft
+from consent_service.services.children.family import CustodyFacts, NamedPerson
+from consent_service.services.consents.request_consent import ConsentRequest
+from consent_service.services.disclosures.question import Disclosure, LegalBasis, Question
+from consent_service.services.kernel.model import Employee
+from consent_service.services.signatures.sign_on_paper import KeptOnPaper, PaperDraft
 from consent_service.signing import base64url
 
 Loaded = Mapping[str, Any]

@@ -10,20 +10,16 @@ from consent_service.api.commands import (
 )
 from consent_service.api.endpoint import Call, Endpoint, Reply
 from consent_service.errors import InvalidInput
-from consent_service.services.cancel import cancel
-from consent_service.services.change_custody import CustodyReport, change_custody
-from consent_service.services.issue_links import issue_links
-from consent_service.services.people import check_cpr
-from consent_service.services.read_log import timeline
-from consent_service.services.receipts import party_receipt
-from consent_service.services.request_consent import request_consent
-from consent_service.services.view_consent import (
-    ConsentFilter,
-    consent_as_it_stands,
-    list_consents,
-    view_consent,
-)
-from consent_service.services.withdraw import record_withdrawal
+from consent_service.services.children.family import check_cpr
+from consent_service.services.consents.cancel import cancel
+from consent_service.services.consents.change_custody import CustodyReport, change_custody
+from consent_service.services.consents.issue_links import issue_links
+from consent_service.services.consents.list_consents import ConsentFilter, list_consents
+from consent_service.services.consents.request_consent import request_consent
+from consent_service.services.consents.timeline import timeline
+from consent_service.services.consents.view_consent import consent_as_it_stands, view_consent
+from consent_service.services.signatures.receipts import party_receipt
+from consent_service.services.signatures.withdraw import record_withdrawal
 
 
 def create_consent(call: Call) -> Reply:

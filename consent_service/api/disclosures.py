@@ -17,21 +17,16 @@ from consent_service.api.idempotency import Repeat
 from consent_service.api.problems import MEDIA_TYPE, problem
 from consent_service.domain.disclosures.decision import Denied, Permitted
 from consent_service.errors import Unavailable
-from consent_service.services.disclose import (
-    Disclosed,
-    ask_decision,
-    disclose,
-    outcome_of,
-    reasons_json,
-)
-from consent_service.services.model import LoggedEntry
-from consent_service.services.ports import Answer
-from consent_service.services.read_log import (
-    disclosure_outcome,
-    record_outcome,
+from consent_service.services.disclosures.ask_decision import ask_decision
+from consent_service.services.disclosures.decided import outcome_of, reasons_json
+from consent_service.services.disclosures.disclose import Disclosed, disclose
+from consent_service.services.disclosures.find_disclosures import (
     visible_disclosure,
     visible_disclosures,
 )
+from consent_service.services.disclosures.report_outcome import disclosure_outcome, record_outcome
+from consent_service.services.kernel.ports import Answer
+from consent_service.services.log.model import LoggedEntry
 from consent_service.signing.canonical import instant_text
 
 

@@ -32,10 +32,10 @@ from consent_service.identity.bearer import TokenVerifier
 from consent_service.identity.standing import Standings
 from consent_service.persistence.epoch import EpochPassed
 from consent_service.persistence.keys.sealing import Index
-from consent_service.services.client import OPERATOR_SCOPE
-from consent_service.services.context import Context
-from consent_service.services.model import Caller
-from consent_service.services.ports import UnitOfWork, Units
+from consent_service.services.access.client import OPERATOR_SCOPE
+from consent_service.services.kernel.context import Context
+from consent_service.services.kernel.model import Caller
+from consent_service.services.units import UnitOfWork, Units
 
 ATTEMPTS = 4
 """How often a request is served anew because clients were changed meanwhile."""

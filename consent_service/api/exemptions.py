@@ -4,7 +4,7 @@ from consent_service.api import schemas
 from consent_service.api.commands import employee
 from consent_service.api.consents import as_it_stands
 from consent_service.api.endpoint import Call, Endpoint, Reply
-from consent_service.services.exempt import (
+from consent_service.services.consents.exempt import (
     ExemptionDraft,
     confirm_exemption,
     record_exemption,

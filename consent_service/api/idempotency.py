@@ -17,8 +17,9 @@ from flask import Response, request
 
 from consent_service.errors import Conflict, InvalidInput, Unreadable
 from consent_service.persistence.keys.sealing import Index
-from consent_service.services.model import Caller
-from consent_service.services.ports import Answer, UnitOfWork
+from consent_service.services.kernel.model import Caller
+from consent_service.services.kernel.ports import Answer
+from consent_service.services.units import UnitOfWork
 
 HEADER = "Idempotency-Key"
 LONGEST_KEY = 255

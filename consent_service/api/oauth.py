@@ -18,7 +18,7 @@ from consent_service.identity.token_endpoint import (
     metadata,
     refusal,
 )
-from consent_service.services.ports import Units
+from consent_service.services.units import Units
 
 LARGEST_FORM = 16 * 1024
 MOST_FIELDS = 20

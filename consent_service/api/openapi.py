@@ -12,7 +12,7 @@ from consent_service.api.client_schemas import CLIENT_ANSWERS
 from consent_service.api.endpoint import Endpoint
 from consent_service.api.idempotency import HEADER
 from consent_service.identity.token_endpoint import PATH as TOKEN_PATH
-from consent_service.services.client import SCOPES
+from consent_service.services.access.client import SCOPES
 
 _PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
 

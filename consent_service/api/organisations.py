@@ -7,9 +7,10 @@ from consent_service.api.commands import decode_cursor, encode_cursor
 from consent_service.api.endpoint import Call, Endpoint, Reply
 from consent_service.api.fields import PageQuery
 from consent_service.errors import NotFound
-from consent_service.services.catalogue import publish_template, register_organisation
-from consent_service.services.client import OPERATOR_SCOPE
-from consent_service.services.model import Organisation, TemplateVersion
+from consent_service.services.access.client import OPERATOR_SCOPE
+from consent_service.services.catalogue.model import Organisation, TemplateVersion
+from consent_service.services.catalogue.publish_template import publish_template
+from consent_service.services.catalogue.register_organisation import register_organisation
 from consent_service.signing.canonical import instant_text
 
 LARGEST_VERSION = 2**31 - 1

@@ -4,8 +4,12 @@ from consent_service.api.commands import employee, paper
 from consent_service.api.endpoint import Call, Endpoint, Reply
 from consent_service.api.paper_schemas import PaperBody, PaperRejectionBody
 from consent_service.api.schemas import PerformedByBody
-from consent_service.services.sign_on_paper import confirm_paper, record_paper, reject_paper
-from consent_service.services.view_consent import consent_as_it_stands
+from consent_service.services.consents.view_consent import consent_as_it_stands
+from consent_service.services.signatures.sign_on_paper import (
+    confirm_paper,
+    record_paper,
+    reject_paper,
+)
 
 
 def create_paper(call: Call) -> Reply:

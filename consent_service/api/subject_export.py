@@ -3,8 +3,8 @@
 from consent_service.api import log_schemas as schemas
 from consent_service.api.commands import employee
 from consent_service.api.endpoint import Call, Endpoint, Reply
-from consent_service.services.export_subject import SubjectRequest, export_subject
-from consent_service.services.people import check_cpr
+from consent_service.services.children.family import check_cpr
+from consent_service.services.rights.export_subject import SubjectRequest, export_subject
 
 
 def post_subject_export(call: Call) -> Reply:

@@ -11,13 +11,13 @@ import click
 
 from consent_service.commands.assembled import assembled_parts
 from consent_service.errors import InvalidInput
-from consent_service.services.client import SCOPES
+from consent_service.services.access.client import SCOPES
 
 if TYPE_CHECKING:
-    from consent_service.services.client import ClientKey
-    from consent_service.services.context import Context
-    from consent_service.services.model import Caller
-    from consent_service.services.ports import UnitOfWork
+    from consent_service.services.access.client import ClientKey
+    from consent_service.services.kernel.context import Context
+    from consent_service.services.kernel.model import Caller
+    from consent_service.services.units import UnitOfWork
 
 JWKS = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -36,7 +36,7 @@ def clients() -> None:
 def add(id_: str, org: str, scopes: tuple[str, ...], jwks: Path | None, secret: bool) -> None:
     """Register a system, with public keys or with a secret that is shown once."""
     from consent_service.api.fields import SLUG
-    from consent_service.services import manage_clients
+    from consent_service.services.access import manage_clients
 
     if (jwks is None) is not secret:
         raise click.UsageError("Give --jwks or --secret.")
@@ -75,7 +75,7 @@ def list_() -> None:
 @click.option("--scope", "scopes", required=True, multiple=True, type=click.Choice(list(SCOPES)))
 def set_scopes(id_: str, scopes: tuple[str, ...]) -> None:
     """Let a client ask for these scopes and no others; tokens that say more end at once."""
-    from consent_service.services import manage_clients
+    from consent_service.services.access import manage_clients
 
     with _operator() as (uow, context, caller):
         manage_clients.change_scopes(uow, context, caller, id_, frozenset(scopes))
@@ -86,7 +86,7 @@ def set_scopes(id_: str, scopes: tuple[str, ...]) -> None:
 @click.argument("jwks", type=JWKS)
 def add_key(id_: str, jwks: Path) -> None:
     """Add the public keys of a file: a JWK, or a set of them."""
-    from consent_service.services import manage_clients
+    from consent_service.services.access import manage_clients
 
     with _operator() as (uow, context, caller):
         for key in _keys(jwks):
@@ -99,7 +99,7 @@ def add_key(id_: str, jwks: Path) -> None:
 @click.argument("kid")
 def remove_key(id_: str, kid: str) -> None:
     """Take a public key back."""
-    from consent_service.services import manage_clients
+    from consent_service.services.access import manage_clients
 
     with _operator() as (uow, context, caller):
         manage_clients.remove_key(uow, context, caller, id_, kid)
@@ -109,7 +109,7 @@ def remove_key(id_: str, kid: str) -> None:
 @click.argument("id_", metavar="ID")
 def new_secret(id_: str) -> None:
     """Make one more secret, shown once; the old one counts until it is revoked."""
-    from consent_service.services import manage_clients
+    from consent_service.services.access import manage_clients
 
     with _operator() as (uow, context, caller):
         made = manage_clients.new_secret(uow, context, caller, id_)
@@ -121,7 +121,7 @@ def new_secret(id_: str) -> None:
 @click.argument("secret_id")
 def revoke_secret(id_: str, secret_id: str) -> None:
     """Take a secret back, named by its id."""
-    from consent_service.services import manage_clients
+    from consent_service.services.access import manage_clients
 
     with _operator() as (uow, context, caller):
         manage_clients.revoke_secret(uow, context, caller, id_, secret_id)
@@ -133,8 +133,8 @@ def revoke_secret(id_: str, secret_id: str) -> None:
 @click.option("--issuer", help="Another issuer's name, for a client of its tokens.")
 def revoke(id_: str, org: str | None, issuer: str | None) -> None:
     """Refuse a client at once and for ever, whoever issued its tokens."""
-    from consent_service.services import manage_clients
-    from consent_service.services.client import OURS
+    from consent_service.services.access import manage_clients
+    from consent_service.services.access.client import OURS
 
     if issuer and not org:
         raise click.UsageError("Say with --org whose system it is.")
@@ -150,7 +150,7 @@ def revoke(id_: str, org: str | None, issuer: str | None) -> None:
 @contextmanager
 def _operator() -> "Iterator[tuple[UnitOfWork, Context, Caller]]":
     """A unit of work in the operator's name, kept where nothing goes wrong."""
-    from consent_service.services.model import Caller
+    from consent_service.services.kernel.model import Caller
 
     with assembled_parts() as parts, parts.units.writing() as uow:
         yield uow, parts.context, Caller("operator", "command-line")

@@ -14,7 +14,7 @@ from consent_service.errors import InvalidInput, NotFound
 if TYPE_CHECKING:
     from consent_service.domain.kernel.cpr import CprNumber
     from consent_service.domain.rights.forgetting import RetentionRule
-    from consent_service.services.erase import Approval, ChildPlan
+    from consent_service.services.rights.erase import Approval, ChildPlan
     from consent_service.wiring import Parts
 
 CHILDREN_AT_ONCE = 200
@@ -42,7 +42,7 @@ def erase(
 
     Verifies the whole log before and after, and refuses to begin when it does not verify.
     """
-    from consent_service.services.erase import Approval
+    from consent_service.services.rights.erase import Approval
 
     if retention == (child_file is not None):
         raise click.UsageError("Say either --child-file or --retention.")
@@ -77,7 +77,7 @@ def retention() -> None:
 def retention_set(controller: str, consents_years: int, log_years: int, performed_by: str) -> None:
     """Say how many years after its end a consent is kept, and how many a log entry."""
     from consent_service.domain.rights.forgetting import RetentionRule
-    from consent_service.services.erase import set_retention
+    from consent_service.services.rights.erase import set_retention
 
     rule = RetentionRule(consents_years, log_years)
     with assembled_parts() as parts, parts.units.writing() as uow:
@@ -146,7 +146,7 @@ class _Planned:
 def _plan(
     parts: "Parts", controller: str, cpr: "CprNumber | None", rule: "RetentionRule | None"
 ) -> _Planned:
-    from consent_service.services.erase import plan_for_child, plan_for_retention
+    from consent_service.services.rights.erase import plan_for_child, plan_for_retention
 
     planned = _Planned()
     with parts.units.reading() as uow:
@@ -167,7 +167,7 @@ def _carry_out(
     approval: "Approval",
 ) -> list[str]:
     """Erase, one transaction for each entry; the ids of the entries."""
-    from consent_service.services.erase import erase_by_retention, erase_child
+    from consent_service.services.rights.erase import erase_by_retention, erase_child
 
     if cpr is not None:
         with parts.units.writing() as uow:

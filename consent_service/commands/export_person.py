@@ -31,8 +31,8 @@ def export_person(
     """
     from consent_service.domain.kernel.cpr import contains_cpr, parse_cpr
     from consent_service.errors import InvalidInput
-    from consent_service.services.export_subject import SubjectRequest, export_subject
-    from consent_service.services.model import Employee
+    from consent_service.services.kernel.model import Employee
+    from consent_service.services.rights.export_subject import SubjectRequest, export_subject
     from consent_service.web.subject_page import subject_page
 
     if contains_cpr(performed_by):

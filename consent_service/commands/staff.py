@@ -19,8 +19,8 @@ def end_sessions(subject: str | None, everybody: bool) -> None:
 
     It works at their next request. Take the role away at the provider too, or they log in again.
     """
-    from consent_service.services.end_staff_sessions import end_staff_sessions
-    from consent_service.services.model import Caller
+    from consent_service.services.access.end_staff_sessions import end_staff_sessions
+    from consent_service.services.kernel.model import Caller
 
     if everybody == bool(subject):
         raise click.UsageError("Say either --subject or --all.")

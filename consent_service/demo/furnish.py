@@ -16,7 +16,7 @@ from consent_service.errors import Misconfigured
 from consent_service.identity.bearer import issue_token
 from consent_service.persistence.keys.document import KeyFile
 from consent_service.persistence.units import new_id
-from consent_service.services.model import Caller
+from consent_service.services.kernel.model import Caller
 
 OPERATOR_SCOPES = ("organisations:write",)
 CASEWORKER_SCOPES = (

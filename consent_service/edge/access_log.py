@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from consent_service.logs import ACCESS_LOG
-from consent_service.services.model import Caller
+from consent_service.services.kernel.model import Caller
 
 Environ = dict[str, Any]
 

@@ -12,7 +12,7 @@ import jwt
 from consent_service.errors import Misconfigured, Unauthenticated
 from consent_service.identity.jwt_parts import Unreadable, media_type, read_parts
 from consent_service.identity.public_keys import UnusableKey, pinned
-from consent_service.services.model import Caller
+from consent_service.services.kernel.model import Caller
 from consent_service.signing import jws
 from consent_service.signing.canonical import canonical_json
 from consent_service.signing.keys import KeySet, SigningKey

@@ -15,7 +15,8 @@ from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 
 from consent_service.identity.jwt_parts import Unreadable, media_type, read_parts
 from consent_service.identity.public_keys import UnusableKey, pinned
-from consent_service.services.client import ClientKey, Clients
+from consent_service.services.access.client import ClientKey
+from consent_service.services.access.ports import Clients
 
 LONGEST_ASSERTION = 4096
 LONGEST_JTI = 255

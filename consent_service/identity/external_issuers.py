@@ -15,8 +15,8 @@ from consent_service.identity.addresses import is_safe_address
 from consent_service.identity.bearer import ACCESS_TOKEN, TrustedIssuer, VerifyingKeys
 from consent_service.identity.issuer_keys import FetchedKeys, NoKeys, usable_keys
 from consent_service.identity.public_keys import ALGORITHMS
-from consent_service.services.client import OPERATOR_SCOPE, SCOPES
-from consent_service.services.model import Caller
+from consent_service.services.access.client import OPERATOR_SCOPE, SCOPES
+from consent_service.services.kernel.model import Caller
 from consent_service.signing.members import Members
 
 VARIABLE = "CONSENT_TOKEN_ISSUERS_FILE"

@@ -12,7 +12,7 @@ from joserfc.errors import JoseError
 
 from consent_service.identity.id_token import CLOCKS_DIFFER_SECONDS
 from consent_service.identity.openid_provider import LoginRefused
-from consent_service.services.staff_ports import ProviderLogout
+from consent_service.services.access.staff import ProviderLogout
 
 TYPE = "logout+jwt"
 """What the token's header must say it is (§ 2.4): no other token can pass for one."""

@@ -13,7 +13,7 @@ from consent_service.identity.code_flow import CodeFlow, LoginUnderWay
 from consent_service.identity.id_token import login_time
 from consent_service.identity.openid_provider import LoginRefused
 from consent_service.identity.signer_claims import SignerProvider, assurance_of, cpr_of
-from consent_service.services.identity import Identity
+from consent_service.services.signatures.identity import Identity
 from consent_service.signing.nonce import RANDOM_BYTES, bound_nonce
 
 __all__ = ["Asked", "LoginRefused", "SignerLogin", "SignerLoginUnderWay", "SignerProvider"]

@@ -18,7 +18,7 @@ from consent_service.identity.id_token import login_time
 from consent_service.identity.logout_token import TYPE, provider_logout
 from consent_service.identity.openid_provider import LoginRefused
 from consent_service.identity.registration import Registration
-from consent_service.services.staff_ports import ProviderLogout, StaffIdentity, StaffMember
+from consent_service.services.access.staff import ProviderLogout, StaffIdentity, StaffMember
 
 LONGEST_NAME = 200
 _VARIABLES = "CONSENT_STAFF_OIDC_"

@@ -6,8 +6,9 @@ to the next request of every process on every machine.
 """
 
 from consent_service.errors import Unauthenticated
-from consent_service.services.client import Clients, Standing
-from consent_service.services.model import Caller
+from consent_service.services.access.client import Standing
+from consent_service.services.access.ports import Clients
+from consent_service.services.kernel.model import Caller
 
 MOST_CACHED = 10_000
 

@@ -19,9 +19,10 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from consent_service.identity.bearer import issue_token
 from consent_service.identity.client_assertion import ClientAssertion
 from consent_service.identity.public_keys import ALGORITHMS
-from consent_service.services.client import SCOPES, Client, Clients
-from consent_service.services.manage_clients import secret_hash
-from consent_service.services.model import Caller
+from consent_service.services.access.client import SCOPES, Client
+from consent_service.services.access.manage_clients import secret_hash
+from consent_service.services.access.ports import Clients
+from consent_service.services.kernel.model import Caller
 from consent_service.signing.schedule import Signer
 
 METHODS = ("private_key_jwt", "client_secret_basic", "client_secret_post")

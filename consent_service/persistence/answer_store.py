@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from consent_service.persistence.keys.data_keys import DataKeys, insert_or_ignore
 from consent_service.persistence.tables import kept_answer
-from consent_service.services.ports import Answer
+from consent_service.services.kernel.ports import Answer
 
 KEPT_FOR = timedelta(hours=24)
 
@@ -27,7 +27,7 @@ def answer_row(answer: Answer, now: datetime, data_key: str | None) -> dict[str,
 
 
 class AnswerStore:
-    """Kept answers (`services.ports.Answers`).
+    """Kept answers (`services.kernel.ports.Answers`).
 
     `claims` are the keys that requests of this process are working on; on PostgreSQL an advisory
     lock of the transaction says the same across processes, and goes away with a crash.

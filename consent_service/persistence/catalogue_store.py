@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from consent_service.persistence.tables import organisation, template_version
-from consent_service.services.model import Organisation, TemplateVersion
+from consent_service.services.catalogue.model import Organisation, TemplateVersion
 from consent_service.signing.canonical import canonical_json
 
 
 class CatalogueStore:
-    """Organisations and templates (`services.ports.Catalogue`).
+    """Organisations and templates (`services.catalogue.ports.Catalogue`).
 
     `known` holds ids that are known to exist: an organisation is never deleted.
     """

@@ -21,8 +21,9 @@ from consent_service.persistence.keys.index_slots import (
 )
 from consent_service.persistence.keys.sealing import SLOTS, Index, Place, Slot
 from consent_service.persistence.tables import child, data_key, fact, person, person_details
-from consent_service.services.model import ChildRef, PersonDetails
-from consent_service.services.ports import Snapshot
+from consent_service.services.children.model import PersonDetails
+from consent_service.services.children.ports import Snapshot
+from consent_service.services.kernel.model import ChildRef
 from consent_service.signing.canonical import canonical_json
 
 
@@ -112,7 +113,7 @@ class _SnapshotRow(NamedTuple):
 
 
 class ChildrenStore:
-    """The children of the deployment (`services.ports.Children`)."""
+    """The children of the deployment (`services.children.ports.Children`)."""
 
     def __init__(
         self,
@@ -163,6 +164,21 @@ class ChildrenStore:
         if version is None:
             raise NotFound("There is no such child.")
         return int(version)
+
+    def append_fact(self, record: FactRecord, entry: str) -> None:
+        self._connection.execute(
+            sa.insert(fact).values(
+                child_id=record.child,
+                seq=record.seq,
+                at=record.at,
+                kind=record.kind,
+                controller_id=record.controller,
+                consent_id=record.consent,
+                person_id=record.person,
+                payload=canonical_json(dict(record.payload)).decode(),
+                entry_id=entry,
+            )
+        )
 
     def snapshot(self, child_id: str) -> Snapshot:
         found = self._read(_BY_ID.run(self._connection, {"child_id": child_id}))

@@ -17,11 +17,11 @@ from consent_service.persistence.tables import (
     client_secret,
     used_assertion,
 )
-from consent_service.services.client import OURS, Client, ClientKey, ClientSecret, Standing
+from consent_service.services.access.client import OURS, Client, ClientKey, ClientSecret, Standing
 
 
 class ClientStore:
-    """Clients (`services.client.Clients`).."""
+    """Clients (`services.access.ports.Clients`).."""
 
     def __init__(self, connection: Connection, epoch: UnitEpoch) -> None:
         self._connection = connection

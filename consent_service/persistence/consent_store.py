@@ -1,4 +1,4 @@
-"""Consents as filed, with their signatories, facts and sealed statements."""
+"""Consents as filed, and who is asked under each."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from consent_service.domain.kernel.facts import Role
-from consent_service.domain.kernel.records import FactRecord
 from consent_service.persistence.keys.data_keys import DataKeys
 from consent_service.persistence.keys.sealing import Place
 from consent_service.persistence.tables import (
@@ -18,15 +17,14 @@ from consent_service.persistence.tables import (
     data_key,
     fact,
     signatory,
-    statement,
 )
 from consent_service.persistence.tenancy import is_controller, is_party
-from consent_service.services.model import ConsentFile, FiledStatement, Signatory
-from consent_service.signing.canonical import canonical_json
+from consent_service.services.consents.model import ConsentFile, Signatory
+from consent_service.services.consents.ports import TwoPersonKind
 
 
 class ConsentStore:
-    """Consents and what belongs to each (`services.ports.Consents`)."""
+    """Consents and what belongs to each (`services.consents.ports.Consents`)."""
 
     def __init__(self, connection: Connection, keys: DataKeys) -> None:
         self._connection = connection
@@ -125,72 +123,15 @@ class ConsentStore:
         row = self._connection.execute(query).one_or_none()
         return None if row is None else _signatory(row)
 
-    def append_fact(self, record: FactRecord, entry: str) -> None:
-        self._connection.execute(
-            sa.insert(fact).values(
-                child_id=record.child,
-                seq=record.seq,
-                at=record.at,
-                kind=record.kind,
-                controller_id=record.controller,
-                consent_id=record.consent,
-                person_id=record.person,
-                payload=canonical_json(dict(record.payload)).decode(),
-                entry_id=entry,
-            )
-        )
-
-    def exemption_entry(self, consent_id: str, exemption: str) -> str | None:
-        return self._entry_of(consent_id, "exemption_recorded", "exemption", exemption)
-
-    def paper_entry(self, consent_id: str, paper: str) -> str | None:
-        return self._entry_of(consent_id, "paper_recorded", "paper", paper)
-
-    def _entry_of(self, consent_id: str, kind: str, member: str, value: str) -> str | None:
+    def recorded_in(self, consent_id: str, kind: TwoPersonKind, named: str) -> str | None:
+        member = kind.removesuffix("_recorded")
         query = sa.select(fact.c.entry_id, fact.c.payload).where(
             fact.c.consent_id == consent_id, fact.c.kind == kind
         )
         for row in self._connection.execute(query):
-            if json.loads(row.payload)[member] == value:
+            if json.loads(row.payload)[member] == named:
                 return str(row.entry_id)
         return None
-
-    def add_statement(self, child: str, controller: str, filed: FiledStatement) -> None:
-        key = self._keys.find_or_make(controller, child)
-        self._connection.execute(
-            sa.insert(statement).values(
-                sha256=filed.sha256,
-                consent_id=filed.consent,
-                signatory_id=filed.signatory,
-                entry_id=filed.entry,
-                data_key_id=key.id,
-                seal_sealed=key.seal(filed.seal.encode(), _statement_place("seal", filed.sha256)),
-                evidence_sealed=key.seal(
-                    canonical_json(dict(filed.evidence)),
-                    _statement_place("evidence", filed.sha256),
-                ),
-            )
-        )
-
-    def statements(self, consent_id: str) -> Sequence[FiledStatement]:
-        query = (
-            sa.select(statement)
-            .where(statement.c.consent_id == consent_id)
-            .order_by(statement.c.entry_id)
-        )
-        return [self._statement(row) for row in self._connection.execute(query).all()]
-
-    def _statement(self, row: Row[Any]) -> FiledStatement:
-        key = self._keys.get(row.data_key_id)
-        evidence = key.open(row.evidence_sealed, _statement_place("evidence", row.sha256))
-        return FiledStatement(
-            sha256=row.sha256,
-            consent=row.consent_id,
-            signatory=row.signatory_id,
-            entry=row.entry_id,
-            seal=key.open(row.seal_sealed, _statement_place("seal", row.sha256)).decode(),
-            evidence=json.loads(evidence),
-        )
 
 
 def _files() -> sa.Select[Any]:
@@ -206,7 +147,3 @@ def _signatory(row: Row[Any]) -> Signatory:
 
 def _terms_place(consent_id: str) -> Place:
     return Place("consent", "terms_sealed", consent_id)
-
-
-def _statement_place(part: str, sha256: str) -> Place:
-    return Place("statement", f"{part}_sealed", sha256)

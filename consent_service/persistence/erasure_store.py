@@ -34,13 +34,14 @@ from consent_service.persistence.tables import (
     signing_session,
     statement,
 )
-from consent_service.services.erased import ErasableEntry, ErasedRows, Forgotten, ListedEntry
+from consent_service.services.log.model import ListedEntry
+from consent_service.services.rights.erased import ErasableEntry, ErasedRows, Forgotten
 
 _AT_ONCE = 1_000
 
 
 class ErasureStore:
-    """What a controller has about children, and how it goes (`services.ports.Erasures`)."""
+    """What a controller has about children, and how it goes (`services.kernel.ports.Erasures`)."""
 
     def __init__(self, connection: Connection, sequencer: Sequencer) -> None:
         self._connection = connection
@@ -83,12 +84,6 @@ class ErasureStore:
     def list_erased(self, erasure: str, entries: Iterable[ListedEntry]) -> None:
         rows = [{"entry_id": entry, "erasure_id": erasure, "leaf": leaf} for entry, leaf in entries]
         self._connection.execute(sa.insert(log_erased), rows)
-
-    def listed(self, erasure: str) -> Sequence[ListedEntry]:
-        query = sa.select(log_erased.c.entry_id, log_erased.c.leaf).where(
-            log_erased.c.erasure_id == erasure
-        )
-        return sorted((row.entry_id, row.leaf) for row in self._connection.execute(query))
 
     def integrate(self) -> None:
         # The sequencer passes where somebody else is at work; here it has to be waited for.

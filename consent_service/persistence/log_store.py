@@ -34,16 +34,18 @@ from consent_service.persistence.tables import (
     data_key,
     kept_answer,
     log_body,
+    log_erased,
     log_header,
     log_pending,
 )
 from consent_service.persistence.tenancy import controls_entry, may_read_entry
-from consent_service.services.model import EntryFilter, LoggedEntry, Search
-from consent_service.services.ports import Answer, Guard
+from consent_service.services.kernel.model import Search
+from consent_service.services.kernel.ports import Answer, Guard
+from consent_service.services.log.model import EntryFilter, ListedEntry, LoggedEntry
 
 
 class LogStore:
-    """The log's storage (`services.ports.Log`). `appended` counts the entries of this unit."""
+    """The log's storage (`services.log.ports.Log`). `appended` counts the entries of this unit."""
 
     def __init__(
         self,
@@ -198,6 +200,12 @@ class LogStore:
         if row is None:
             raise NotFound("There is no such entry.")
         return self._open(row)
+
+    def erased_by(self, erasure: str) -> Sequence[ListedEntry]:
+        query = sa.select(log_erased.c.entry_id, log_erased.c.leaf).where(
+            log_erased.c.erasure_id == erasure
+        )
+        return sorted((row.entry_id, row.leaf) for row in self._connection.execute(query))
 
     def _open(self, row: Row[Any]) -> LoggedEntry:
         key = self._keys.remember(row.owner, row.child_id, row.data_key_id, row.wrapped)

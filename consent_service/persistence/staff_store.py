@@ -15,7 +15,7 @@ from consent_service.domain.access.staff import SessionTimes, StaffRole, Standin
 from consent_service.persistence.keys.data_keys import DataKeys
 from consent_service.persistence.keys.sealing import Index, Place
 from consent_service.persistence.tables import staff_login, staff_session
-from consent_service.services.staff_ports import (
+from consent_service.services.access.staff import (
     LOGIN_LASTS,
     ProviderLogout,
     StaffMember,
@@ -25,7 +25,7 @@ from consent_service.services.staff_ports import (
 
 
 class StaffStore:
-    """Logins under way and sessions (`services.staff_ports.StaffSessions`)."""
+    """Logins under way and sessions (`services.access.ports.StaffSessions`)."""
 
     def __init__(self, connection: Connection, keys: DataKeys, index: Index) -> None:
         self._connection = connection

@@ -16,7 +16,7 @@ from consent_service.persistence.tables import child, data_key, person, person_d
 
 
 class SubjectStore:
-    """Who somebody is at one controller (`services.ports.Subjects`)."""
+    """Who somebody is at one controller (`services.kernel.ports.Subjects`)."""
 
     def __init__(self, connection: Connection, index: Index, slots: IndexSlots) -> None:
         self._connection = connection

@@ -13,7 +13,7 @@ from consent_service.persistence.tables import log_leaf
 
 
 class TreeStore:
-    """Checkpoints and proofs (`services.ports.Tree`)."""
+    """Checkpoints and proofs (`services.log.ports.Tree`)."""
 
     def __init__(self, connection: Connection, sequencer: Sequencer) -> None:
         self._connection = connection

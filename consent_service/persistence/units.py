@@ -21,10 +21,12 @@ from consent_service.persistence.keys.live import LiveKeys
 from consent_service.persistence.link_store import LinkStore
 from consent_service.persistence.log_store import LogStore
 from consent_service.persistence.sequencer import Sequencer
+from consent_service.persistence.session_store import SessionStore
 from consent_service.persistence.staff_store import StaffStore
+from consent_service.persistence.statement_store import StatementStore
 from consent_service.persistence.subject_store import SubjectStore
 from consent_service.persistence.tree_store import TreeStore
-from consent_service.services.ports import UnitOfWork
+from consent_service.services.units import UnitOfWork
 
 
 def new_id() -> str:
@@ -52,7 +54,9 @@ class SqlUnitOfWork:
         self.keys = keys
         self.children = ChildrenStore(connection, keys, index, slots, new_id)
         self.consents = ConsentStore(connection, keys)
-        self.links = LinkStore(connection, keys, index)
+        self.links = LinkStore(connection, index)
+        self.statements = StatementStore(connection, keys)
+        self.signing_sessions = SessionStore(connection, keys, index)
         self.staff = StaffStore(connection, keys, index)
         self.catalogue = CatalogueStore(connection, units.known_organisations)
         epoch = UnitEpoch(connection, units.known_epoch, may_assume=stands_alone)
@@ -72,7 +76,7 @@ class SqlUnitOfWork:
 
 
 class SqlUnits:
-    """Begins units of work (`services.ports.Units`)."""
+    """Begins units of work (`services.units.Units`)."""
 
     def __init__(
         self,

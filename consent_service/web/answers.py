@@ -7,10 +7,10 @@ from werkzeug.exceptions import BadRequest
 
 from consent_service.domain.kernel.facts import ActKind, Scope
 from consent_service.errors import Conflict
-from consent_service.services.answer_consent import sign_grant, sign_refusal
-from consent_service.services.export_subject import SubjectRequest, export_subject
-from consent_service.services.sign import kept_scope
-from consent_service.services.signing_page import (
+from consent_service.services.rights.export_subject import SubjectRequest, export_subject
+from consent_service.services.signatures.answer_consent import sign_grant, sign_refusal
+from consent_service.services.signatures.sign import kept_scope
+from consent_service.services.signatures.signing_page import (
     Signer,
     note_login_refused,
     own_receipt,
@@ -199,7 +199,7 @@ def log_out(site: Site) -> Response:
     with site.units.writing() as uow:
         visit = visit_of(site, uow)
         visit.verify_form()
-        uow.links.end_session(visit.secret)
+        uow.signing_sessions.end(visit.secret)
         uow.commit()
     response = render("goodbye.html", controller=visit.signer.controller.name)
     clear_session(site, response)

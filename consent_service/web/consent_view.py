@@ -8,7 +8,7 @@ from flask_babel import gettext
 
 from consent_service.domain.consents.state import Status
 from consent_service.domain.kernel.facts import ActKind, Role, Scope
-from consent_service.services.signing_page import ConsentPage, Signer
+from consent_service.services.signatures.signing_page import ConsentPage, Signer
 from consent_service.web.language import direction, interface_language, period
 from consent_service.web.state_words import state_words
 from consent_service.web.subject_words import WORDS

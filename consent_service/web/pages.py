@@ -5,9 +5,9 @@ from dataclasses import replace
 from flask import Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
-from consent_service.services.model import SigningSession
-from consent_service.services.ports import UnitOfWork
-from consent_service.services.signing_page import consent_page, follow_token
+from consent_service.services.signatures.model import SigningSession
+from consent_service.services.signatures.signing_page import consent_page, follow_token
+from consent_service.services.units import UnitOfWork
 from consent_service.web.consent_view import consent_view
 from consent_service.web.language import INTERFACE
 from consent_service.web.rendering import allow_login, go_home, interface_languages, render
@@ -30,7 +30,7 @@ def follow(site: Site, token: str) -> Response:
         secret = site.context.new_token()
         follow_token(uow, site.context, token, secret)
         if session is not None:
-            uow.links.end_session(request.cookies[site.cookie])
+            uow.signing_sessions.end(request.cookies[site.cookie])
         uow.commit()
     response = go_home()
     set_cookie(site, response, secret)
@@ -41,7 +41,7 @@ def _keep(uow: UnitOfWork, secret: str, session: SigningSession) -> None:
     """The same person again, perhaps in a second tab: on with what is there, without old news."""
     content = SessionContent.from_bytes(session.content)
     if content.notice is not None:
-        uow.links.save_session(secret, replace(content, notice=None).to_bytes())
+        uow.signing_sessions.save(secret, replace(content, notice=None).to_bytes())
         uow.commit()
 
 

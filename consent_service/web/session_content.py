@@ -8,7 +8,7 @@ from typing import Any, Self
 from consent_service.domain.kernel.cpr import parse_cpr
 from consent_service.domain.kernel.facts import Scope
 from consent_service.identity.signer_login import Asked, SignerLoginUnderWay
-from consent_service.services.identity import Identity
+from consent_service.services.signatures.identity import Identity
 
 MOST_LOGINS = 3
 """Logins that may be under way at once: one for each tab somebody forgot."""

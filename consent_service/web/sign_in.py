@@ -11,15 +11,20 @@ from flask import Response, make_response, redirect, request
 
 from consent_service.errors import Conflict
 from consent_service.identity.signer_login import Asked, LoginRefused, SignerLoginUnderWay
-from consent_service.services.answer_consent import Answered, answer_text, sign_grant, sign_refusal
-from consent_service.services.identity import Identity
-from consent_service.services.ports import UnitOfWork
-from consent_service.services.signing_page import (
+from consent_service.services.signatures.answer_consent import (
+    Answered,
+    answer_text,
+    sign_grant,
+    sign_refusal,
+)
+from consent_service.services.signatures.identity import Identity
+from consent_service.services.signatures.signing_page import (
     Signer,
     note_login,
     note_login_begun,
     note_login_refused,
 )
+from consent_service.services.units import UnitOfWork
 from consent_service.web.language import interface_language
 from consent_service.web.rendering import go_home
 from consent_service.web.session_content import Answer, PendingLogin
@@ -60,7 +65,7 @@ def _send_off(site: Site, asked: Asked, answer: Answer | None) -> Response:
         visit = visit_of(site, uow)
         note_login_begun(uow, site.context, visit.signer, visit.link)
         content = visit.content.with_login(under_way, answer)
-        uow.links.save_session(visit.secret, content.to_bytes())
+        uow.signing_sessions.save(visit.secret, content.to_bytes())
         uow.commit()
     return make_response(redirect(under_way.url, 303))
 
@@ -80,7 +85,7 @@ def finish_login(site: Site, provider: str) -> Response:
     with site.units.writing() as uow:
         visit = visit_of(site, uow)
         content, pending = visit.content.without_login(answer.get("state", ""))
-        uow.links.save_session(visit.secret, content.to_bytes())
+        uow.signing_sessions.save(visit.secret, content.to_bytes())
         if pending is None and content.identity is not None:
             # Somebody logged in already: the second of two tabs, or a replay. Nothing is done.
             note_login_refused(uow, site.context, visit.signer, "state_mismatch")
@@ -134,11 +139,11 @@ def _new_session(uow: UnitOfWork, visit: Visit, identity: Identity, notice: str 
     """A session under a new secret: whoever knew the old one has nothing."""
     file, context = visit.signer.file, visit.site.context
     secret = context.new_token()
-    uow.links.begin_session(secret, visit.link, file.controller, file.child, context.clock())
+    uow.signing_sessions.begin(secret, visit.link, file.controller, file.child, context.clock())
     left_out = None if notice else visit.content.left_out
     content = replace(visit.content, identity=identity, logins=(), notice=notice, left_out=left_out)
-    uow.links.save_session(secret, content.to_bytes())
-    uow.links.end_session(visit.secret)
+    uow.signing_sessions.save(secret, content.to_bytes())
+    uow.signing_sessions.end(visit.secret)
     return secret
 
 

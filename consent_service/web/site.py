@@ -12,8 +12,8 @@ from consent_service.config import Settings, SignerProviderSettings
 from consent_service.identity.attempts import Attempts
 from consent_service.identity.broker_settings import signer_provider
 from consent_service.identity.signer_login import SignerLogin
-from consent_service.services.context import Context
-from consent_service.services.ports import Units
+from consent_service.services.kernel.context import Context
+from consent_service.services.units import Units
 from consent_service.web import answers, error_pages, language, pages, sign_in
 from consent_service.web.rendering import STATIC_FILES
 from consent_service.web.visit import Site

@@ -1,7 +1,8 @@
 """Where a consent stands, in plain words for one signer.
 
 While a consent is incomplete nothing here tells whether somebody else refused or is silent (R11):
-the words depend on what `services.signing_page` shows, and on the signer's own act alone.
+the words depend on what `services.signatures.signing_page` shows, and on the signer's own
+act alone.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from flask_babel import gettext
 
 from consent_service.domain.consents.state import Status
 from consent_service.domain.kernel.facts import ActKind
-from consent_service.services.signing_page import ConsentPage, Signer
+from consent_service.services.signatures.signing_page import ConsentPage, Signer
 from consent_service.web.language import day
 
 

@@ -28,7 +28,7 @@ _pages = Environment(
 
 
 def subject_page(export: Mapping[str, Any], language: Language) -> str:
-    """The export (`services.export_subject`) for a reader."""
+    """The export (`services.rights.export_subject`) for a reader."""
     words, codes = WORDS[language], CODES[language]
     named = export["words"].get(language) or export["words"].get("da", {})
     number = CprNumber(export["cpr"]).value

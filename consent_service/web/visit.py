@@ -9,11 +9,12 @@ from flask import Response, request
 from consent_service.config import Settings
 from consent_service.identity.attempts import Attempts
 from consent_service.identity.signer_login import SignerLogin
-from consent_service.services.context import Context
-from consent_service.services.identity import LOGIN_LASTS
-from consent_service.services.model import Link, SigningSession
-from consent_service.services.ports import UnitOfWork, Units
-from consent_service.services.signing_page import LinkUnknown, Signer, signer_of
+from consent_service.services.consents.model import Link
+from consent_service.services.kernel.context import Context
+from consent_service.services.signatures.identity import LOGIN_LASTS
+from consent_service.services.signatures.model import SigningSession
+from consent_service.services.signatures.signing_page import LinkUnknown, Signer, signer_of
+from consent_service.services.units import UnitOfWork, Units
 from consent_service.web import forms
 from consent_service.web.language import speak, text_language
 from consent_service.web.session_content import SessionContent
@@ -115,7 +116,7 @@ class Visit:
     def save(self, **changes: Any) -> None:
         """Change the session's content."""
         content = replace(self.content, **changes)
-        self.uow.links.save_session(self.secret, content.to_bytes())
+        self.uow.signing_sessions.save(self.secret, content.to_bytes())
 
     def verify_form(self) -> None:
         """Raise StaleForm unless this session's own page sent the form."""
@@ -124,7 +125,7 @@ class Visit:
 
 def open_session(site: Site, uow: UnitOfWork) -> SigningSession | None:
     """The session of this browser, while it is young enough and its link was not replaced."""
-    session = uow.links.session(request.cookies.get(site.cookie, ""))
+    session = uow.signing_sessions.find(request.cookies.get(site.cookie, ""))
     if session is None or site.context.clock() - session.created_at > SESSION_LASTS:
         return None
     return session

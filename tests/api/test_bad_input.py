@@ -594,7 +594,7 @@ def test_an_exemption_until_the_last_day_of_the_calendar(service: Deployment) ->
 def test_a_disclosure_shown_to_the_family_at_an_end_of_the_calendar(
     service: Deployment, day: str
 ) -> None:
-    from consent_service.services.read_log import family_disclosures
+    from consent_service.services.disclosures.find_disclosures import family_disclosures
 
     asked = service.ask()
     basis = {

@@ -9,9 +9,9 @@ import pytest
 from consent_service.audit.receipt import verify_receipt
 from consent_service.domain.kernel.facts import Scope
 from consent_service.persistence.verification.log_reader import verify_database
-from consent_service.services.acts import begin_act
-from consent_service.services.find_consent import child_of
-from consent_service.services.sign import Evidence, grant
+from consent_service.services.children.acts import begin_act
+from consent_service.services.consents.find_consent import child_of
+from consent_service.services.signatures.sign import Evidence, grant
 from consent_service.signing.statement import IdentityEvidence, Paper
 from tests.api.families import SIBLING, YOUNG_PERSON, custody, holder
 from tests.deployment import COLLEAGUE, EMPLOYEE, FATHER, MOTHER, Deployment, template

@@ -16,8 +16,8 @@ from consent_service.cli import cli
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.persistence.tables import log_body
 from consent_service.persistence.verification.log_reader import verify_database
-from consent_service.services.export_subject import SubjectRequest, export_subject
-from consent_service.services.model import Employee
+from consent_service.services.kernel.model import Employee
+from consent_service.services.rights.export_subject import SubjectRequest, export_subject
 from consent_service.web.subject_page import subject_page
 from tests.deployment import EMPLOYEE, FATHER, MOTHER, PARTIES, PURPOSE, Deployment, deploy, person
 from tests.web.family import FREDERIK, METTE, Signer, household, links

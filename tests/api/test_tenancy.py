@@ -26,7 +26,7 @@ from consent_service.api.endpoint import Endpoint, Reply, register
 from consent_service.app import create_app
 from consent_service.identity.bearer import issue_token
 from consent_service.persistence.hot_statement import HotStatement
-from consent_service.services.model import Caller
+from consent_service.services.kernel.model import Caller
 from tests.api.tenancy_routes import FILLS, Fill
 from tests.api.tenancy_world import CALLERS, Case, World, build
 from tests.deployment import ALL_SCOPES, Deployment

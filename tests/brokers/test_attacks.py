@@ -227,4 +227,4 @@ def test_no_signature_and_one_entry(
         assert home.acts(asked) == []
         assert home.refusals(asked) == [code]
         with home.deployment.parts.units.reading() as uow:
-            assert list(uow.consents.statements(asked["id"])) == []
+            assert list(uow.statements.of_consent(asked["id"])) == []

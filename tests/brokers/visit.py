@@ -76,7 +76,7 @@ class Home:
     def evidence(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What the evidence file holds for the one statement there is."""
         with self.deployment.parts.units.reading() as uow:
-            (filed,) = uow.consents.statements(asked["id"])
+            (filed,) = uow.statements.of_consent(asked["id"])
             return {
                 **filed.evidence,
                 "terms_sha256": uow.consents.get(asked["id"], "municipality-x").terms_sha256,

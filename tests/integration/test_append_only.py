@@ -28,7 +28,7 @@ from consent_service.persistence.tables import (
     log_pending,
     log_rejected,
 )
-from consent_service.services.erase import Approval, erase_child
+from consent_service.services.rights.erase import Approval, erase_child
 from tests.deployment import Deployment, deploy
 from tests.postgres_cluster import SUPERUSER, Cluster, find_binaries
 

@@ -43,7 +43,7 @@ from consent_service.persistence.tables import (
     staff_session,
 )
 from consent_service.persistence.verification.log_reader import verify_database
-from consent_service.services.erase import Approval, Erased, erase_child, plan_for_child
+from consent_service.services.rights.erase import Approval, Erased, erase_child, plan_for_child
 from consent_service.signing import base64url
 from tests.deployment import FATHER, MOTHER, Deployment, deploy
 from tests.deployment import person as named
@@ -488,7 +488,7 @@ def test_a_key_still_in_memory_cannot_write(service: Deployment) -> None:
 
 
 def _details() -> Any:
-    from consent_service.services.model import PersonDetails
+    from consent_service.services.children.model import PersonDetails
 
     return PersonDetails(ALMA, "Alma Test", None, None, None, "da", name_protected=False)
 

@@ -20,9 +20,10 @@ from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.persistence.children_store import ChildrenStore
 from consent_service.persistence.tables import fact, log_body, log_header, log_leaf
 from consent_service.persistence.verification.log_reader import verify_database
-from consent_service.services.model import Caller, Employee
-from consent_service.services.ports import Snapshot, UnitOfWork
-from consent_service.services.withdraw import record_withdrawal
+from consent_service.services.children.ports import Snapshot
+from consent_service.services.kernel.model import Caller, Employee
+from consent_service.services.signatures.withdraw import record_withdrawal
+from consent_service.services.units import UnitOfWork
 from tests.deployment import EMPLOYEE, Deployment
 from tests.service_process import (
     Answer,

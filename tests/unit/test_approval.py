@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from consent_service.domain.kernel.assurance import is_assured
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Conflict
-from consent_service.services.approval import Answer, approval_text, check_approved
-from consent_service.services.identity import Identity, check_login
-from consent_service.services.model import TemplateVersion
+from consent_service.services.catalogue.model import TemplateVersion
+from consent_service.services.signatures.approval import Answer, approval_text, check_approved
+from consent_service.services.signatures.identity import Identity, check_login
 from consent_service.signing.nonce import bound_nonce, is_bound
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -11,9 +11,9 @@ from consent_service.domain.kernel.deadlines import Periods
 from consent_service.identity.attempts import LIMITS
 from consent_service.identity.client_assertion import LONGEST_LIFE
 from consent_service.persistence.answer_store import KEPT_FOR
-from consent_service.services.client import MOST_KEYS, MOST_SECRETS
-from consent_service.services.identity import LOGIN_LASTS
-from consent_service.services.people import MOST_HOLDERS
+from consent_service.services.access.client import MOST_KEYS, MOST_SECRETS
+from consent_service.services.children.family import MOST_HOLDERS
+from consent_service.services.signatures.identity import LOGIN_LASTS
 from consent_service.web.visit import IDLE_AFTER, SESSION_LASTS
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "municipal-systems.md").read_text()

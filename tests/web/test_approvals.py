@@ -8,8 +8,8 @@ import pytest
 
 from consent_service.domain.kernel.facts import Scope
 from consent_service.errors import Conflict
-from consent_service.services.answer_consent import sign_grant, sign_refusal
-from consent_service.services.identity import Identity
+from consent_service.services.signatures.answer_consent import sign_grant, sign_refusal
+from consent_service.services.signatures.identity import Identity
 from consent_service.web.session_content import SessionContent
 from tests.deployment import Deployment, deploy
 from tests.integration.stand_in_browser import Page, query_of
@@ -124,7 +124,7 @@ def test_the_first_login_signs_nothing_whoever_asks(home):
     """The services hold it too, not the pages alone."""
     asked, mette = arrived(home)
     with home.parts.units.writing() as uow:
-        session = uow.links.session(cookie_of(mette))
+        session = uow.signing_sessions.find(cookie_of(mette))
         identity = SessionContent.from_bytes(session.content).identity
         assert isinstance(identity, Identity)
         nothing = Scope(frozenset(), frozenset())

@@ -189,14 +189,14 @@ def test_one_request_of_a_browser_at_a_time(home):
 
     def second():
         with units.writing() as uow:
-            return uow.links.session(secret).content
+            return uow.signing_sessions.find(secret).content
 
     with ThreadPoolExecutor(1) as pool:
         with units.writing() as first:
-            assert first.links.session(secret).content is None
+            assert first.signing_sessions.find(secret).content is None
             waiting = pool.submit(second)
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.5)
-            first.links.save_session(secret, b"newer")
+            first.signing_sessions.save(secret, b"newer")
             first.commit()
         assert waiting.result(timeout=30) == b"newer"

@@ -4,8 +4,8 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from consent_service.domain.kernel.facts import ActKind, Scope
-from consent_service.services.answer_consent import Answered, sign_grant
-from consent_service.services.sign import Identity
+from consent_service.services.signatures.answer_consent import Answered, sign_grant
+from consent_service.services.signatures.sign import Identity
 from tests.deployment import COLLEAGUE, EMPLOYEE
 from tests.web.family import Signer, acts, links, words
 

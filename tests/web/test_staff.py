@@ -439,7 +439,7 @@ def _token_of_a_signer(home, mette):
     from consent_service.web.session_content import SessionContent
 
     with home.parts.units.reading() as uow:
-        session = uow.links.session(cookie_of(mette))
+        session = uow.signing_sessions.find(cookie_of(mette))
     return SessionContent.from_bytes(session.content).identity.id_token
 
 

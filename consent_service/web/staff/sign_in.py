@@ -12,13 +12,13 @@ from flask import Response, make_response, redirect, request
 from consent_service.domain.access.staff import NoStanding
 from consent_service.identity.code_flow import LoginUnderWay
 from consent_service.identity.openid_provider import LoginRefused
-from consent_service.services.log_in_staff import (
+from consent_service.services.access.log_in_staff import (
     OrganisationUnknown,
     begin_staff_login,
     log_in_staff,
     note_staff_login_refused,
 )
-from consent_service.services.staff_ports import StaffIdentity
+from consent_service.services.access.staff import StaffIdentity
 from consent_service.web.language import interface_language
 from consent_service.web.rendering import STAFF
 from consent_service.web.staff.visit import (

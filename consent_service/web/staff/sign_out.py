@@ -6,13 +6,13 @@ from collections.abc import Callable
 from flask import Response, make_response, redirect, request
 
 from consent_service.identity.openid_provider import LoginRefused
-from consent_service.services.context import Context
-from consent_service.services.end_staff_sessions import (
+from consent_service.services.access.end_staff_sessions import (
     end_sessions_of_provider,
     log_out_staff,
     log_out_staff_everywhere,
 )
-from consent_service.services.ports import UnitOfWork
+from consent_service.services.kernel.context import Context
+from consent_service.services.units import UnitOfWork
 from consent_service.web.staff.visit import (
     StaffSite,
     StaffVisit,

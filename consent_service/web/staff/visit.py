@@ -10,10 +10,14 @@ from consent_service.config import Settings
 from consent_service.domain.access.staff import ClaimMeanings, Ending, SessionLimits
 from consent_service.identity.attempts import Attempts
 from consent_service.identity.staff_login import StaffLogin
-from consent_service.services.context import Context
-from consent_service.services.ports import UnitOfWork, Units
-from consent_service.services.staff_ports import StaffSession
-from consent_service.services.visit_as_staff import Found, find_staff_session, touch_staff_session
+from consent_service.services.access.staff import StaffSession
+from consent_service.services.access.visit_as_staff import (
+    Found,
+    find_staff_session,
+    touch_staff_session,
+)
+from consent_service.services.kernel.context import Context
+from consent_service.services.units import UnitOfWork, Units
 from consent_service.web import forms
 from consent_service.web.rendering import STAFF, allow_login, interface_languages, render
 

@@ -20,7 +20,7 @@ from consent_service.identity.bearer import (
     own_issuer,
 )
 from consent_service.identity.external_issuers import load_issuers
-from consent_service.services.model import Caller
+from consent_service.services.kernel.model import Caller
 from consent_service.signing import base64url
 from consent_service.signing.keys import KeySet, PublishedKey, SigningKey
 from tests.unit.identity import token_forge as forge

@@ -1,0 +1,1 @@
+"""Who may use the service: the systems that call it, and staff."""

@@ -1,0 +1,77 @@
+"""Clients: the systems that may ask for tokens here, and who of all systems is refused."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Literal
+
+AuthMethod = Literal["private_key_jwt", "client_secret"]
+
+OPERATOR_SCOPE = "organisations:write"
+
+SCOPES: Mapping[str, str] = MappingProxyType(
+    {
+        "consents:write": "Ask for consent, cancel, make new links, record custody changes.",
+        "consents:read": "Read consents, receipts, organisations and templates.",
+        "withdrawals:write": "Record what a family told you.",
+        "disclosures:write": "Disclose, and read your disclosures.",
+        "decisions:read": "Ask whether a disclosure would be permitted.",
+        "audit:read": "Read the log, as a data-protection officer.",
+        "templates:write": "Publish templates.",
+        OPERATOR_SCOPE: "Register organisations and clients; the operator alone.",
+    }
+)
+"""Every scope there is, with what it allows."""
+
+OURS = ""
+"""The issuer of this service's own tokens."""
+
+MOST_KEYS = 5
+MOST_SECRETS = 2
+"""Two, so that a new secret can be put in place while the old one still works."""
+
+
+@dataclass(frozen=True)
+class ClientKey:
+    """A public key of a client: a JWK (RFC 7517) with `kid` and the one `alg` it counts for."""
+
+    kid: str
+    jwk: Mapping[str, Any]
+    added_at: datetime
+
+
+@dataclass(frozen=True)
+class ClientSecret:
+    """A secret of a client, of which only the SHA-256 is kept."""
+
+    id: str
+    sha256: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Client:
+    """A registered system: whose it is, what it may ask for, and how it proves itself."""
+
+    id: str
+    organisation: str
+    scopes: frozenset[str]
+    auth_method: AuthMethod
+    created_at: datetime
+    keys: Sequence[ClientKey] = ()
+    secrets: Sequence[ClientSecret] = ()
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the database knows of a caller, whatever its token says.
+
+    `organisation` and `scopes` are None for a client that is registered nowhere but with its
+    issuer: then the token alone says them.
+    """
+
+    revoked: bool
+    organisation: str | None = None
+    scopes: frozenset[str] | None = None

@@ -1,0 +1,1 @@
+"""Organisations, and the templates they ask with."""

@@ -1,0 +1,47 @@
+"""The catalogue's values: organisations, and templates version by version."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from consent_service.domain.kernel.assurance import Minimum
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """A party as a consent form names it."""
+
+    id: str
+    name: str
+    kind: str
+    descriptions: Mapping[str, str]
+    contact: Mapping[str, str | None]
+    identifiers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class TemplateVersion:
+    """One immutable version of a template; `content` is what its SHA-256 covers."""
+
+    organisation: str
+    id: str
+    version: int
+    content: Mapping[str, Any]
+    sha256: str
+    published_at: datetime
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages it can be read in."""
+        return frozenset(self.content["texts"])
+
+    @property
+    def text_bound_login(self) -> bool:
+        """Whether each answer needs a login of its own, in which MitID shows what is answered."""
+        return bool(self.content.get("text_bound_login", False))
+
+    @property
+    def minimum_assurance(self) -> Minimum:
+        """The least level of assurance of a signer's login."""
+        return "high" if self.content.get("minimum_assurance") == "high" else "substantial"

@@ -1,0 +1,37 @@
+"""What the catalogue needs from storage."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from consent_service.services.catalogue.model import Organisation, TemplateVersion
+from consent_service.services.kernel.ports import Unit
+
+
+class Catalogue(Protocol):
+    """Organisations and templates."""
+
+    def add_organisation(self, organisation: Organisation, now: datetime) -> None: ...
+
+    def organisation(self, organisation: str) -> Organisation | None: ...
+
+    def has_organisation(self, organisation: str) -> bool: ...
+
+    def organisations(self, after: str | None, limit: int) -> Sequence[Organisation]: ...
+
+    def add_template(self, template: TemplateVersion) -> None: ...
+
+    def template(
+        self, organisation: str, template: str, version: int | None = None
+    ) -> TemplateVersion | None: ...
+
+    def templates(
+        self, organisation: str, after: str | None, limit: int
+    ) -> Sequence[TemplateVersion]: ...
+
+
+class CatalogueUnit(Unit, Protocol):
+    """A unit of work that knows the organisations."""
+
+    @property
+    def catalogue(self) -> Catalogue: ...

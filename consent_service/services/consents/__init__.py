@@ -1,0 +1,1 @@
+"""Asking a family, and what becomes of what was asked."""

@@ -1,0 +1,73 @@
+"""What asking for consent needs from storage."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Literal, Protocol
+
+from consent_service.services.catalogue.ports import CatalogueUnit
+from consent_service.services.consents.model import ConsentFile, Link, Signatory
+from consent_service.services.log.ports import LogUnit
+
+TwoPersonKind = Literal["exemption_recorded", "paper_recorded"]
+"""What one employee records and another confirms."""
+
+
+class Consents(Protocol):
+    """Consents as filed, their signatories and facts."""
+
+    def add(self, file: ConsentFile, parties: Iterable[str]) -> None: ...
+
+    def get(self, consent: str, viewer: str) -> ConsentFile | None:
+        """The consent, if it names the viewer's organisation among its parties."""
+        ...
+
+    def controlled(self, consent: str, viewer: str) -> ConsentFile | None:
+        """The consent, if the viewer's organisation is its controller."""
+        ...
+
+    def of_signatory(self, found: Signatory) -> ConsentFile | None:
+        """The consent of somebody whose link or session was verified: the family's own way in."""
+        ...
+
+    def page(
+        self,
+        viewer: str,
+        *,
+        after: str | None,
+        limit: int,
+        child: str | None = None,
+        case_reference: str | None = None,
+        deadline_before: date | None = None,
+    ) -> Sequence[ConsentFile]: ...
+
+    def add_signatory(self, signatory: Signatory) -> None: ...
+
+    def signatory(self, signatory: str) -> Signatory | None: ...
+
+    def signatories(self, consent: str) -> Sequence[Signatory]: ...
+
+    def recorded_in(self, consent: str, kind: TwoPersonKind, named: str) -> str | None:
+        """The entry in which a first employee recorded this exemption or paper."""
+        ...
+
+
+class Links(Protocol):
+    """Signing links."""
+
+    def replace(self, signatory: str, token: str, now: datetime) -> None: ...
+
+    def find(self, token: str) -> Link | None: ...
+
+    def mark_opened(self, link: Link, now: datetime) -> None: ...
+
+    def opened(self, consent: str) -> frozenset[str]: ...
+
+
+class ConsentsUnit(CatalogueUnit, LogUnit, Protocol):
+    """A unit of work about consents."""
+
+    @property
+    def consents(self) -> Consents: ...
+
+    @property
+    def links(self) -> Links: ...

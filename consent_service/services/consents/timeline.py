@@ -1,0 +1,51 @@
+"""Everything that happened under one consent, in order, for its controller."""
+
+from typing import Any
+
+from consent_service.audit.receipt import SEAL_TYPES
+from consent_service.services.consents.consent_event import consent_viewed
+from consent_service.services.consents.find_consent import child_of, controlled_consent
+from consent_service.services.consents.ports import ConsentsUnit
+from consent_service.services.kernel.context import Context
+from consent_service.services.kernel.model import Caller
+from consent_service.services.log.model import EntryFilter, LoggedEntry
+from consent_service.services.log.read_log import all_entries
+from consent_service.signing.canonical import instant_text
+
+
+def timeline(
+    uow: ConsentsUnit, context: Context, caller: Caller, consent: str
+) -> list[dict[str, Any]]:
+    """Every event of a consent, oldest first, for its controller; looking is logged.
+
+    The municipality's custody changes about the child are events of each of its consents.
+    """
+    file = controlled_consent(uow, caller, consent)
+    child = child_of(uow, file)
+    roles = {s.id: s.role.value for s in uow.consents.signatories(consent)}
+    entries = all_entries(uow, EntryFilter(viewer=caller.organisation, consent=consent))
+    entries += [
+        entry
+        for entry in uow.log.about_child(
+            file.child, ("custody_changed",), controller=file.controller
+        )
+        if entry.time >= file.created_at
+    ]
+    entries.sort(key=lambda entry: entry.id)
+    context.journal.write(uow, consent_viewed(caller, file, child, "timeline"), context.clock())
+    return [_timeline_item(entry, roles) for entry in entries]
+
+
+def _timeline_item(entry: LoggedEntry, roles: dict[str, str]) -> dict[str, Any]:
+    body = dict(entry.body)
+    type_, signatory = body.pop("type"), body.get("signatory", "")
+    by_role = roles.get(signatory) if type_ in SEAL_TYPES.values() else "employee"
+    for member in ("child", "consent", "fact", "client"):
+        body.pop(member, None)
+    return {
+        "time": instant_text(entry.time),
+        "type": type_,
+        "by_role": by_role,
+        "detail": body,
+        "entry": entry.id,
+    }

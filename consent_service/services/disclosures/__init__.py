@@ -1,0 +1,1 @@
+"""Deciding, recording and showing what was passed on."""

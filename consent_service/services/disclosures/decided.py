@@ -1,0 +1,60 @@
+"""What asking and disclosing share: the facts decided upon, and how a decision is said."""
+
+from datetime import datetime
+
+from consent_service.domain.consents.state import Reason, ReasonCode
+from consent_service.domain.disclosures.decision import Decision, Denied, Permitted, decide_transfer
+from consent_service.domain.disclosures.objections import Transfer
+from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.services.children.acts import moment_after
+from consent_service.services.children.ports import Snapshot
+from consent_service.services.consents.ports import ConsentsUnit
+from consent_service.services.consents.reasons import reason_json
+from consent_service.services.kernel.context import Context
+from consent_service.services.kernel.model import Caller
+
+
+def outcome_of(decision: Decision | None) -> str:
+    """What the log calls it."""
+    if decision is None:
+        return "recorded"
+    return "permitted" if isinstance(decision, Permitted) else "denied"
+
+
+def reasons_json(decision: Decision | None) -> list[dict[str, str]]:
+    """The reasons of a denial, each once; none for anything else."""
+    if not isinstance(decision, Denied):
+        return []
+    unique: list[dict[str, str]] = []
+    for reason in map(reason_json, decision.reasons):
+        if reason not in unique:
+            unique.append(reason)
+    return unique
+
+
+def snapshot_of(uow: ConsentsUnit, cpr: CprNumber) -> Snapshot:
+    """The facts about a child; one that nobody knew is known from here on, without facts."""
+    found = uow.children.snapshot_by_cpr(cpr)
+    return found or uow.children.snapshot(uow.children.find_or_add(cpr).id)
+
+
+def moment_of(snapshot: Snapshot, context: Context) -> datetime:
+    """Now, later than every fact that can be read. Raises Unavailable for a clock behind them."""
+    now = context.clock()
+    return now if snapshot.facts is None else moment_after(snapshot.facts, now)
+
+
+def decide_by(
+    snapshot: Snapshot, transfer: Transfer, caller: Caller, instant: datetime
+) -> Decision:
+    """The decision at an instant; facts that cannot be read permit nothing."""
+    if snapshot.facts is None:
+        return Denied((Reason(ReasonCode.UNVERIFIABLE),))
+    return decide_transfer(snapshot.facts, transfer, caller.organisation, instant)
+
+
+def consent_and_controller(decision: Decision | None, caller: Caller) -> tuple[str | None, str]:
+    """The consent a decision rests on, and whose log it belongs to: without one, the caller's."""
+    if decision is None:
+        return None, caller.organisation
+    return decision.consent, decision.controller or caller.organisation

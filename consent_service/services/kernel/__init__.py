@@ -1,0 +1,1 @@
+"""What every use case is handed and leaves behind: who asks, the clock, the log it writes to."""

@@ -1,0 +1,1 @@
+"""Reading the log: entries, checkpoints and proofs."""

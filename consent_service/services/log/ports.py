@@ -1,0 +1,59 @@
+"""What reading the log needs from storage."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from consent_service.audit.receipt_document import InclusionProof
+from consent_service.services.children.ports import ChildrenUnit
+from consent_service.services.kernel.ports import LogWriter
+from consent_service.services.log.model import EntryFilter, ListedEntry, LoggedEntry
+
+
+class Log(LogWriter, Protocol):
+    """The log's storage."""
+
+    def get(self, entry: str, search: EntryFilter) -> LoggedEntry | None: ...
+
+    def find(
+        self, search: EntryFilter, *, after: str | None, limit: int
+    ) -> Sequence[LoggedEntry]: ...
+
+    def about_child(
+        self, child: str, types: Iterable[str], *, controller: str | None
+    ) -> Sequence[LoggedEntry]:
+        """Entries of these types; `controller` None is the family's view, of every controller."""
+        ...
+
+    def opened(self, entry: str, controller: str) -> LoggedEntry:
+        """An entry that a record of this controller names. Raises NotFound."""
+        ...
+
+    def erased_by(self, erasure: str) -> Sequence[ListedEntry]:
+        """An erasure's list, by ascending id."""
+        ...
+
+
+class Tree(Protocol):
+    """Checkpoints and proofs: public, nothing about anybody."""
+
+    def checkpoint(self) -> str | None:
+        """The signed checkpoint of the newest head; None before the first entry."""
+        ...
+
+    def inclusion(self, entry: str) -> InclusionProof | None:
+        """Where an entry stands; None before it is integrated."""
+        ...
+
+    def inclusion_of_leaf(self, leaf: bytes) -> InclusionProof | None: ...
+
+    def consistency(self, old: int, new: int) -> list[bytes]: ...
+
+
+class LogUnit(ChildrenUnit, Protocol):
+    """A unit of work that reads the log."""
+
+    @property
+    def log(self) -> Log: ...
+
+    @property
+    def tree(self) -> Tree: ...

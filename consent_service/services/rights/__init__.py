@@ -1,0 +1,1 @@
+"""What a person can demand: a copy of everything, and to be forgotten (R12)."""

@@ -1,0 +1,290 @@
+"""Erase what one controller has about a child, or all that has had its time, provably (R12).
+
+Everything happens in one transaction: the child's row is taken (R8), the erasure is logged with
+the list of what it erases and stands in the tree, then the rows go. Headers and leaves stay, so
+that every proof and every receipt still verifies; another controller's data is never touched.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from consent_service.audit.entry import erased_list
+from consent_service.domain.kernel.cpr import CprNumber, contains_cpr
+from consent_service.domain.kernel.facts import CustodyChange, History, Request
+from consent_service.domain.rights.forgetting import (
+    RetentionRule,
+    consents_final_before,
+    consents_of,
+    live_consents,
+    still_needed,
+    without,
+)
+from consent_service.errors import Conflict, InvalidInput, NotFound
+from consent_service.services.children.acts import moment_after
+from consent_service.services.kernel.context import Context
+from consent_service.services.kernel.journal import Event
+from consent_service.services.kernel.model import ChildRef, Employee
+from consent_service.services.log.model import ERASURE
+from consent_service.services.rights.erased import ErasableEntry, ErasedRows, Forgotten
+from consent_service.services.rights.ports import RightsUnit
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Who erases, who approved it, and why. Ids and a reason, nothing about the child."""
+
+    performed_by: str
+    approved_by: str
+    reason: str
+
+    def check(self) -> None:
+        """Raise InvalidInput unless two employees stand behind it, and no number is repeated."""
+        for name in ("performed_by", "approved_by", "reason"):
+            text = getattr(self, name).strip()
+            if not text or contains_cpr(text):
+                raise InvalidInput.field(f"/{name}", "This is missing, or holds a CPR number.")
+        if self.performed_by.strip() == self.approved_by.strip():
+            raise InvalidInput.field("/approved_by", "Another employee than the one who erases.")
+
+
+@dataclass(frozen=True)
+class ChildPlan:
+    """What would go of one child, and what has to stay.
+
+    `live` are consents among those to erase that have not ended; `needed` are consents that stay
+    because a denial said under them still stops a live one.
+    """
+
+    forgotten: Forgotten
+    entries: tuple[ErasableEntry, ...]
+    live: frozenset[str] = frozenset()
+    needed: frozenset[str] = frozenset()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would go."""
+        return not self.entries and not self.forgotten.is_whole
+
+
+@dataclass(frozen=True)
+class Erased:
+    """A finished erasure: its entry in the log, and how much went."""
+
+    entry: str
+    rows: ErasedRows
+    plans: Sequence[ChildPlan] = field(repr=False)
+
+
+def plan_for_child(
+    uow: RightsUnit, context: Context, controller: str, cpr: CprNumber
+) -> tuple[ChildRef, ChildPlan]:
+    """Everything the controller has about a child. Raises NotFound where that is nothing."""
+    child = uow.children.find(cpr)
+    if child is None or child.id not in uow.erasures.children(controller):
+        raise NotFound("This organisation has nothing about such a child.")
+    history = uow.children.snapshot(child.id).history
+    now = moment_after(history, context.clock())
+    return child, _whole(uow, controller, child.id, history, now)
+
+
+def erase_child(
+    uow: RightsUnit, context: Context, controller: str, cpr: CprNumber, approval: Approval
+) -> Erased:
+    """Erase everything a controller has about a child, live consents too.
+
+    Raises InvalidInput, NotFound, and Conflict `denial_still_needed` while a denial said to this
+    controller stops a live consent of another: forgetting it would turn a no into a yes.
+    """
+    approval.check()
+    child, _ = plan_for_child(uow, context, controller, cpr)
+
+    def plan(history: History, child: str, now: datetime) -> ChildPlan:
+        whole = _whole(uow, controller, child, history, now)
+        if whole.needed:
+            raise Conflict(
+                "denial_still_needed",
+                "A denial about this child stops a live consent of another controller.",
+            )
+        return whole
+
+    erased = _erase(uow, context, controller, [child.id], plan, approval, {"by": "child"})
+    if erased is None:
+        raise NotFound("This organisation has nothing about such a child.")
+    return erased
+
+
+def plan_for_retention(
+    uow: RightsUnit, context: Context, controller: str, rule: RetentionRule
+) -> Iterator[ChildPlan]:
+    """What has had its time by a rule, child by child, without those for whom that is nothing."""
+    for child in uow.erasures.children(controller):
+        history = uow.children.snapshot(child).history
+        now = moment_after(history, context.clock())
+        plan = _by_rule(uow, controller, child, history, now, rule)
+        if plan.needed or not plan.is_empty:
+            yield plan
+
+
+def erase_by_retention(
+    uow: RightsUnit,
+    context: Context,
+    controller: str,
+    rule: RetentionRule,
+    children: Iterable[str],
+    approval: Approval,
+) -> Erased | None:
+    """Erase what has had its time about these children, as one entry; None if that is nothing."""
+    approval.check()
+
+    def plan(history: History, child: str, now: datetime) -> ChildPlan:
+        return _by_rule(uow, controller, child, history, now, rule)
+
+    described = {
+        "by": "retention",
+        "consents_years": rule.consents_years,
+        "log_years": rule.log_years,
+    }
+    return _erase(uow, context, controller, children, plan, approval, described)
+
+
+def set_retention(
+    uow: RightsUnit, context: Context, controller: str, rule: RetentionRule, performed_by: str
+) -> None:
+    """Say how long a controller keeps things; logged. Raises NotFound and InvalidInput."""
+    if not uow.catalogue.has_organisation(controller):
+        raise NotFound("There is no such organisation.")
+    if not performed_by.strip() or contains_cpr(performed_by):
+        raise InvalidInput.field("/performed_by", "This is missing, or holds a CPR number.")
+    now = context.clock()
+    uow.erasures.set_rule(controller, rule, now)
+    details = {"consents_years": rule.consents_years, "log_years": rule.log_years}
+    event = _event("retention_set", controller, performed_by, details)
+    context.journal.write(uow, event, now)
+
+
+# -- planning ---------------------------------------------------------------------------------
+
+
+def _whole(
+    uow: RightsUnit, controller: str, child: str, history: History, now: datetime
+) -> ChildPlan:
+    consents = consents_of(history, controller)
+    live = {request.consent for request in live_consents(history, now)}
+    return ChildPlan(
+        forgotten=Forgotten(child, consents, frozenset(), is_whole=True),
+        entries=tuple(uow.erasures.entries(controller, child)),
+        live=consents & live,
+        needed=still_needed(history, controller, consents, now),
+    )
+
+
+def _by_rule(
+    uow: RightsUnit,
+    controller: str,
+    child: str,
+    history: History,
+    now: datetime,
+    rule: RetentionRule,
+) -> ChildPlan:
+    over = consents_final_before(history, controller, rule.consents_before(now), now)
+    needed: frozenset[str] = frozenset()
+    # What has to stay may in turn be what custody is known from: until nothing more has to.
+    while more := still_needed(history, controller, over - needed, now) - needed:
+        needed |= more
+    going = over - needed
+    left = without(history, controller, going)
+    keeps_custody = bool(consents_of(left, controller))
+
+    def has_had_its_time(entry: ErasableEntry) -> bool:
+        if entry.fact is None:
+            return entry.time < rule.log_before(now)
+        return entry.fact_consent in going if entry.fact_consent else not keeps_custody
+
+    entries = uow.erasures.entries(controller, child)
+    gone = tuple(entry for entry in entries if has_had_its_time(entry))
+    is_whole = not keeps_custody and len(gone) == len(entries)
+    people = _people(uow, left, controller) | {child} if keeps_custody else frozenset()
+    return ChildPlan(Forgotten(child, going, people, is_whole), gone, needed=needed)
+
+
+def _people(uow: RightsUnit, history: History, controller: str) -> frozenset[str]:
+    """Everybody a controller's custody facts name, and whoever may act on its consents or did."""
+    own = consents_of(history, controller)
+    people = {s.person for consent in own for s in uow.consents.signatories(consent)}
+    for fact in history.facts:
+        if isinstance(fact, Request | CustodyChange) and fact.controller == controller:
+            people |= {holder.person for holder in fact.holders}
+    return frozenset(people)
+
+
+# -- the act ----------------------------------------------------------------------------------
+
+
+def _erase(
+    uow: RightsUnit,
+    context: Context,
+    controller: str,
+    children: Iterable[str],
+    plan: Callable[[History, str, datetime], ChildPlan],
+    approval: Approval,
+    rule: dict[str, Any],
+) -> Erased | None:
+    """Take the children's rows, plan again on what stands now, log it, and only then delete."""
+    plans, moment = _take(uow, context, controller, children, plan)
+    if not plans:
+        return None
+    listed = sorted((entry.id, entry.leaf) for one in plans for entry in one.entries)
+    counts = {
+        "children": len(plans),
+        "consents": sum(len(one.forgotten.consents) for one in plans),
+        "entries": len(listed),
+    }
+    details = {
+        "approved_by": {"id": approval.approved_by.strip()},
+        "reason": approval.reason.strip(),
+        "rule": rule,
+        "counts": counts,
+    }
+    event = _event(ERASURE, controller, approval.performed_by.strip(), details)
+    prepared = context.journal.prepare(event, moment, erased_list(listed))
+    uow.log.append(prepared.entry, prepared.promise, event.search(), None)
+    if listed:
+        uow.erasures.list_erased(prepared.entry.id, listed)
+    uow.erasures.integrate()
+    rows = uow.erasures.erase(prepared.entry.id, controller, [one.forgotten for one in plans])
+    return Erased(prepared.entry.id, rows, plans)
+
+
+def _take(
+    uow: RightsUnit,
+    context: Context,
+    controller: str,
+    children: Iterable[str],
+    plan: Callable[[History, str, datetime], ChildPlan],
+) -> tuple[list[ChildPlan], datetime]:
+    """The children's rows (R8) and data keys, held until the commit; what goes, and the moment."""
+    plans, moment = [], context.clock()
+    for child in sorted(children):
+        uow.children.begin_act(child)
+        if not uow.erasures.hold(controller, child):
+            continue
+        history = uow.children.snapshot(child).history
+        now = moment_after(history, context.clock())
+        planned = plan(history, child, now)
+        moment = max(moment, now)
+        if not planned.is_empty:
+            plans.append(planned)
+    return plans, moment
+
+
+def _event(type_: str, controller: str, performed_by: str, details: dict[str, Any]) -> Event:
+    return Event(
+        type_,
+        controller,
+        controller,
+        employee=Employee(performed_by, performed_by),
+        # The employee's name is not asked for here: the id is who it was.
+        details={**details, "performed_by": {"id": performed_by}},
+    )

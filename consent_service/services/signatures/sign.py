@@ -1,0 +1,214 @@
+"""A signer's act: grant, decline or withdraw, sealed, logged and effective at once (R2-R4)."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from consent_service.audit.receipt import SEAL_TYPES
+from consent_service.domain.consents.paper import signatures
+from consent_service.domain.consents.signers import signers_with_a_say
+from consent_service.domain.consents.state import ConsentState, Status, role_of, state_at
+from consent_service.domain.disclosures.objections import stands_whole
+from consent_service.domain.kernel.facts import Act, ActKind, Request, Scope
+from consent_service.errors import Conflict, InvalidInput, NotFound
+from consent_service.services.children.acts import ActInProgress, record
+from consent_service.services.consents.model import ConsentFile, Signatory
+from consent_service.services.kernel.context import Context
+from consent_service.services.kernel.journal import Event
+from consent_service.services.signatures.identity import Identity
+from consent_service.services.signatures.model import FiledStatement
+from consent_service.services.signatures.ports import SignaturesUnit
+from consent_service.signing.seal import seal_statement
+from consent_service.signing.statement import (
+    SALT_BYTES,
+    IdentityEvidence,
+    Statement,
+    person_commitment,
+)
+from consent_service.signing.statement import Scope as StatedScope
+
+
+@dataclass(frozen=True)
+class ShownText:
+    """The text a signer had before them: its language and its exact words."""
+
+    language: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What stands behind a statement; `kept` goes, encrypted, into the evidence file."""
+
+    identity: IdentityEvidence
+    shown: ShownText | None
+    kept: Mapping[str, Any]
+
+
+def evidence_of_login(identity: Identity, shown: ShownText) -> Evidence:
+    """The evidence of an act through the signing page."""
+    proof = IdentityEvidence(
+        issuer=identity.issuer,
+        subject=identity.subject,
+        loa=identity.loa,
+        time=identity.authenticated_at,
+        id_token_sha256=hashlib.sha256(identity.id_token.encode()).hexdigest(),
+    )
+    kept = {**identity.evidence, "id_token": identity.id_token}
+    if identity.approved_text is not None:
+        kept["approved_text"] = identity.approved_text
+    return Evidence(proof, shown, kept)
+
+
+def check_standing(act: ActInProgress, request: Request, signatory: Signatory) -> None:
+    """Raise NotFound unless the signatory has a say now (R1, R10)."""
+    if signatory.person not in signers_with_a_say(act.history, request, act.now):
+        raise NotFound("This person has no part in the consent now.")
+
+
+def kept_scope(request: Request, left_out: Scope) -> Scope | None:
+    """What a grant keeps, or None where so much is left out that it is a decline (R5).
+
+    Raises InvalidInput when the template does not allow leaving anything out.
+    """
+    if (left_out.parties or left_out.categories) and not request.granular:
+        raise InvalidInput.field("/scope", "This consent is given whole or not at all.")
+    kept = Scope(
+        request.asked.parties - left_out.parties, request.asked.categories - left_out.categories
+    )
+    return None if kept.is_empty or request.controller not in kept.parties else kept
+
+
+def refusal_kind(state: ConsentState, latest: Act | None) -> ActKind:
+    """What saying no is: a withdrawal of what was in force, before that a decline (R4)."""
+    granted = latest is not None and latest.kind is ActKind.GRANT
+    if state.status is Status.IN_FORCE or (state.complete_at is not None and granted):
+        return ActKind.WITHDRAW
+    return ActKind.DECLINE
+
+
+def grant(
+    uow: SignaturesUnit,
+    context: Context,
+    act: ActInProgress,
+    file: ConsentFile,
+    signatory: Signatory,
+    kept: Scope,
+    evidence: Evidence,
+) -> bool:
+    """Record a grant. False, and nothing recorded, when this signer's grant stands already.
+
+    Raises Conflict when the consent is final: lapsed, expired, withdrawn and so on.
+    """
+    latest = latest_act(act, file.id, signatory.person)
+    if latest is not None and latest.kind is ActKind.GRANT:
+        return False
+    if not state_at(act.history, file.id, act.now).is_live:
+        raise Conflict("consent_not_live", "This consent can no longer be given.")
+    _record_act(uow, context, act, file, signatory, ActKind.GRANT, kept, evidence)
+    return True
+
+
+def refuse(
+    uow: SignaturesUnit,
+    context: Context,
+    act: ActInProgress,
+    file: ConsentFile,
+    signatory: Signatory,
+    evidence: Evidence,
+) -> bool:
+    """Record a decline or a withdrawal, at any time. False when the signer's no stands already.
+
+    It does not where the signer has granted some of it since under another consent: then this
+    is a new no, and stops that one too (R5).
+    """
+    latest = latest_act(act, file.id, signatory.person)
+    if (
+        latest is not None
+        and latest.kind is not ActKind.GRANT
+        and stands_whole(act.history, latest)
+    ):
+        return False
+    kind = refusal_kind(state_at(act.history, file.id, act.now), latest)
+    _record_act(uow, context, act, file, signatory, kind, None, evidence)
+    return True
+
+
+def latest_act(act: ActInProgress, consent: str, person: str) -> Act | None:
+    """What this person last did about this consent."""
+    acts = [a for a in signatures(act.history, consent) if a.person == person]
+    return acts[-1] if acts else None
+
+
+def _record_act(
+    uow: SignaturesUnit,
+    context: Context,
+    act: ActInProgress,
+    file: ConsentFile,
+    signatory: Signatory,
+    kind: ActKind,
+    kept: Scope | None,
+    evidence: Evidence,
+) -> None:
+    request = act.history.request(file.id)
+    paper = evidence.identity.paper
+    given_at = evidence.identity.time if paper else act.now
+    fact = Act(
+        act.seq,
+        act.now,
+        file.id,
+        signatory.person,
+        kind,
+        kept,
+        given_at,
+        paper.id if paper else None,
+    )
+    details = uow.children.details(file.controller, [signatory.person])[signatory.person]
+    salt = os.urandom(SALT_BYTES)
+    shown = evidence.shown
+    decision: Literal["grant", "decline", "withdraw"] = kind.value
+    statement = Statement(
+        terms_sha256=file.terms_sha256,
+        consent=file.id,
+        signatory=signatory.id,
+        role=role_of(act.history, request, fact).value,
+        person_commitment=person_commitment(salt, details.cpr.value),
+        decision=decision,
+        scope=_stated(kept),
+        language=shown.language if shown else None,
+        text_sha256=hashlib.sha256(shown.text.encode()).hexdigest() if shown else None,
+        time=act.now,
+        identity=evidence.identity,
+    )
+    content = statement.to_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    event = Event(
+        SEAL_TYPES[decision],
+        file.controller,
+        file.controller,
+        child=act.child,
+        consent=file.id,
+        details={"signatory": signatory.id, "statement_sha256": digest},
+    )
+    prepared = record(uow, context, act, fact, event)
+    filed = FiledStatement(
+        sha256=digest,
+        consent=file.id,
+        signatory=signatory.id,
+        entry=prepared.entry.id,
+        seal=seal_statement(content, context.seal_key),
+        evidence={
+            **evidence.kept,
+            "opening": {"salt": salt.hex(), "cpr": details.cpr.value},
+            "shown": {"language": shown.language, "text": shown.text} if shown else None,
+        },
+    )
+    uow.statements.add(file.child, file.controller, filed)
+
+
+def _stated(kept: Scope | None) -> StatedScope | None:
+    if kept is None:
+        return None
+    return StatedScope(tuple(sorted(kept.parties)), tuple(sorted(kept.categories)))

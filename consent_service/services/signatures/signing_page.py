@@ -1,0 +1,265 @@
+"""What a family's page needs: follow a link, know who is signing, show, sign, withdraw.
+
+A link that is wrong, replaced or of somebody who lost their standing raises the same
+`LinkUnknown`: nobody learns which it was.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from consent_service.domain.consents.paper import signatures
+from consent_service.domain.consents.signers import required_signers, signers_with_a_say
+from consent_service.domain.consents.state import ConsentState, Status, state_at
+from consent_service.domain.disclosures.objections import (
+    requests_stopped_by_declining,
+    stands_whole,
+)
+from consent_service.domain.kernel.calendar import local_date
+from consent_service.domain.kernel.facts import Act, ActKind, History, Request, Role, Scope
+from consent_service.errors import NotFound
+from consent_service.services.catalogue.model import Organisation, TemplateVersion
+from consent_service.services.children.acts import moment_after
+from consent_service.services.children.model import PersonDetails
+from consent_service.services.consents.find_consent import child_of
+from consent_service.services.consents.model import ConsentFile, Link, Signatory
+from consent_service.services.disclosures.find_disclosures import family_disclosures
+from consent_service.services.kernel.context import Context
+from consent_service.services.kernel.journal import Event
+from consent_service.services.signatures.consent_text import ConsentText, consent_text
+from consent_service.services.signatures.identity import Identity, check_login
+from consent_service.services.signatures.own_objection import own_objection_stands
+from consent_service.services.signatures.ports import SignaturesUnit
+from consent_service.services.signatures.receipts import signer_receipt
+from consent_service.services.signatures.sign import refusal_kind
+from consent_service.signing.terms import Terms
+
+
+class LinkUnknown(NotFound):
+    """The link leads nowhere: wrong, replaced, or its holder has no part any more."""
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Who followed a link, and to what."""
+
+    file: ConsentFile
+    signatory: Signatory
+    details: PersonDetails
+    controller: Organisation
+    template: TemplateVersion
+    history: History
+    request: Request
+    now: datetime
+
+    @property
+    def terms(self) -> Terms:
+        """What is asked."""
+        return Terms.from_bytes(self.file.terms)
+
+    def text(self, language: str) -> ConsentText:
+        """The full text in one of the template's languages."""
+        return consent_text(self.terms, self.template.content, language)
+
+
+def follow_token(uow: SignaturesUnit, context: Context, token: str, secret: str) -> None:
+    """Begin a session (named by a fresh secret) for the holder of a link. Raises LinkUnknown.
+
+    Opening a link proves nothing and changes nothing else: mail scanners open links too.
+    """
+    link = uow.links.find(token)
+    signer = _signer(uow, context, link)
+    if link is None:
+        raise LinkUnknown
+    uow.signing_sessions.begin(
+        secret, link, signer.file.controller, signer.file.child, context.clock()
+    )
+
+
+def signer_of(uow: SignaturesUnit, context: Context, link: Link) -> Signer:
+    """The signer behind a session's link, as of now. Raises LinkUnknown."""
+    return _signer(uow, context, link)
+
+
+def _signer(uow: SignaturesUnit, context: Context, link: Link | None) -> Signer:
+    if link is None or link.replaced_at is not None:
+        raise LinkUnknown
+    signatory = uow.consents.signatory(link.signatory)
+    file = uow.consents.of_signatory(signatory) if signatory else None
+    if signatory is None or file is None:
+        raise LinkUnknown
+    history = uow.children.snapshot(file.child).history
+    request = history.request(file.id)
+    now = moment_after(history, context.clock())
+    if signatory.person not in signers_with_a_say(history, request, now):
+        raise LinkUnknown
+    details = uow.children.details(file.controller, [signatory.person])
+    controller = uow.catalogue.organisation(file.controller)
+    template = uow.catalogue.template(file.controller, file.template, file.template_version)
+    if controller is None or template is None:
+        raise LinkUnknown
+    return Signer(
+        file, signatory, details[signatory.person], controller, template, history, request, now
+    )
+
+
+def note_login_begun(uow: SignaturesUnit, context: Context, signer: Signer, link: Link) -> None:
+    """The holder pressed on: the link counts as opened."""
+    uow.links.mark_opened(link, signer.now)
+    _write(uow, context, signer, "link_opened", {"signatory": signer.signatory.id})
+
+
+def note_login(uow: SignaturesUnit, context: Context, signer: Signer, identity: Identity) -> None:
+    """Log who logged in, by level of assurance. Raises Conflict for anybody but the invited."""
+    check_login(identity, signer.details.cpr, context.clock(), signer.template.minimum_assurance)
+    details = {"signatory": signer.signatory.id, "loa": identity.loa, "issuer": identity.issuer}
+    _write(uow, context, signer, "signer_identified", details)
+
+
+def note_login_refused(uow: SignaturesUnit, context: Context, signer: Signer, code: str) -> None:
+    """Log that a login was refused, and why by its code."""
+    _write(
+        uow, context, signer, "login_refused", {"signatory": signer.signatory.id, "reason": code}
+    )
+
+
+def _write(
+    uow: SignaturesUnit, context: Context, signer: Signer, type_: str, details: Mapping[str, Any]
+) -> None:
+    event = Event(
+        type_,
+        signer.file.controller,
+        signer.file.controller,
+        child=child_of(uow, signer.file),
+        consent=signer.file.id,
+        details=details,
+    )
+    context.journal.write(uow, event, context.clock())
+
+
+@dataclass(frozen=True)
+class OtherSigner:
+    """Somebody else who must sign: in what role, and by name unless that is protected (R11)."""
+
+    role: Role
+    name: str | None
+
+
+@dataclass(frozen=True)
+class ConsentPage:
+    """What one signer sees: their own act, whether it is complete, and what was shared (R11).
+
+    `own` is the signer's latest act, `own_at` when it was made, `own_kept` what a grant keeps,
+    `own_signed_on` the day of a paper it was made on.
+    `refusal` is what saying no would be. `stops_older` tells that declining also stops an older
+    consent (R5). `objects` tells that a no of their own elsewhere stops part of this one.
+    `disclosures` is every one so far.
+    """
+
+    status: Status
+    is_complete: bool
+    is_live: bool
+    own: ActKind | None
+    own_at: datetime | None
+    own_kept: Scope | None
+    own_signed_on: date | None
+    is_required: bool
+    can_grant: bool
+    can_refuse: bool
+    refusal: ActKind
+    stops_older: bool
+    effective_scope: Scope | None
+    objects: bool
+    expires_at: datetime | None
+    lapses_at: datetime
+    others: Sequence[OtherSigner]
+    disclosures: Sequence[Mapping[str, Any]]
+
+
+def consent_page(uow: SignaturesUnit, context: Context, signer: Signer) -> ConsentPage:
+    """The page of an identified signer; looking is logged."""
+    state = state_at(signer.history, signer.file.id, signer.now)
+    latest = _latest_of(signer)
+    own = latest.kind if latest else None
+    required = required_signers(signer.history, signer.request, signer.now)
+    scope, person = state.effective_scope, signer.signatory.person
+    _write(uow, context, signer, "personal_data_viewed", {"view": "family"})
+    return ConsentPage(
+        status=as_shown(state, own),
+        is_complete=state.status is Status.IN_FORCE,
+        is_live=state.is_live,
+        own=own,
+        own_at=latest.at if latest else None,
+        own_kept=latest.kept if latest else None,
+        own_signed_on=local_date(latest.given_at) if latest and latest.paper else None,
+        is_required=person in required,
+        can_grant=state.is_live and own is not ActKind.GRANT,
+        can_refuse=_can_refuse(signer, state, latest),
+        refusal=refusal_kind(state, latest),
+        stops_older=stops_older(signer),
+        effective_scope=scope,
+        objects=scope is not None
+        and own_objection_stands(signer.history, signer.request, scope, person, signer.now),
+        expires_at=state.expires_at,
+        lapses_at=signer.request.lapses_at,
+        others=_others(uow, signer, required),
+        disclosures=family_disclosures(uow, signer.file.child, signer.now),
+    )
+
+
+def _can_refuse(signer: Signer, state: ConsentState, latest: Act | None) -> bool:
+    """Whether the page offers to take a yes back, one given elsewhere too where a no was here (R5).
+
+    What is asked for the first time has its no beside its yes.
+    """
+    if latest is None:
+        return state.is_live
+    if latest.kind is ActKind.GRANT:
+        return True
+    return not stands_whole(signer.history, latest)
+
+
+def _latest_of(signer: Signer) -> Act | None:
+    acts = signatures(signer.history, signer.file.id)
+    return next((a for a in reversed(acts) if a.person == signer.signatory.person), None)
+
+
+def as_shown(state: ConsentState, own: ActKind | None) -> Status:
+    """While incomplete, nobody learns whether another refused or is silent (R11)."""
+    if state.status is Status.DECLINED and own is not ActKind.DECLINE:
+        if state.complete_at is not None:
+            return Status.INCOMPLETE
+        return Status.AWAITING_SIGNATURES if state.is_live else Status.LAPSED
+    return state.status
+
+
+def refusal_of(signer: Signer) -> ActKind:
+    """What saying no would be by now: a decline or a withdrawal (R4)."""
+    state = state_at(signer.history, signer.file.id, signer.now)
+    return refusal_kind(state, _latest_of(signer))
+
+
+def stops_older(signer: Signer) -> bool:
+    """Whether declining also stops another consent that is in force (R5)."""
+    return any(
+        state_at(signer.history, older.consent, signer.now).status is Status.IN_FORCE
+        for older in requests_stopped_by_declining(signer.history, signer.request, signer.now)
+    )
+
+
+def _others(uow: SignaturesUnit, signer: Signer, required: Mapping[str, Role]) -> list[OtherSigner]:
+    others = {p: role for p, role in required.items() if p != signer.signatory.person}
+    details = uow.children.details(signer.file.controller, others)
+    return [
+        OtherSigner(role, None if details[p].name_protected else details[p].name)
+        for p, role in others.items()
+    ]
+
+
+def own_receipt(uow: SignaturesUnit, context: Context, signer: Signer) -> dict[str, Any] | None:
+    """The receipt of an identified signer, None before their first act; taking it is logged."""
+    receipt = signer_receipt(uow, signer.file, signer.signatory.id)
+    if receipt is not None:
+        _write(uow, context, signer, "personal_data_viewed", {"view": "own_receipt"})
+    return receipt
