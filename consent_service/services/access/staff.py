@@ -1,4 +1,4 @@
-"""Staff as the services know them, and what their logins and sessions need from storage."""
+"""Staff as the services know them: who they are, their logins and their sessions."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

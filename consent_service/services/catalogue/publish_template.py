@@ -1,4 +1,4 @@
-"""Register organisations, and publish the templates they ask with."""
+"""Publish the templates that organisations ask with, each version for good."""
 
 import hashlib
 from collections.abc import Mapping
