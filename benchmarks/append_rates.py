@@ -18,7 +18,7 @@ from benchmarks.population import DOCTOR, populate
 from benchmarks.report import ratios, show
 from benchmarks.serving import Bench, new_bench, sequencing_worker
 from consent_service.config import Settings
-from consent_service.persistence.database import engine_options
+from consent_service.persistence.kernel.database import engine_options
 from consent_service.services.children.family import check_cpr
 from consent_service.services.kernel.journal import Event
 from consent_service.services.kernel.model import Caller, ChildRef

@@ -24,16 +24,12 @@ from benchmarks.serving import Bench
 from consent_service.audit.merkle import Frontier, frontier_coordinates
 from consent_service.config import Settings
 from consent_service.domain.kernel.facts import Scope
-from consent_service.persistence.database import prepare
-from consent_service.persistence.sequencer import newest_head, tree_hashes
-from consent_service.persistence.tables import (
-    client_epoch,
-    data_key,
-    key_state,
-    metadata,
-    organisation,
-    template_version,
-)
+from consent_service.persistence.access.tables import client_epoch
+from consent_service.persistence.catalogue.tables import organisation, template_version
+from consent_service.persistence.kernel.database import prepare
+from consent_service.persistence.keys.tables import data_key, key_state
+from consent_service.persistence.log.sequencer import newest_head, tree_hashes
+from consent_service.persistence.schema import metadata
 from consent_service.services.children.acts import begin_act
 from consent_service.services.children.family import CustodyFacts, NamedPerson
 from consent_service.services.consents.find_consent import child_of

@@ -18,7 +18,7 @@ import psycopg
 import sqlalchemy as sa
 
 from consent_service.identity.bearer import issue_token
-from consent_service.persistence.migrate import upgrade
+from consent_service.persistence.kernel.migrate import upgrade
 from consent_service.services.kernel.model import Caller
 from tests.deployment import ALL_SCOPES, Deployment
 from tests.postgres_cluster import Cluster, PostgresFailed, find_binaries, running_cluster

@@ -30,7 +30,12 @@ from consent_service.identity.bearer import TokenVerifier, load_token_keys, own_
 from consent_service.identity.external_issuers import load_issuers
 from consent_service.identity.token_endpoint import PATH, TokenSettings
 from consent_service.logs import configure_logging
-from consent_service.persistence.database import check_durability, db, prepare, serving_options
+from consent_service.persistence.kernel.database import (
+    check_durability,
+    db,
+    prepare,
+    serving_options,
+)
 from consent_service.persistence.keys.data_keys import check_keys_fit
 from consent_service.persistence.keys.index_slots import check_index_fits
 from consent_service.persistence.keys.live import LiveSigner, LiveTokenKeys

@@ -78,7 +78,7 @@ def _check_module(settings: "Settings") -> None:
 def migrate() -> None:
     """Bring the database to the newest schema."""
     from consent_service.config import database_url
-    from consent_service.persistence.migrate import upgrade
+    from consent_service.persistence.kernel.migrate import upgrade
 
     upgrade(database_url(os.environ))
 
@@ -87,7 +87,7 @@ def migrate() -> None:
 def worker() -> None:
     """Integrate log entries and forget what has had its time, until told to stop."""
     from consent_service.logs import configure_logging
-    from consent_service.persistence.database import check_durability
+    from consent_service.persistence.kernel.database import check_durability
     from consent_service.worker import run_worker
 
     configure_logging()

@@ -10,12 +10,12 @@ from sqlalchemy.engine import Engine
 from consent_service.config import Settings
 from consent_service.domain.kernel.deadlines import Periods
 from consent_service.identity.attempts import Attempts
-from consent_service.persistence.attempt_store import AttemptStore
+from consent_service.persistence.access.attempt_store import AttemptStore
 from consent_service.persistence.keys.document import KeyFile, Keys, KeySource, KeyText
 from consent_service.persistence.keys.live import LiveKeys, LiveSigner
 from consent_service.persistence.keys.open_module import module_at
 from consent_service.persistence.keys.sealing import Index
-from consent_service.persistence.sequencer import LogIdentity, Sequencer
+from consent_service.persistence.log.sequencer import LogIdentity, Sequencer
 from consent_service.persistence.units import SqlUnits, new_id
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Journal

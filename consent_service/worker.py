@@ -4,12 +4,12 @@ import logging
 import threading
 from datetime import timedelta
 
-from consent_service.persistence.answer_store import forget_old_answers
-from consent_service.persistence.attempt_store import forget_old_attempts
-from consent_service.persistence.client_store import forget_used_assertions
-from consent_service.persistence.sequencer import MOST_AT_ONCE, TAKE_OVER_AFTER
-from consent_service.persistence.session_store import forget_old_sessions
-from consent_service.persistence.staff_store import forget_old_staff_logins
+from consent_service.persistence.access.attempt_store import forget_old_attempts
+from consent_service.persistence.access.client_store import forget_used_assertions
+from consent_service.persistence.access.staff_store import forget_old_staff_logins
+from consent_service.persistence.idempotency.answer_store import forget_old_answers
+from consent_service.persistence.log.sequencer import MOST_AT_ONCE, TAKE_OVER_AFTER
+from consent_service.persistence.signatures.session_store import forget_old_sessions
 from consent_service.wiring import Parts, utc_now
 
 SEQUENCE_EVERY_SECONDS = 0.25

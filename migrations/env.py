@@ -1,8 +1,8 @@
-"""How Alembic runs here: on the connection `consent_service.persistence.migrate` hands over."""
+"""How Alembic runs here: on the connection that `persistence.kernel.migrate` hands over."""
 
 from alembic import context
 
-from consent_service.persistence.tables import metadata
+from consent_service.persistence.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -105,7 +105,7 @@ def postgres_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def postgres_template(postgres_cluster: Cluster) -> str:
     """The name of a migrated database, closed to connections, to copy the others from."""
-    from consent_service.persistence.migrate import upgrade
+    from consent_service.persistence.kernel.migrate import upgrade
 
     name = postgres_cluster.create_database()
     upgrade(postgres_cluster.url(name))
@@ -116,7 +116,7 @@ def postgres_template(postgres_cluster: Cluster) -> str:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file to copy the others from."""
-    from consent_service.persistence.migrate import upgrade
+    from consent_service.persistence.kernel.migrate import upgrade
 
     path = tmp_path_factory.mktemp("template") / "consent.db"
     upgrade(f"sqlite:///{path}")

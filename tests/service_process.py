@@ -19,7 +19,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from consent_service.identity.bearer import issue_token
-from consent_service.persistence.tables import log_pending
+from consent_service.persistence.log.tables import log_pending
 from consent_service.services.kernel.model import Caller
 from consent_service.wiring import Parts
 from tests.deployment import ALL_SCOPES, Deployment, SettableClock, deploy

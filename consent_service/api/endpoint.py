@@ -30,7 +30,7 @@ from consent_service.errors import (
 from consent_service.identity.attempts import Attempts
 from consent_service.identity.bearer import TokenVerifier
 from consent_service.identity.standing import Standings
-from consent_service.persistence.epoch import EpochPassed
+from consent_service.persistence.access.epoch import EpochPassed
 from consent_service.persistence.keys.sealing import Index
 from consent_service.services.access.client import OPERATOR_SCOPE
 from consent_service.services.kernel.context import Context

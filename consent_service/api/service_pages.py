@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from consent_service.api.endpoint import Endpoint
 from consent_service.api.openapi import document
 from consent_service.errors import Unavailable
-from consent_service.persistence.migrate import is_current
+from consent_service.persistence.kernel.migrate import is_current
 
 _BROWSER = """<!doctype html>
 <html lang="en">

@@ -16,7 +16,7 @@ def assembled_parts() -> "Iterator[Parts]":
     import sqlalchemy as sa
 
     from consent_service.config import Settings
-    from consent_service.persistence.database import engine_options, prepare
+    from consent_service.persistence.kernel.database import engine_options, prepare
     from consent_service.wiring import assemble
 
     settings = Settings.from_environment(os.environ)

@@ -193,7 +193,7 @@ def _batches(children: Iterable[str]) -> Iterable[list[str]]:
 
 
 def _clean(parts: "Parts") -> None:
-    from consent_service.persistence.scrubbing import scrub
+    from consent_service.persistence.rights.scrubbing import scrub
 
     parts.sequencer.run_once()
     if left := scrub(parts.units.engine):

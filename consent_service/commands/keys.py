@@ -189,7 +189,7 @@ def _engine() -> Iterator["Engine"]:
     import sqlalchemy as sa
 
     from consent_service.config import database_url
-    from consent_service.persistence.database import engine_options, prepare
+    from consent_service.persistence.kernel.database import engine_options, prepare
 
     url = database_url(os.environ)
     engine = prepare(sa.create_engine(url, **engine_options(url)))

@@ -19,12 +19,12 @@ import sqlalchemy as sa
 
 from consent_service.demo.world import CONTROLLER, STAFF, STAFF_ROLES, Person
 from consent_service.errors import Misconfigured
-from consent_service.persistence.database import engine_options, prepare
+from consent_service.persistence.kernel.database import engine_options, prepare
+from consent_service.persistence.kernel.migrate import upgrade
 from consent_service.persistence.keys import changes
 from consent_service.persistence.keys.data_keys import check_keys_fit
 from consent_service.persistence.keys.document import KeyFile
 from consent_service.persistence.keys.sealing import KeyRing
-from consent_service.persistence.migrate import upgrade
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 60

@@ -9,18 +9,16 @@ from sqlalchemy.engine import Engine
 from consent_service.audit.finding import VerifyReport
 from consent_service.config import Settings
 from consent_service.demo.running import Running
-from consent_service.persistence.database import engine_options, prepare
+from consent_service.persistence.access.tables import client_epoch
+from consent_service.persistence.children.tables import fact
+from consent_service.persistence.kernel.database import engine_options, prepare
+from consent_service.persistence.kernel.migrate import upgrade
 from consent_service.persistence.keys.document import KeyFile
 from consent_service.persistence.keys.sealing import KeyRing
-from consent_service.persistence.migrate import upgrade
-from consent_service.persistence.tables import (
-    client_epoch,
-    fact,
-    key_state,
-    log_sequencer,
-    metadata,
-    statement,
-)
+from consent_service.persistence.keys.tables import key_state
+from consent_service.persistence.log.tables import log_sequencer
+from consent_service.persistence.schema import metadata
+from consent_service.persistence.signatures.tables import statement
 from consent_service.persistence.verification.log_reader import verify_database
 
 

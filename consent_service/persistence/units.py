@@ -7,25 +7,25 @@ from datetime import datetime
 import uuid_utils
 from sqlalchemy.engine import Connection, Engine
 
-from consent_service.persistence.answer_store import AnswerStore
-from consent_service.persistence.catalogue_store import CatalogueStore
-from consent_service.persistence.children_store import ChildrenStore
-from consent_service.persistence.client_store import ClientStore
-from consent_service.persistence.consent_store import ConsentStore
-from consent_service.persistence.database import stepwise
-from consent_service.persistence.epoch import KnownEpoch, UnitEpoch
-from consent_service.persistence.erasure_store import ErasureStore
+from consent_service.persistence.access.client_store import ClientStore
+from consent_service.persistence.access.epoch import KnownEpoch, UnitEpoch
+from consent_service.persistence.access.staff_store import StaffStore
+from consent_service.persistence.catalogue.catalogue_store import CatalogueStore
+from consent_service.persistence.children.children_store import ChildrenStore
+from consent_service.persistence.consents.consent_store import ConsentStore
+from consent_service.persistence.consents.link_store import LinkStore
+from consent_service.persistence.idempotency.answer_store import AnswerStore
+from consent_service.persistence.kernel.database import stepwise
 from consent_service.persistence.keys.data_keys import DataKeys
 from consent_service.persistence.keys.index_slots import IndexSlots
 from consent_service.persistence.keys.live import LiveKeys
-from consent_service.persistence.link_store import LinkStore
-from consent_service.persistence.log_store import LogStore
-from consent_service.persistence.sequencer import Sequencer
-from consent_service.persistence.session_store import SessionStore
-from consent_service.persistence.staff_store import StaffStore
-from consent_service.persistence.statement_store import StatementStore
-from consent_service.persistence.subject_store import SubjectStore
-from consent_service.persistence.tree_store import TreeStore
+from consent_service.persistence.log.log_store import LogStore
+from consent_service.persistence.log.sequencer import Sequencer
+from consent_service.persistence.log.tree_store import TreeStore
+from consent_service.persistence.rights.erasure_store import ErasureStore
+from consent_service.persistence.rights.subject_store import SubjectStore
+from consent_service.persistence.signatures.session_store import SessionStore
+from consent_service.persistence.signatures.statement_store import StatementStore
 from consent_service.services.units import UnitOfWork
 
 

@@ -6,7 +6,7 @@ Revision ID: 0002
 import sqlalchemy as sa
 from alembic import op
 
-from consent_service.persistence.column_types import Instant
+from consent_service.persistence.kernel.column_types import Instant
 
 revision = "0002"
 down_revision = "0001"

@@ -8,7 +8,7 @@ Revision ID: 0004
 import sqlalchemy as sa
 from alembic import op
 
-from consent_service.persistence.column_types import Instant
+from consent_service.persistence.kernel.column_types import Instant
 
 revision = "0004"
 down_revision = "0003"

@@ -11,7 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from consent_service.domain.kernel.cpr import SHAPE
-from consent_service.persistence.tables import consent, fact, organisation, template_version
+from consent_service.persistence.catalogue.tables import organisation, template_version
+from consent_service.persistence.children.tables import fact
+from consent_service.persistence.consents.tables import consent
 from tests.api.families import (
     ADULT,
     BOTH,

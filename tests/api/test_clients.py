@@ -9,7 +9,7 @@ from joserfc.jwk import OKPKey
 from werkzeug.test import TestResponse
 
 from consent_service.cli import cli
-from consent_service.persistence.tables import client_secret
+from consent_service.persistence.access.tables import client_secret
 from consent_service.persistence.verification.log_reader import verify_database
 from tests.api.test_token_endpoint import (
     ED,

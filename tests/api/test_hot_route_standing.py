@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from consent_service.persistence.tables import log_header
+from consent_service.persistence.log.tables import log_header
 from tests.deployment import Deployment
 
 ROUTES = ["/v1/decisions", "/v1/disclosures"]

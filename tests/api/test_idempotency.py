@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
-from consent_service.persistence.tables import child, kept_answer
+from consent_service.persistence.children.tables import child
+from consent_service.persistence.idempotency.tables import kept_answer
 from tests.api.families import SIBLING
 from tests.deployment import ALL_SCOPES, EMPLOYEE, Deployment
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from consent_service.cli import cli
 from consent_service.domain.kernel.cpr import CprNumber
-from consent_service.persistence.tables import log_body
+from consent_service.persistence.log.tables import log_body
 from consent_service.persistence.verification.log_reader import verify_database
 from consent_service.services.kernel.model import Employee
 from consent_service.services.rights.export_subject import SubjectRequest, export_subject

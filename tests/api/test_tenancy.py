@@ -25,7 +25,7 @@ from werkzeug.test import TestResponse
 from consent_service.api.endpoint import Endpoint, Reply, register
 from consent_service.app import create_app
 from consent_service.identity.bearer import issue_token
-from consent_service.persistence.hot_statement import HotStatement
+from consent_service.persistence.kernel.hot_statement import HotStatement
 from consent_service.services.kernel.model import Caller
 from tests.api.tenancy_routes import FILLS, Fill
 from tests.api.tenancy_world import CALLERS, Case, World, build

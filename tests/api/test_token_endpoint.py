@@ -15,7 +15,7 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from werkzeug.test import TestResponse
 
-from consent_service.persistence.client_store import forget_used_assertions
+from consent_service.persistence.access.client_store import forget_used_assertions
 from tests.deployment import Deployment
 from tests.unit.identity.token_forge import EC, OTHER_RSA, RSA, ec_jwk, ed_jwk, rsa_jwk
 

@@ -18,16 +18,11 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from consent_service.domain.kernel.cpr import CprNumber
-from consent_service.persistence.database import engine_options, prepare
-from consent_service.persistence.migrate import upgrade
-from consent_service.persistence.tables import (
-    APPEND_ONLY,
-    fact,
-    log_erased,
-    log_header,
-    log_pending,
-    log_rejected,
-)
+from consent_service.persistence.children.tables import fact
+from consent_service.persistence.kernel.database import engine_options, prepare
+from consent_service.persistence.kernel.migrate import upgrade
+from consent_service.persistence.log.tables import log_erased, log_header, log_pending, log_rejected
+from consent_service.persistence.schema import APPEND_ONLY
 from consent_service.services.rights.erase import Approval, erase_child
 from tests.deployment import Deployment, deploy
 from tests.postgres_cluster import SUPERUSER, Cluster, find_binaries

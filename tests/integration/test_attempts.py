@@ -11,10 +11,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from consent_service.errors import TooManyAttempts
 from consent_service.identity.attempts import LIMITS, Attempts, place_of
-from consent_service.persistence.attempt_store import AttemptStore, forget_old_attempts
-from consent_service.persistence.database import prepare, serving_options
+from consent_service.persistence.access.attempt_store import AttemptStore, forget_old_attempts
+from consent_service.persistence.access.tables import failed_attempt
+from consent_service.persistence.kernel.database import prepare, serving_options
 from consent_service.persistence.keys.sealing import Index
-from consent_service.persistence.tables import failed_attempt, metadata
+from consent_service.persistence.schema import metadata
 
 INDEX = Index.of(b"k" * 32)
 ALLOWED = LIMITS["link"].amount

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from consent_service.domain.kernel.calendar import local_date
-from consent_service.persistence.tables import fact
+from consent_service.persistence.children.tables import fact
 from tests.deployment import Deployment
 from tests.service_process import ServiceProcess, deploy_in_real_time, running_service
 

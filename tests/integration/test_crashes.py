@@ -19,16 +19,11 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from consent_service.persistence.tables import (
-    consent,
-    fact,
-    kept_answer,
-    link,
-    log_body,
-    log_header,
-    signatory,
-    statement,
-)
+from consent_service.persistence.children.tables import fact
+from consent_service.persistence.consents.tables import consent, link, signatory
+from consent_service.persistence.idempotency.tables import kept_answer
+from consent_service.persistence.log.tables import log_body, log_header
+from consent_service.persistence.signatures.tables import statement
 from consent_service.persistence.verification.log_reader import verify_database
 from tests.deployment import EMPLOYEE, FATHER, MOTHER, Deployment, person
 from tests.service_process import (

@@ -25,23 +25,20 @@ from consent_service.audit.merkle import leaf_hash
 from consent_service.audit.receipt import verify_receipt
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Conflict, InvalidInput, NotFound, Unreadable
+from consent_service.persistence.access.tables import staff_login, staff_session
+from consent_service.persistence.children.tables import child, fact, person
+from consent_service.persistence.consents.tables import consent
 from consent_service.persistence.keys.sealing import DataKey, Place
-from consent_service.persistence.scrubbing import ERASED_FROM, scrub
-from consent_service.persistence.tables import (
-    child,
-    consent,
-    data_key,
-    fact,
+from consent_service.persistence.keys.tables import data_key
+from consent_service.persistence.log.tables import (
     log_body,
     log_erased,
     log_header,
     log_leaf,
     log_pending,
-    metadata,
-    person,
-    staff_login,
-    staff_session,
 )
+from consent_service.persistence.rights.scrubbing import ERASED_FROM, scrub
+from consent_service.persistence.schema import metadata
 from consent_service.persistence.verification.log_reader import verify_database
 from consent_service.services.rights.erase import Approval, Erased, erase_child, plan_for_child
 from consent_service.signing import base64url
@@ -458,13 +455,13 @@ def test_an_erasure_waits_for_a_signers_request_under_way(service: Deployment) -
     assert cookie is not None
     with ThreadPoolExecutor(1) as pool:
         with service.parts.units.writing() as uow:
-            session = uow.links.session(cookie.value)
+            session = uow.signing_sessions.find(cookie.value)
             assert session is not None
             erasing = pool.submit(erase, service, ALMA)
             with pytest.raises(TimeoutError):
                 erasing.result(timeout=0.5)
             child_id, now = uow.children.find(ALMA).id, service.clock.now
-            uow.links.begin_session("s" * 43, session.link, "municipality-x", child_id, now)
+            uow.signing_sessions.begin("s" * 43, session.link, "municipality-x", child_id, now)
             uow.commit()
         assert erasing.result(timeout=30).rows.consents == 1
     assert everything(service)["signing_session"] == []

@@ -25,10 +25,10 @@ from consent_service.persistence.keys.material import references_in
 from consent_service.persistence.keys.module import ModuleUnavailable
 from consent_service.persistence.keys.open_module import module_at
 from consent_service.persistence.keys.sealing import KeyRing
+from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.keys.writing import destroy_unused, name_in_module, unused
 from consent_service.persistence.rotation.index import IndexRotation
 from consent_service.persistence.rotation.wrapping import WrappingRotation
-from consent_service.persistence.tables import data_key
 from consent_service.persistence.verification.log_reader import verify_database
 from consent_service.signing.keys import KeySet
 from tests.deployment import NOW, Deployment, deploy, deploy_with

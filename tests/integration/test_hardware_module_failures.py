@@ -22,7 +22,7 @@ from consent_service.persistence.keys.live import LiveKeys
 from consent_service.persistence.keys.module import ModuleUnavailable, new_reference
 from consent_service.persistence.keys.open_module import module_at
 from consent_service.persistence.keys.sealing import KeyRing, WrappingKey
-from consent_service.persistence.tables import log_header, log_pending, log_rejected
+from consent_service.persistence.log.tables import log_header, log_pending, log_rejected
 from tests.deployment import NOW, Deployment, deploy
 from tests.softhsm import PIN, SoftToken
 

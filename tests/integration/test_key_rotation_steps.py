@@ -16,14 +16,17 @@ from sqlalchemy.engine import Engine
 from consent_service.app import create_app
 from consent_service.audit.checkpoint import verify_checkpoint
 from consent_service.errors import Misconfigured, Unreadable
-from consent_service.persistence.database import engine_options, prepare
+from consent_service.persistence.children.tables import child
+from consent_service.persistence.kernel.database import engine_options, prepare
 from consent_service.persistence.keys import changes
 from consent_service.persistence.keys.document import KeyFile
 from consent_service.persistence.keys.index_slots import SLOTS, slot_column
 from consent_service.persistence.keys.sealing import Index, KeyRing
+from consent_service.persistence.keys.tables import data_key
+from consent_service.persistence.log.tables import log_checkpoint, log_head
 from consent_service.persistence.rotation.index import HASHED, IndexRotation
 from consent_service.persistence.rotation.wrapping import WrappingRotation
-from consent_service.persistence.tables import child, data_key, log_checkpoint, log_head, metadata
+from consent_service.persistence.schema import metadata
 from consent_service.persistence.verification.log_reader import verify_database
 from tests.deployment import Deployment, deploy, person
 

@@ -24,8 +24,10 @@ import sqlalchemy as sa
 
 from consent_service.audit.receipt import verify_receipt
 from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.persistence.children.tables import child
 from consent_service.persistence.keys.document import KeyFile, Keys
-from consent_service.persistence.tables import child, log_pending, metadata
+from consent_service.persistence.log.tables import log_pending
+from consent_service.persistence.schema import metadata
 from consent_service.signing.keys import KeySet
 from tests.deployment import Deployment, person
 from tests.service_process import Client, ServiceProcess, deploy_in_real_time, running_service

@@ -13,9 +13,9 @@ from alembic.util import CommandError
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DatabaseError
 
-from consent_service.persistence.database import engine_options, prepare
-from consent_service.persistence.migrate import is_current, upgrade
-from consent_service.persistence.tables import APPEND_ONLY, metadata
+from consent_service.persistence.kernel.database import engine_options, prepare
+from consent_service.persistence.kernel.migrate import is_current, upgrade
+from consent_service.persistence.schema import APPEND_ONLY, metadata
 from tests.deployment import deploy
 
 
@@ -89,9 +89,8 @@ def test_a_database_with_tables_of_somebody_else_is_refused_and_left_alone(
 
 def test_two_at_once_make_one_schema(engine: Engine, blank_database_url: str) -> None:
     """Two containers start together: each succeeds or says so, and the schema is whole."""
-    program = (
-        f"from consent_service.persistence.migrate import upgrade; upgrade({blank_database_url!r})"
-    )
+    upgrade = "from consent_service.persistence.kernel.migrate import upgrade"
+    program = f"{upgrade}; upgrade({blank_database_url!r})"
     root = Path(__file__).resolve().parent.parent.parent
     both = [
         subprocess.Popen(

@@ -10,16 +10,11 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from consent_service.cli import cli
-from consent_service.persistence.tables import (
-    child,
-    consent,
-    data_key,
-    fact,
-    log_body,
-    log_erased,
-    metadata,
-    person_details,
-)
+from consent_service.persistence.children.tables import child, fact, person_details
+from consent_service.persistence.consents.tables import consent
+from consent_service.persistence.keys.tables import data_key
+from consent_service.persistence.log.tables import log_body, log_erased
+from consent_service.persistence.schema import metadata
 from consent_service.persistence.verification.log_reader import verify_database
 from tests.api.families import BOTH, GRANDMOTHER, custody, holder
 from tests.deployment import EMPLOYEE, MOTHER, Deployment, SettableClock, deploy

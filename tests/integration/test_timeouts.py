@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from consent_service.persistence import database
-from consent_service.persistence.database import engine_options, serving_options
+from consent_service.persistence.kernel import database
+from consent_service.persistence.kernel.database import engine_options, serving_options
 from tests.deployment import FATHER, MOTHER, deploy
 
 

@@ -26,14 +26,13 @@ from consent_service.audit.finding import VerifyReport
 from consent_service.audit.merkle import Frontier, leaf_hash
 from consent_service.audit.promise import make_promise
 from consent_service.domain.kernel.facts import Scope
-from consent_service.persistence.database import engine_options, prepare
+from consent_service.persistence.catalogue.tables import template_version
+from consent_service.persistence.children.tables import child, fact, person, person_details
+from consent_service.persistence.consents.tables import consent, consent_party, signatory
+from consent_service.persistence.kernel.database import engine_options, prepare
 from consent_service.persistence.keys.sealing import Place
-from consent_service.persistence.tables import (
-    child,
-    consent,
-    consent_party,
-    data_key,
-    fact,
+from consent_service.persistence.keys.tables import data_key
+from consent_service.persistence.log.tables import (
     log_body,
     log_checkpoint,
     log_head,
@@ -42,13 +41,9 @@ from consent_service.persistence.tables import (
     log_node,
     log_pending,
     log_rejected,
-    metadata,
-    person,
-    person_details,
-    signatory,
-    statement,
-    template_version,
 )
+from consent_service.persistence.schema import metadata
+from consent_service.persistence.signatures.tables import statement
 from consent_service.persistence.verification.log_reader import Processes, verify_database
 from consent_service.signing.canonical import canonical_json
 from consent_service.signing.own_keys import own_keys

@@ -17,8 +17,9 @@ import pytest
 import sqlalchemy as sa
 
 from consent_service.domain.kernel.cpr import CprNumber
-from consent_service.persistence.children_store import ChildrenStore
-from consent_service.persistence.tables import fact, log_body, log_header, log_leaf
+from consent_service.persistence.children.children_store import ChildrenStore
+from consent_service.persistence.children.tables import fact
+from consent_service.persistence.log.tables import log_body, log_header, log_leaf
 from consent_service.persistence.verification.log_reader import verify_database
 from consent_service.services.children.ports import Snapshot
 from consent_service.services.kernel.model import Caller, Employee

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 
 from consent_service.demo.browser import Browser
 from consent_service.identity.attempts import LIMITS
-from consent_service.persistence.tables import failed_attempt, signing_session
+from consent_service.persistence.access.tables import failed_attempt
+from consent_service.persistence.signatures.tables import signing_session
 from mitid_stand_in import Person, running
 from tests.deployment import MOTHER, Deployment, deploy
 from tests.integration.raw_http import read, request

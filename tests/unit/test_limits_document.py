@@ -10,7 +10,7 @@ from consent_service.domain.disclosures.decision import TIME_TO_START
 from consent_service.domain.kernel.deadlines import Periods
 from consent_service.identity.attempts import LIMITS
 from consent_service.identity.client_assertion import LONGEST_LIFE
-from consent_service.persistence.answer_store import KEPT_FOR
+from consent_service.persistence.idempotency.answer_store import KEPT_FOR
 from consent_service.services.access.client import MOST_KEYS, MOST_SECRETS
 from consent_service.services.children.family import MOST_HOLDERS
 from consent_service.services.signatures.identity import LOGIN_LASTS

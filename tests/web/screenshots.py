@@ -17,7 +17,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 from consent_service.domain.kernel.facts import Scope
-from consent_service.persistence.migrate import upgrade
+from consent_service.persistence.kernel.migrate import upgrade
 from tests.conftest import CHROMIUM_ARGUMENTS, _find_chromium
 from tests.deployment import CATEGORIES, PARTIES, Deployment
 from tests.web.family import METTE, free_server, household, links, serving

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, sync_playwright
 
-from consent_service.persistence.migrate import upgrade
+from consent_service.persistence.kernel.migrate import upgrade
 from tests.conftest import CHROMIUM_ARGUMENTS, _find_chromium
 from tests.web.screenshots import SIZES, Camera
 from tests.web.test_staff_in_a_browser import live, log_in

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import sqlalchemy as sa
 
-from consent_service.persistence.tables import staff_login, staff_session
+from consent_service.persistence.access.tables import staff_login, staff_session
 from consent_service.persistence.verification.log_reader import verify_database
 from consent_service.worker import _clean
 from tests.deployment import deploy

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from consent_service.errors import Misconfigured, Unavailable, Unreadable
+from consent_service.persistence.kernel.insert import insert_or_ignore
 from consent_service.persistence.keys.sealing import DataKey, KeyRing, wrapped_by
-from consent_service.persistence.tables import data_key, key_state
+from consent_service.persistence.keys.tables import data_key, key_state
 
 
 class KeysOutOfDate(Unavailable):
@@ -115,10 +115,3 @@ def check_keys_fit(engine: Engine, ring: KeyRing) -> None:
         ring.unwrap(row.id, row.wrapped)
     except Unreadable:
         raise Misconfigured("the key file does not belong to this database") from None
-
-
-def insert_or_ignore(connection: Connection, table: sa.Table) -> sa.sql.dml.Insert:
-    """An INSERT that does nothing where the key exists."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    return sqlite.insert(table).on_conflict_do_nothing()

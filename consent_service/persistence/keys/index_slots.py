@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row
 
 from consent_service.errors import Misconfigured
-from consent_service.persistence.keys.data_keys import KeysOutOfDate, insert_or_ignore
+from consent_service.persistence.kernel.insert import insert_or_ignore
+from consent_service.persistence.keys.data_keys import KeysOutOfDate
 from consent_service.persistence.keys.sealing import SLOTS, Hashes, Index, Slot
-from consent_service.persistence.tables import key_state
+from consent_service.persistence.keys.tables import key_state
 
 Phase = Literal["steady", "filling", "clearing"]
 

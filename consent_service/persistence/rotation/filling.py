@@ -15,15 +15,11 @@ from sqlalchemy.engine import Connection, Engine, Row
 from consent_service.audit.entry import SALT_BYTES, parse_header
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Unreadable
+from consent_service.persistence.children.tables import child, person, person_details
 from consent_service.persistence.keys.index_slots import other_slot, slot_column
 from consent_service.persistence.keys.sealing import Index, KeyRing, Place, Slot
-from consent_service.persistence.tables import (
-    child,
-    data_key,
-    log_body,
-    person,
-    person_details,
-)
+from consent_service.persistence.keys.tables import data_key
+from consent_service.persistence.log.tables import log_body
 from consent_service.persistence.verification.column_checks import (
     bodies_query,
     entry_hashes,

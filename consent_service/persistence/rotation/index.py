@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from consent_service.errors import Unreadable
+from consent_service.persistence.children.tables import child, person
 from consent_service.persistence.keys import changes
 from consent_service.persistence.keys.document import KeyFile, Keys
 from consent_service.persistence.keys.index_slots import (
@@ -29,13 +30,13 @@ from consent_service.persistence.keys.index_slots import (
 )
 from consent_service.persistence.keys.sealing import KeyRing, Slot
 from consent_service.persistence.keys.writing import Home, destroy_unused
+from consent_service.persistence.log.tables import log_body
 from consent_service.persistence.rotation.filling import (
     PAUSE_SECONDS,
     fill_children,
     fill_entries,
     fill_people,
 )
-from consent_service.persistence.tables import child, log_body, person
 
 HASHED: Sequence[tuple[sa.Table, str]] = (
     (child, "cpr_hash"),

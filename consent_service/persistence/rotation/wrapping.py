@@ -19,8 +19,8 @@ from consent_service.errors import Unreadable
 from consent_service.persistence.keys import changes
 from consent_service.persistence.keys.document import KeyFile
 from consent_service.persistence.keys.sealing import KeyRing
+from consent_service.persistence.keys.tables import data_key, key_state
 from consent_service.persistence.keys.writing import Home, destroy_unused, unused
-from consent_service.persistence.tables import data_key, key_state
 
 AT_ONCE = 200
 

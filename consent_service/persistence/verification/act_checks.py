@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from consent_service.errors import ConsentServiceError
+from consent_service.persistence.consents.tables import signatory
 from consent_service.persistence.keys.sealing import KeyRing, Place
-from consent_service.persistence.tables import signatory, statement
+from consent_service.persistence.signatures.tables import statement
 from consent_service.persistence.verification.column_checks import open_value
 from consent_service.signing.keys import KeySet
 from consent_service.signing.seal import SealedStatement, verify_seal

@@ -11,9 +11,11 @@ from consent_service.audit.entry import Header
 from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Unreadable
+from consent_service.persistence.children.tables import child, person_details
 from consent_service.persistence.keys.index_slots import hash_is_wrong, is_erased
 from consent_service.persistence.keys.sealing import Hashes, Index, KeyRing, Place
-from consent_service.persistence.tables import child, data_key, log_body, log_header, person_details
+from consent_service.persistence.keys.tables import data_key
+from consent_service.persistence.log.tables import log_body, log_header
 
 SEALED_ACTS = frozenset(SEAL_TYPES.values())
 

@@ -25,21 +25,18 @@ from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.audit.spread import Spread
 from consent_service.domain.kernel.records import FactRecord
 from consent_service.errors import Unreadable
+from consent_service.persistence.children.tables import child, fact, person_details
+from consent_service.persistence.consents.tables import consent, signatory
 from consent_service.persistence.keys.sealing import KeyRing
-from consent_service.persistence.tables import (
-    child,
-    consent,
-    data_key,
-    fact,
+from consent_service.persistence.keys.tables import data_key
+from consent_service.persistence.log.tables import (
     log_body,
     log_head,
     log_header,
     log_leaf,
     log_pending,
-    person_details,
-    signatory,
-    statement,
 )
+from consent_service.persistence.signatures.tables import statement
 from consent_service.persistence.verification.act_checks import sealed_act_columns, wrong_in_act
 from consent_service.persistence.verification.checks import DatabaseChecks
 from consent_service.persistence.verification.column_checks import open_body

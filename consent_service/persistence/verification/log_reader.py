@@ -24,8 +24,8 @@ from consent_service.audit.verify import verify_log
 from consent_service.persistence.keys.document import KeySource
 from consent_service.persistence.keys.index_slots import IndexState, index_state_of
 from consent_service.persistence.keys.sealing import Index, KeyRing
-from consent_service.persistence.tables import (
-    key_state,
+from consent_service.persistence.keys.tables import key_state
+from consent_service.persistence.log.tables import (
     log_body,
     log_checkpoint,
     log_erased,

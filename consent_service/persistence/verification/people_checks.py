@@ -11,15 +11,11 @@ from consent_service.audit.finding import Finding
 from consent_service.audit.spread import Spread
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Unreadable
+from consent_service.persistence.children.tables import person, person_details
+from consent_service.persistence.consents.tables import consent, signatory
 from consent_service.persistence.keys.index_slots import hash_is_wrong, is_erased
 from consent_service.persistence.keys.sealing import Place
-from consent_service.persistence.tables import (
-    consent,
-    data_key,
-    person,
-    person_details,
-    signatory,
-)
+from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.verification.checks import DatabaseChecks
 from consent_service.persistence.verification.column_checks import open_value
 from consent_service.persistence.verification.snapshot import Reading

@@ -18,7 +18,7 @@ from consent_service.audit.merkle import leaf_hash
 from consent_service.audit.promise import check_promise_for, verify_promise
 from consent_service.errors import Unreadable
 from consent_service.persistence.keys.sealing import Index, KeyRing
-from consent_service.persistence.tables import (
+from consent_service.persistence.log.tables import (
     log_body,
     log_checkpoint,
     log_head,

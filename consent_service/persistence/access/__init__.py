@@ -1,0 +1,1 @@
+"""Clients, staff, and the attempts that failed."""

@@ -1,0 +1,1 @@
+"""Consents as filed, their signatories and links."""

@@ -1,0 +1,1 @@
+"""Answers that are kept, so that a repeated request happens once."""

@@ -1,0 +1,1 @@
+"""The log: its entries, the queue before the tree, the tree."""

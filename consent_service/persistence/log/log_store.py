@@ -1,0 +1,282 @@
+"""Entries of the log: appended in as few statements as the database allows, found, opened.
+
+On PostgreSQL an entry is one statement, guarded by the child's version under `FOR SHARE` and, where
+the unit took it from memory, by the epoch of the clients: either every row of it is written or none
+is. On SQLite the transaction holds the only write lock already, so the same rows are written one
+after the other.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from consent_service.audit.entry import SALT_BYTES, Entry
+from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.errors import NotFound
+from consent_service.persistence.access.epoch import UnitEpoch
+from consent_service.persistence.children.tables import child
+from consent_service.persistence.idempotency.answer_store import answer_row
+from consent_service.persistence.idempotency.tables import kept_answer
+from consent_service.persistence.kernel.column_types import Instant
+from consent_service.persistence.kernel.insert import insert_or_ignore
+from consent_service.persistence.keys.data_keys import DataKeys
+from consent_service.persistence.keys.index_slots import (
+    IndexSlots,
+    found_by,
+    hash_values,
+    slot_column,
+)
+from consent_service.persistence.keys.sealing import Index, Place
+from consent_service.persistence.keys.tables import data_key
+from consent_service.persistence.log.append_statement import PENDING, STATEMENTS
+from consent_service.persistence.log.tables import log_body, log_erased, log_header, log_pending
+from consent_service.persistence.log.tenancy import controls_entry, may_read_entry
+from consent_service.services.kernel.model import Search
+from consent_service.services.kernel.ports import Answer, Guard
+from consent_service.services.log.model import EntryFilter, ListedEntry, LoggedEntry
+
+
+class LogStore:
+    """The log's storage (`services.log.ports.Log`). `appended` counts the entries of this unit."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        keys: DataKeys,
+        index: Index,
+        slots: IndexSlots,
+        epoch: UnitEpoch,
+    ) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._index = index
+        self._slots = slots
+        self._epoch = epoch
+        self.appended = 0
+
+    def append(
+        self,
+        entry: Entry,
+        promise: str,
+        search: Search,
+        child_id: str | None,
+        guard: Guard | None = None,
+        answer: Answer | None = None,
+    ) -> bool:
+        key = self._keys.find_or_make(search.controller, child_id)
+        sealed = key.seal(entry.salt + entry.body, _body_place(entry.id))
+        header = {
+            "entry_id": entry.id,
+            "time": entry.time,
+            "header": entry.header,
+            "leaf": entry.leaf,
+            "promise": promise,
+        }
+        body = {
+            "entry_id": entry.id,
+            "data_key_id": key.id,
+            "sealed": sealed,
+            "time": entry.time,
+            **self._columns(search),
+        }
+        if self._connection.dialect.name == "postgresql":
+            written = self._append_at_once(header, body, guard, answer, entry.time)
+        else:
+            written = self._append_in_turn(header, body, guard, answer, entry.time)
+        self.appended += written
+        return written
+
+    def _append_at_once(
+        self,
+        header: dict[str, Any],
+        body: dict[str, Any],
+        guard: Guard | None,
+        answer: Answer | None,
+        now: datetime,
+    ) -> bool:
+        values = header | body
+        if guard is not None:
+            values |= {"guard_child": guard.child, "guard_version": guard.version}
+        if answer is not None:
+            kept = answer_row(answer, now, body["data_key_id"])
+            values |= {f"answer_{k}": v for k, v in kept.items()}
+        if self._epoch.assumed is not None:
+            values["epoch"] = self._epoch.assumed
+        which = (self._epoch.assumed is not None, guard is not None, answer is not None)
+        if STATEMENTS[which].run(self._connection, values):
+            return True
+        # Not the caller's business which of them failed, if it was the epoch.
+        self._epoch.verify()
+        return False
+
+    def _append_in_turn(
+        self,
+        header: dict[str, Any],
+        body: dict[str, Any],
+        guard: Guard | None,
+        answer: Answer | None,
+        now: datetime,
+    ) -> bool:
+        if guard is not None:
+            version = self._connection.scalar(
+                sa.select(child.c.version).where(child.c.id == guard.child)
+            )
+            if version != guard.version:
+                return False
+        if answer is not None:
+            kept = answer_row(answer, now, body["data_key_id"])
+            keep = insert_or_ignore(self._connection, kept_answer).values(**kept)
+            if self._connection.execute(keep).rowcount == 0:
+                return False
+        self._connection.execute(sa.insert(log_header).values(**header))
+        self._connection.execute(sa.insert(log_body).values(**body))
+        pending = {name: header[name] for name in PENDING}
+        self._connection.execute(sa.insert(log_pending).values(**pending))
+        return True
+
+    def _columns(self, search: Search) -> dict[str, Any]:
+        return {
+            "controller_id": search.controller,
+            "organisation_id": search.organisation,
+            "recipient_id": search.recipient,
+            "type": search.type,
+            "outcome": search.outcome,
+            "consent_id": search.consent,
+            "about_id": search.about,
+            **hash_values(
+                "child_hash",
+                self._index.tenant_child(search.controller, search.cpr) if search.cpr else None,
+            ),
+            **hash_values(
+                "employee_hash",
+                self._index.employee(search.organisation, search.employee)
+                if search.employee
+                else None,
+            ),
+        }
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def get(self, entry_id: str, search: EntryFilter) -> LoggedEntry | None:
+        query = _entries().where(log_body.c.entry_id == entry_id, *self._conditions(search))
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else self._open(row)
+
+    def find(self, search: EntryFilter, *, after: str | None, limit: int) -> Sequence[LoggedEntry]:
+        query = (
+            _entries().where(*self._conditions(search)).order_by(log_body.c.entry_id).limit(limit)
+        )
+        if after is not None:
+            query = query.where(log_body.c.entry_id > after)
+        rows = self._connection.execute(query).all()
+        if search.child is not None or search.employee is not None:
+            # A page is short where our keys do not reach every row.
+            self._slots.check_nothing_found()
+        return [self._open(row) for row in rows]
+
+    def about_child(
+        self, child_id: str, types: Iterable[str], *, controller: str | None
+    ) -> Sequence[LoggedEntry]:
+        query = (
+            _entries()
+            .where(data_key.c.child_id == child_id, log_body.c.type.in_(list(types)))
+            .order_by(log_body.c.entry_id)
+        )
+        if controller is not None:
+            query = query.where(controls_entry(controller))
+        return [self._open(row) for row in self._connection.execute(query).all()]
+
+    def opened(self, entry_id: str, controller: str) -> LoggedEntry:
+        query = _entries().where(log_body.c.entry_id == entry_id, controls_entry(controller))
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            raise NotFound("There is no such entry.")
+        return self._open(row)
+
+    def erased_by(self, erasure: str) -> Sequence[ListedEntry]:
+        query = sa.select(log_erased.c.entry_id, log_erased.c.leaf).where(
+            log_erased.c.erasure_id == erasure
+        )
+        return sorted((row.entry_id, row.leaf) for row in self._connection.execute(query))
+
+    def _open(self, row: Row[Any]) -> LoggedEntry:
+        key = self._keys.remember(row.owner, row.child_id, row.data_key_id, row.wrapped)
+        opened = key.open(row.sealed, _body_place(row.entry_id))
+        body = opened[SALT_BYTES:]
+        return LoggedEntry(
+            id=row.entry_id,
+            time=row.time,
+            controller=row.controller_id,
+            child=row.child_id,
+            header=row.header,
+            promise=row.promise,
+            body=json.loads(body),
+            body_bytes=body,
+            salt=opened[:SALT_BYTES],
+        )
+
+    def _conditions(self, search: EntryFilter) -> list[sa.ColumnElement[bool]]:
+        conditions = [may_read_entry(search.viewer, as_party=search.as_party)]
+        equal = {
+            log_body.c.type: search.type,
+            log_body.c.organisation_id: search.organisation,
+            log_body.c.outcome: search.outcome,
+            log_body.c.consent_id: search.consent,
+            log_body.c.about_id: search.about,
+        }
+        conditions += [column == value for column, value in equal.items() if value is not None]
+        if search.before is not None:
+            conditions.append(log_body.c.entry_id < search.before)
+        if search.since is not None:
+            conditions.append(log_body.c.time >= sa.literal(search.since, Instant))
+        if search.until is not None:
+            conditions.append(log_body.c.time < sa.literal(search.until, Instant))
+        if search.employee is not None:
+            actor = search.organisation or search.viewer
+            employee = self._index.employee(actor, search.employee)
+            conditions.append(found_by(log_body, "employee_hash", employee))
+        if search.child is not None:
+            conditions.append(self._is_about(search.child))
+        return conditions
+
+    def _is_about(self, cpr: CprNumber) -> sa.ColumnElement[bool]:
+        """By what a child is found in the log of each controller that has a key for it."""
+        controllers = self._connection.scalars(
+            sa.select(data_key.c.organisation_id)
+            .join(child, child.c.id == data_key.c.child_id)
+            .where(found_by(child, "cpr_hash", self._index.child(cpr)))
+        )
+        hashes = [self._index.tenant_child(controller, cpr.value) for controller in controllers]
+        return sa.or_(
+            *(
+                log_body.c[slot_column("child_hash", slot)].in_([one[slot] for one in hashes])
+                for slot in self._index.keys
+            )
+        )
+
+
+def _entries() -> sa.Select[Any]:
+    return (
+        sa.select(
+            log_body.c.entry_id,
+            log_body.c.time,
+            log_body.c.controller_id,
+            log_body.c.data_key_id,
+            log_body.c.sealed,
+            log_header.c.header,
+            log_header.c.promise,
+            data_key.c.organisation_id.label("owner"),
+            data_key.c.child_id,
+            data_key.c.wrapped,
+        )
+        .join(log_header, log_header.c.entry_id == log_body.c.entry_id)
+        .join(data_key, data_key.c.id == log_body.c.data_key_id)
+    )
+
+
+def _body_place(entry_id: str) -> Place:
+    return Place("log_body", "sealed", entry_id)

@@ -1,0 +1,61 @@
+"""The tree as stored: checkpoints and proofs for everybody, without a single personal datum."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from consent_service.audit.merkle import Coordinate, consistency_plan, fold, inclusion_plan
+from consent_service.audit.receipt_document import InclusionProof
+from consent_service.errors import InvalidInput
+from consent_service.persistence.log.sequencer import Head, Sequencer, newest_head, tree_hashes
+from consent_service.persistence.log.tables import log_leaf
+
+
+class TreeStore:
+    """Checkpoints and proofs (`services.log.ports.Tree`)."""
+
+    def __init__(self, connection: Connection, sequencer: Sequencer) -> None:
+        self._connection = connection
+        self._sequencer = sequencer
+        self._seen: Head | None = None
+
+    def checkpoint(self) -> str | None:
+        head = self._head()
+        return None if head is None else self._sequencer.checkpoint_of(self._connection, head)
+
+    def _head(self) -> Head | None:
+        """One head for the whole unit: the proofs of a receipt lead to its one checkpoint."""
+        if self._seen is None:
+            self._seen = newest_head(self._connection)
+        return self._seen
+
+    def inclusion(self, entry: str) -> InclusionProof | None:
+        index = self._connection.scalar(
+            sa.select(log_leaf.c.index).where(log_leaf.c.entry_id == entry)
+        )
+        return None if index is None else self._prove(index)
+
+    def inclusion_of_leaf(self, leaf: bytes) -> InclusionProof | None:
+        index = self._connection.scalar(
+            sa.select(log_leaf.c.index).where(log_leaf.c.leaf == leaf).limit(1)
+        )
+        return None if index is None else self._prove(index)
+
+    def _prove(self, index: int) -> InclusionProof | None:
+        head = self._head()
+        if head is None or index >= head.size:
+            return None
+        path = self._path(inclusion_plan(index, head.size))
+        return InclusionProof(index, tuple(path), self.checkpoint())
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        head = newest_head(self._connection)
+        if not 0 < old <= new or head is None or new > head.size:
+            raise InvalidInput.field("/old", "Two sizes of this log: 0 < old ≤ new ≤ its size.")
+        return self._path(consistency_plan(old, new))
+
+    def _path(self, plan: Sequence[Sequence[Coordinate]]) -> list[bytes]:
+        needed = [coordinate for element in plan for coordinate in element]
+        hashes = tree_hashes(self._connection, needed)
+        return [fold([hashes[coordinate] for coordinate in element]) for element in plan]

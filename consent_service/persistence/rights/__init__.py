@@ -1,0 +1,1 @@
+"""Erasing, retention rules, and finding whose data it is."""

@@ -1,0 +1,177 @@
+"""Erasing in the database: in the order of the foreign keys, the data key last.
+
+A body goes only when an erasure in the tree lists its entry, and a data key only when nothing is
+under it, so that a process with the key still in memory cannot write with it: the foreign key of
+its row leads nowhere.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from consent_service.domain.rights.forgetting import RetentionRule
+from consent_service.persistence.children.tables import child, fact, person, person_details
+from consent_service.persistence.consents.tables import consent, consent_party, link, signatory
+from consent_service.persistence.idempotency.tables import kept_answer
+from consent_service.persistence.keys.tables import data_key
+from consent_service.persistence.log.sequencer import Sequencer
+from consent_service.persistence.log.tables import (
+    log_body,
+    log_erased,
+    log_header,
+    log_pending,
+    log_sequencer,
+)
+from consent_service.persistence.rights.tables import retention_rule
+from consent_service.persistence.signatures.tables import signing_session, statement
+from consent_service.services.log.model import ListedEntry
+from consent_service.services.rights.erased import ErasableEntry, ErasedRows, Forgotten
+
+_AT_ONCE = 1_000
+
+
+class ErasureStore:
+    """What a controller has about children, and how it goes (`services.kernel.ports.Erasures`)."""
+
+    def __init__(self, connection: Connection, sequencer: Sequencer) -> None:
+        self._connection = connection
+        self._sequencer = sequencer
+
+    def children(self, controller: str) -> Sequence[str]:
+        query = (
+            sa.select(data_key.c.child_id)
+            .where(data_key.c.organisation_id == controller, data_key.c.child_id.is_not(None))
+            .order_by(data_key.c.child_id)
+        )
+        return self._connection.scalars(query).all()
+
+    def hold(self, controller: str, child_id: str) -> bool:
+        keys = sa.select(data_key.c.id).where(_is_of(controller, child_id))
+        # A signer's request holds its session before it writes under the key: so in that order.
+        sessions = sa.select(signing_session.c.id_hash).where(
+            signing_session.c.data_key_id.in_(keys)
+        )
+        self._connection.execute(sessions.order_by(signing_session.c.id_hash).with_for_update())
+        return self._connection.scalar(keys.with_for_update()) is not None
+
+    def entries(self, controller: str, child_id: str) -> Sequence[ErasableEntry]:
+        query = (
+            sa.select(
+                log_body.c.entry_id,
+                log_header.c.leaf,
+                log_header.c.time,
+                fact.c.kind,
+                fact.c.consent_id,
+            )
+            .join(data_key, data_key.c.id == log_body.c.data_key_id)
+            .join(log_header, log_header.c.entry_id == log_body.c.entry_id)
+            .outerjoin(fact, fact.c.entry_id == log_body.c.entry_id)
+            .where(_is_of(controller, child_id))
+        )
+        found = [ErasableEntry(*row) for row in self._connection.execute(query)]
+        return sorted(found, key=lambda entry: entry.id)
+
+    def list_erased(self, erasure: str, entries: Iterable[ListedEntry]) -> None:
+        rows = [{"entry_id": entry, "erasure_id": erasure, "leaf": leaf} for entry, leaf in entries]
+        self._connection.execute(sa.insert(log_erased), rows)
+
+    def integrate(self) -> None:
+        # The sequencer passes where somebody else is at work; here it has to be waited for.
+        self._connection.execute(sa.select(log_sequencer.c.id).with_for_update())
+        while self._connection.scalar(sa.select(log_pending.c.entry_id).limit(1)) is not None:
+            self._sequencer.integrate(self._connection)
+
+    def erase(self, erasure: str, controller: str, forgotten: Iterable[Forgotten]) -> ErasedRows:
+        entries = self._erase_listed(erasure)
+        consents = people = keys = 0
+        for one in forgotten:
+            consents += self._erase_consents(sorted(one.consents))
+            people += self._erase_people(controller, one)
+            if one.is_whole:
+                keys += self._destroy_key(controller, one.child)
+        return ErasedRows(entries, consents, people, keys)
+
+    def _erase_listed(self, erasure: str) -> int:
+        listed = sa.select(log_erased.c.entry_id).where(log_erased.c.erasure_id == erasure)
+        if self._connection.dialect.name == "postgresql":
+            # Only its owner may delete a fact, and this function of the owner's goes by the list.
+            self._connection.execute(sa.select(sa.func.erase_facts(erasure)))
+        else:
+            self._connection.execute(sa.delete(fact).where(fact.c.entry_id.in_(listed)))
+        self._connection.execute(sa.delete(statement).where(statement.c.entry_id.in_(listed)))
+        return self._delete(log_body, log_body.c.entry_id.in_(listed))
+
+    def _erase_consents(self, consents: Sequence[str]) -> int:
+        for start in range(0, len(consents), _AT_ONCE):
+            chosen = consents[start : start + _AT_ONCE]
+            signatories = sa.select(signatory.c.id).where(signatory.c.consent_id.in_(chosen))
+            links = sa.select(link.c.token_hash).where(link.c.signatory_id.in_(signatories))
+            self._delete(signing_session, signing_session.c.link_hash.in_(links))
+            self._delete(link, link.c.signatory_id.in_(signatories))
+            self._delete(signatory, signatory.c.consent_id.in_(chosen))
+            self._delete(consent_party, consent_party.c.consent_id.in_(chosen))
+            self._delete(consent, consent.c.id.in_(chosen))
+        return len(consents)
+
+    def _erase_people(self, controller: str, one: Forgotten) -> int:
+        """What the controller knows of people it need not know, then who is nobody's any more."""
+        around = sa.select(person.c.id).where(person.c.child_id == one.child)
+        known = self._delete(
+            person_details,
+            person_details.c.organisation_id == controller,
+            person_details.c.person_id.in_(around),
+            person_details.c.person_id.not_in(one.people),
+        )
+        mentioned = (person_details.c.person_id, signatory.c.person_id, fact.c.person_id)
+        self._delete(
+            person,
+            person.c.child_id == one.child,
+            person.c.id != one.child,
+            *(~sa.exists().where(column == person.c.id) for column in mentioned),
+        )
+        return known
+
+    def _destroy_key(self, controller: str, child_id: str) -> int:
+        key_id = self._connection.scalar(
+            sa.select(data_key.c.id).where(_is_of(controller, child_id))
+        )
+        self._delete(kept_answer, kept_answer.c.data_key_id == key_id)
+        destroyed = self._delete(data_key, data_key.c.id == key_id)
+        self._erase_child_of_nobody(child_id)
+        return destroyed
+
+    def _erase_child_of_nobody(self, child_id: str) -> None:
+        """The shared row of a child goes with the last controller's key."""
+        query = sa.select(data_key.c.id).where(data_key.c.child_id == child_id).limit(1)
+        if self._connection.scalar(query) is None:
+            self._delete(person, person.c.child_id == child_id)
+            self._delete(child, child.c.id == child_id)
+
+    def _delete(self, table: sa.Table, *conditions: sa.ColumnElement[bool]) -> int:
+        return self._connection.execute(sa.delete(table).where(*conditions)).rowcount
+
+    # -- retention rules ----------------------------------------------------------------------
+
+    def rule(self, controller: str) -> RetentionRule | None:
+        query = sa.select(retention_rule).where(retention_rule.c.organisation_id == controller)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else RetentionRule(row.consents_years, row.log_years)
+
+    def set_rule(self, controller: str, rule: RetentionRule, now: datetime) -> None:
+        values: dict[str, Any] = {
+            "consents_years": rule.consents_years,
+            "log_years": rule.log_years,
+            "set_at": now,
+        }
+        where = retention_rule.c.organisation_id == controller
+        changed = self._connection.execute(sa.update(retention_rule).where(where).values(values))
+        if changed.rowcount == 0:
+            values["organisation_id"] = controller
+            self._connection.execute(sa.insert(retention_rule).values(values))
+
+
+def _is_of(controller: str, child_id: str) -> sa.ColumnElement[bool]:
+    return sa.and_(data_key.c.organisation_id == controller, data_key.c.child_id == child_id)

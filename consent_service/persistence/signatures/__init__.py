@@ -1,0 +1,1 @@
+"""Signing sessions and sealed statements."""
