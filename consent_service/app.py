@@ -9,20 +9,12 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent_service import web
-from consent_service.api import (
-    audit,
-    clients,
-    consents,
-    disclosures,
-    exemptions,
-    organisations,
-    papers,
-    problems,
-    subject_export,
-)
-from consent_service.api.body import LARGEST_BODY
-from consent_service.api.endpoint import Endpoint, Runtime, register
-from consent_service.api.oauth import register_oauth
+from consent_service.api.access.oauth import register_oauth
+from consent_service.api.endpoints import ENDPOINTS
+from consent_service.api.http import problems
+from consent_service.api.http.body import LARGEST_BODY
+from consent_service.api.http.endpoint import Runtime, register
+from consent_service.api.log.public_log import register_public
 from consent_service.api.service_pages import register_service_pages
 from consent_service.config import Settings
 from consent_service.edge.door import Door
@@ -45,17 +37,6 @@ from consent_service.worker import watch_over_the_worker
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
-
-ENDPOINTS: list[Endpoint] = [
-    *organisations.ENDPOINTS,
-    *clients.ENDPOINTS,
-    *consents.ENDPOINTS,
-    *exemptions.ENDPOINTS,
-    *papers.ENDPOINTS,
-    *disclosures.ENDPOINTS,
-    *audit.ENDPOINTS,
-    *subject_export.ENDPOINTS,
-]
 
 
 def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Flask:
@@ -83,7 +64,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     runtime = Runtime(parts.units, parts.context, tokens, parts.index, parts.attempts)
     problems.install(app)
     register(app, runtime, ENDPOINTS)
-    audit.register_public(app, runtime, lambda: parts.keys.published, settings.log_origin)
+    register_public(app, runtime, lambda: parts.keys.published, settings.log_origin)
     register_oauth(app, parts.units, parts.attempts, _token_settings(parts), settings.base_url)
     web.register(app, parts, settings)
     staff.register(app, parts, settings)

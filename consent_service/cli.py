@@ -153,7 +153,7 @@ def organisations() -> None:
 @click.option("--email")
 def organisations_add(id_: str, name: str, kind: str, phone: str, email: str) -> None:
     """Register an organisation, as the operator does over HTTP."""
-    from consent_service.api.catalogue_schemas import OrganisationBody
+    from consent_service.api.catalogue.schemas import OrganisationBody
     from consent_service.services.catalogue.model import Organisation
     from consent_service.services.catalogue.register_organisation import register_organisation
     from consent_service.services.kernel.model import Caller

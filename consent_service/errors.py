@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree; `api.problems` alone turns it into HTTP."""
+"""Everything that can go wrong, as one tree; `api.http.problems` alone turns it into HTTP."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

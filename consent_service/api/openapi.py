@@ -7,14 +7,32 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
 import consent_service
-from consent_service.api.answer_schemas import ANSWERS
-from consent_service.api.client_schemas import CLIENT_ANSWERS
-from consent_service.api.endpoint import Endpoint
-from consent_service.api.idempotency import HEADER
+from consent_service.api.access import answers as access
+from consent_service.api.catalogue import answers as catalogue
+from consent_service.api.consents import answers as consents
+from consent_service.api.disclosures import answers as disclosures
+from consent_service.api.http.endpoint import Endpoint
+from consent_service.api.http.idempotency import HEADER
+from consent_service.api.http.shapes import PROBLEM, Json
+from consent_service.api.log import answers as log
+from consent_service.api.rights import answers as rights
+from consent_service.api.signatures import answers as signatures
 from consent_service.identity.token_endpoint import PATH as TOKEN_PATH
 from consent_service.services.access.client import SCOPES
 
 _PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
+
+ANSWERS: dict[str, Json] = {
+    "Problem": PROBLEM,
+    **consents.ANSWERS,
+    **signatures.ANSWERS,
+    **catalogue.ANSWERS,
+    **disclosures.ANSWERS,
+    **log.ANSWERS,
+    **rights.ANSWERS,
+    **access.ANSWERS,
+}
+"""Every answer by the name it has in the document."""
 
 _ALWAYS = {
     401: "No token, or one that does not verify.",
@@ -54,7 +72,7 @@ def document(endpoints: list[Endpoint], base_url: str) -> dict[str, Any]:
             },
         },
     )
-    for name, schema in (ANSWERS | CLIENT_ANSWERS).items():
+    for name, schema in ANSWERS.items():
         spec.components.schema(name, schema)
     for endpoint in endpoints:
         path = _PARAMETER.sub(r"{\2}", endpoint.path)

@@ -8,7 +8,7 @@ from importlib.resources import files
 from flask import Flask, Response, send_from_directory
 from sqlalchemy.engine import Engine
 
-from consent_service.api.endpoint import Endpoint
+from consent_service.api.http.endpoint import Endpoint
 from consent_service.api.openapi import document
 from consent_service.errors import Unavailable
 from consent_service.persistence.kernel.migrate import is_current

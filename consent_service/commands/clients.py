@@ -35,7 +35,7 @@ def clients() -> None:
 @click.option("--secret", is_flag=True, help="Make a secret for it instead.")
 def add(id_: str, org: str, scopes: tuple[str, ...], jwks: Path | None, secret: bool) -> None:
     """Register a system, with public keys or with a secret that is shown once."""
-    from consent_service.api.fields import SLUG
+    from consent_service.api.http.fields import SLUG
     from consent_service.services.access import manage_clients
 
     if (jwks is None) is not secret:
@@ -60,7 +60,7 @@ def add(id_: str, org: str, scopes: tuple[str, ...], jwks: Path | None, secret: 
 @clients.command("list")
 def list_() -> None:
     """Print every client as a line of JSON."""
-    from consent_service.api.clients import client_json
+    from consent_service.api.access.clients import client_json
 
     after: str | None = None
     with _operator() as (uow, _, _caller):
@@ -158,7 +158,7 @@ def _operator() -> "Iterator[tuple[UnitOfWork, Context, Caller]]":
 
 
 def _keys(path: Path) -> list["ClientKey"]:
-    from consent_service.api.clients import client_key
+    from consent_service.api.access.clients import client_key
 
     now = datetime.now(UTC)
     try:

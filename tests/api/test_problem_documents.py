@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from werkzeug.test import TestResponse
 
-from consent_service.api.problems import STATUSES, problem_of, status_of
+from consent_service.api.http.problems import STATUSES, problem_of, status_of
 from consent_service.errors import ConsentServiceError, InvalidInput, Misconfigured
 from tests.deployment import ALL_SCOPES, EMPLOYEE, MOTHER, Deployment, deploy
 

@@ -22,7 +22,7 @@ from flask import Flask
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
-from consent_service.api.endpoint import Endpoint, Reply, register
+from consent_service.api.http.endpoint import Endpoint, Reply, register
 from consent_service.app import create_app
 from consent_service.identity.bearer import issue_token
 from consent_service.persistence.kernel.hot_statement import HotStatement

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
-from consent_service.api.body import LARGEST_BODY
-from consent_service.api.fields import PageQuery
+from consent_service.api.http.body import LARGEST_BODY
+from consent_service.api.http.fields import PageQuery
 from consent_service.config import LONGEST_TOKEN_MINUTES, Settings
 from consent_service.domain.disclosures.decision import TIME_TO_START
 from consent_service.domain.kernel.deadlines import Periods

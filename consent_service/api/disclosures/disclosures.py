@@ -2,19 +2,13 @@
 
 from typing import Any
 
-from consent_service.api import disclosure_schemas as schemas
-from consent_service.api.commands import (
-    decode_cursor,
-    disclosure,
-    employee,
-    encode_cursor,
-    legal_basis,
-    question,
-)
-from consent_service.api.endpoint import Call, Endpoint, Reply
-from consent_service.api.fields import PageQuery
-from consent_service.api.idempotency import Repeat
-from consent_service.api.problems import MEDIA_TYPE, problem
+from consent_service.api.disclosures import schemas
+from consent_service.api.disclosures.commands import disclosure, legal_basis, question
+from consent_service.api.http.commands import decode_cursor, employee, encode_cursor
+from consent_service.api.http.endpoint import Call, Endpoint, Reply
+from consent_service.api.http.fields import PageQuery
+from consent_service.api.http.idempotency import Repeat
+from consent_service.api.http.problems import MEDIA_TYPE, problem
 from consent_service.domain.disclosures.decision import Denied, Permitted
 from consent_service.errors import Unavailable
 from consent_service.services.disclosures.ask_decision import ask_decision

@@ -1,8 +1,8 @@
 """The shape of searches of the log and of a person's export, as they are sent."""
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 
-from consent_service.api.fields import (
+from consent_service.api.http.fields import (
     InstantField,
     PageBody,
     PageQuery,
@@ -11,7 +11,7 @@ from consent_service.api.fields import (
     one_of,
     slug,
 )
-from consent_service.api.schemas import ChildCpr, PerformedBy
+from consent_service.api.http.schemas import ChildCpr
 
 
 class EntryQuery(PageQuery):
@@ -34,10 +34,3 @@ class EntrySearchBody(PageBody):
     type = Text(most=40)
     organisation = slug()
     outcome = one_of("permitted", "denied", "recorded")
-
-
-class SubjectExportBody(Schema):
-    """A person by number, and the employee who asks."""
-
-    subject = fields.Nested(ChildCpr, required=True)
-    performed_by = fields.Nested(PerformedBy, required=True)

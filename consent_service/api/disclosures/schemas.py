@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from consent_service.api.fields import (
+from consent_service.api.http.fields import (
     SHA256,
     DateField,
     FreeText,
@@ -13,7 +13,7 @@ from consent_service.api.fields import (
     one_of,
     slug,
 )
-from consent_service.api.schemas import ChildCpr, PerformedBy
+from consent_service.api.http.schemas import ChildCpr, PerformedBy
 
 
 class FamilyVisibility(Schema):

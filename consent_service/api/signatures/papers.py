@@ -1,52 +1,68 @@
 """Papers over HTTP: recorded by one employee, counted once another confirmed them."""
 
-from consent_service.api.commands import employee, paper
-from consent_service.api.endpoint import Call, Endpoint, Reply
-from consent_service.api.paper_schemas import PaperBody, PaperRejectionBody
-from consent_service.api.schemas import PerformedByBody
-from consent_service.services.consents.view_consent import consent_as_it_stands
+from consent_service.api.consents.consents import as_it_stands
+from consent_service.api.http.commands import Loaded, employee
+from consent_service.api.http.endpoint import Call, Endpoint, Reply
+from consent_service.api.http.schemas import PerformedByBody
+from consent_service.api.signatures.schemas import PaperBody, PaperRejectionBody
+from consent_service.domain.kernel.facts import ActKind
 from consent_service.services.signatures.sign_on_paper import (
+    KeptOnPaper,
+    PaperDraft,
     confirm_paper,
     record_paper,
     reject_paper,
 )
 
 
+def paper(body: Loaded) -> PaperDraft:
+    """What stands on a paper."""
+    scope = body["scope"]
+    return PaperDraft(
+        signatory=body["signatory"],
+        decision=ActKind(body["decision"]),
+        scope=scope and KeptOnPaper(tuple(scope["parties"]), tuple(scope["categories"])),
+        signed_on=body["signed_on"],
+        document_reference=body["document"]["reference"],
+        document_sha256=body["document"]["sha256"],
+        identity_checked=body["identity_checked"],
+        performed_by=employee(body),
+    )
+
+
 def create_paper(call: Call) -> Reply:
     """POST /v1/consents/{id}/paper-grants."""
-    consent = call.path["consent_id"]
-    recorded = record_paper(call.uow, call.context, call.caller, consent, paper(call.body))
-    shown = consent_as_it_stands(call.uow, call.context, call.caller, consent)
-    return Reply(201, {"id": recorded, "consent": shown})
+    recorded = record_paper(
+        call.uow, call.context, call.caller, call.path["consent_id"], paper(call.body)
+    )
+    return Reply(201, {"id": recorded, "consent": as_it_stands(call).content})
 
 
 def create_paper_confirmation(call: Call) -> Reply:
     """POST /v1/consents/{id}/paper-grants/{pid}/confirmation."""
-    consent = call.path["consent_id"]
     confirm_paper(
         call.uow,
         call.context,
         call.caller,
-        consent,
+        call.path["consent_id"],
         call.path["paper_id"],
         employee(call.body),
     )
-    return Reply(200, consent_as_it_stands(call.uow, call.context, call.caller, consent))
+    return as_it_stands(call)
 
 
 def create_paper_rejection(call: Call) -> Reply:
     """POST /v1/consents/{id}/paper-grants/{pid}/rejection."""
-    consent = call.path["consent_id"]
     reject_paper(
         call.uow,
         call.context,
         call.caller,
-        consent,
+        call.path["consent_id"],
         call.path["paper_id"],
         call.body["note"],
         employee(call.body),
     )
-    return Reply(200, consent_as_it_stands(call.uow, call.context, call.caller, consent))
+    return as_it_stands(call)
 
 
 ENDPOINTS = [

@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields
 
-from consent_service.api.fields import (
+from consent_service.api.http.fields import (
     SHA256,
     DateField,
     FreeText,
@@ -13,7 +13,7 @@ from consent_service.api.fields import (
     one_of,
     slug,
 )
-from consent_service.api.schemas import PerformedBy, PerformedByBody
+from consent_service.api.http.schemas import PerformedBy, PerformedByBody
 
 
 class PaperScope(Schema):
@@ -46,3 +46,12 @@ class PaperRejectionBody(PerformedByBody):
     """What was wrong with a paper that nobody has confirmed."""
 
     note = FreeText(most=2000, allow_none=True, load_default=None)
+
+
+class WithdrawalBody(Schema):
+    """Who withdrew, and how they said so."""
+
+    signatory = Text(most=64, required=True)
+    channel = one_of("oral", "letter", required=True)
+    note = FreeText(most=2000, allow_none=True, load_default=None)
+    performed_by = fields.Nested(PerformedBy, required=True)

@@ -1,8 +1,8 @@
 """What an organisation knows about one person, for its data-protection officer (R12)."""
 
-from consent_service.api import log_schemas as schemas
-from consent_service.api.commands import employee
-from consent_service.api.endpoint import Call, Endpoint, Reply
+from consent_service.api.http.commands import employee
+from consent_service.api.http.endpoint import Call, Endpoint, Reply
+from consent_service.api.rights import schemas
 from consent_service.services.children.family import check_cpr
 from consent_service.services.rights.export_subject import SubjectRequest, export_subject
 

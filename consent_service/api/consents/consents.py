@@ -1,25 +1,16 @@
-"""Consents and custody changes over HTTP."""
+"""Consents over HTTP: asked for, looked at, given new links, taken back."""
 
-from consent_service.api import schemas
-from consent_service.api.commands import (
-    consent_request,
-    custody,
-    decode_cursor,
-    employee,
-    encode_cursor,
-)
-from consent_service.api.endpoint import Call, Endpoint, Reply
-from consent_service.errors import InvalidInput
+from consent_service.api.consents import schemas
+from consent_service.api.consents.commands import consent_request
+from consent_service.api.http.commands import decode_cursor, employee, encode_cursor
+from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.services.children.family import check_cpr
 from consent_service.services.consents.cancel import cancel
-from consent_service.services.consents.change_custody import CustodyReport, change_custody
 from consent_service.services.consents.issue_links import issue_links
 from consent_service.services.consents.list_consents import ConsentFilter, list_consents
 from consent_service.services.consents.request_consent import request_consent
 from consent_service.services.consents.timeline import timeline
 from consent_service.services.consents.view_consent import consent_as_it_stands, view_consent
-from consent_service.services.signatures.receipts import party_receipt
-from consent_service.services.signatures.withdraw import record_withdrawal
 
 
 def create_consent(call: Call) -> Reply:
@@ -99,46 +90,10 @@ def create_cancellation(call: Call) -> Reply:
     return as_it_stands(call)
 
 
-def create_withdrawal(call: Call) -> Reply:
-    """POST /v1/consents/{id}/withdrawals."""
-    record_withdrawal(
-        call.uow,
-        call.context,
-        call.caller,
-        call.path["consent_id"],
-        call.body["signatory"],
-        call.body["channel"],
-        call.body["note"],
-        employee(call.body),
-    )
-    return as_it_stands(call, 201)
-
-
-def get_receipt(call: Call) -> Reply:
-    """GET /v1/consents/{id}/receipt."""
-    receipt = party_receipt(call.uow, call.context, call.caller, call.path["consent_id"])
-    return Reply(200, receipt)
-
-
 def get_timeline(call: Call) -> Reply:
     """GET /v1/consents/{id}/timeline."""
     items = timeline(call.uow, call.context, call.caller, call.path["consent_id"])
     return Reply(200, {"items": items, "next": None})
-
-
-def create_custody_change(call: Call) -> Reply:
-    """POST /v1/custody-changes."""
-    report = CustodyReport(
-        child_cpr=call.body["child"]["cpr"],
-        custody=custody(call.body),
-        effective_from=call.body["effective_from"],
-        performed_by=employee(call.body),
-        corrects=call.body["corrects"],
-    )
-    if len(report.custody.holders) > 2:
-        raise InvalidInput.field("/custody/holders", "A child has at most two holders.")
-    changed = change_custody(call.uow, call.context, call.caller, report)
-    return Reply(201, {"id": changed.id, "consents": changed.consents})
 
 
 ENDPOINTS = [
@@ -205,43 +160,12 @@ ENDPOINTS = [
         tag="Consents",
     ),
     Endpoint(
-        "POST",
-        "/v1/consents/<consent_id>/withdrawals",
-        "withdrawals:write",
-        "Record a withdrawal made orally or by letter",
-        create_withdrawal,
-        {201: "Consent", 404: "Problem", 409: "Problem"},
-        body=schemas.WithdrawalBody,
-        idempotency="optional",
-        tag="Consents",
-    ),
-    Endpoint(
-        "GET",
-        "/v1/consents/<consent_id>/receipt",
-        "consents:read",
-        "The sealed evidence, to verify offline",
-        get_receipt,
-        {200: "Receipt", 404: "Problem"},
-        tag="Consents",
-    ),
-    Endpoint(
         "GET",
         "/v1/consents/<consent_id>/timeline",
         "consents:read",
         "Every event of a consent",
         get_timeline,
         {200: "Timeline", 404: "Problem"},
-        tag="Consents",
-    ),
-    Endpoint(
-        "POST",
-        "/v1/custody-changes",
-        "consents:write",
-        "Record a custody change",
-        create_custody_change,
-        {201: "CustodyChange", 409: "Problem"},
-        body=schemas.CustodyChangeBody,
-        idempotency="optional",
         tag="Consents",
     ),
 ]

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from consent_service.api import client_schemas as schemas
-from consent_service.api.commands import decode_cursor, encode_cursor
-from consent_service.api.endpoint import Call, Endpoint, Reply
-from consent_service.api.fields import PageQuery
+from consent_service.api.access import schemas
+from consent_service.api.http.commands import decode_cursor, encode_cursor
+from consent_service.api.http.endpoint import Call, Endpoint, Reply
+from consent_service.api.http.fields import PageQuery
 from consent_service.errors import InvalidInput
 from consent_service.identity.public_keys import UnusableKey, pinned, public_members, thumbprint
 from consent_service.services.access import manage_clients

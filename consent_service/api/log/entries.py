@@ -2,24 +2,20 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, Response, request
+from flask import request
 
-from consent_service.api import log_schemas as schemas
-from consent_service.api.commands import decode_cursor, encode_cursor
-from consent_service.api.endpoint import Call, Endpoint, Reply, Runtime
-from consent_service.audit.checkpoint import vkey
+from consent_service.api.http.commands import decode_cursor, encode_cursor
+from consent_service.api.http.endpoint import Call, Endpoint, Reply
+from consent_service.api.log import schemas
 from consent_service.audit.receipt_document import InclusionProof
-from consent_service.errors import ConsentServiceError, InvalidInput, NotFound
 from consent_service.services.children.family import check_cpr
 from consent_service.services.log.model import ERASURE, EntryFilter, LoggedEntry
 from consent_service.services.log.read_log import find_entries, get_entry
 from consent_service.signing import base64url
 from consent_service.signing.canonical import instant_text
-from consent_service.signing.keys import KeySet
 
 HASH_BYTES = 32
 
@@ -166,71 +162,3 @@ ENDPOINTS = [
         tag="Log",
     ),
 ]
-
-
-def register_public(app: Flask, runtime: Runtime, keys: Callable[[], KeySet], origin: str) -> None:
-    """The routes anybody may ask: checkpoints, proofs and the published keys."""
-
-    def checkpoint() -> Response:
-        with runtime.units.reading() as uow:
-            note = uow.tree.checkpoint()
-        if note is None:
-            raise NotFound("The log is empty.")
-        return Response(note, mimetype="text/plain")
-
-    def proof() -> Response:
-        leaf = _leaf(request.args.get("leaf", ""))
-        with runtime.units.reading() as uow:
-            found = uow.tree.inclusion_of_leaf(leaf)
-        if found is None:
-            raise NotFound("No such leaf is in the tree.")
-        return _json(proof_json(found))
-
-    def consistency() -> Response:
-        old, new = _size("old"), _size("new")
-        with runtime.units.reading() as uow:
-            path = uow.tree.consistency(old, new)
-        shown = [base64.b64encode(one).decode() for one in path]
-        return _json({"old": old, "new": new, "path": shown})
-
-    def jwks() -> Response:
-        return _json(keys().as_jwks(), "application/jwk-set+json")
-
-    def consent_log() -> Response:
-        log_keys = [
-            {"vkey": vkey(origin, key.public), **key.to_jwk()} for key in keys().of_use("log")
-        ]
-        return _json({"origin": origin, "keys": log_keys})
-
-    routes: Mapping[str, Callable[[], Response]] = {
-        "/log/checkpoint": checkpoint,
-        "/log/proof": proof,
-        "/log/consistency": consistency,
-        "/.well-known/jwks.json": jwks,
-        "/.well-known/consent-log.json": consent_log,
-    }
-    for path, view in routes.items():
-        view.declared_auth = "public: proofs and keys name nobody"  # type: ignore[attr-defined]
-        app.add_url_rule(path, view.__name__, view, provide_automatic_options=False)
-
-
-def _leaf(text: str) -> bytes:
-    """A leaf hash in hexadecimal or base64url."""
-    try:
-        leaf = bytes.fromhex(text) if len(text) == 2 * HASH_BYTES else base64url.decode(text)
-    except (ValueError, ConsentServiceError):
-        leaf = b""
-    if len(leaf) != HASH_BYTES:
-        raise InvalidInput.field("/leaf", "A leaf hash of 32 bytes, in hexadecimal or base64url.")
-    return leaf
-
-
-def _size(name: str) -> int:
-    text = request.args.get(name, "")
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise InvalidInput.field(f"/{name}", "A tree size: a whole number.")
-    return int(text)
-
-
-def _json(content: Any, media_type: str = "application/json") -> Response:
-    return Response(json.dumps(content), mimetype=media_type)

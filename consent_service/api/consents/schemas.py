@@ -1,10 +1,8 @@
 """The shape of what is sent about consents. Rules live in the domain; here is only shape."""
 
-from typing import Any
-
 from marshmallow import Schema, fields, validate
 
-from consent_service.api.fields import (
+from consent_service.api.http.fields import (
     PHONE,
     DateField,
     EmailField,
@@ -21,27 +19,10 @@ from consent_service.api.fields import (
     one_of,
     slug,
 )
+from consent_service.api.http.schemas import ChildCpr, PerformedBy
 from consent_service.domain.consents.state import Status
 
 STATUSES = [status.value for status in Status]
-
-
-def cpr(**kwargs: Any) -> Text:
-    """A CPR or replacement number; whether it is one is the domain's to say."""
-    return Text(most=20, metadata={"example": "070761-4285"}, **kwargs)
-
-
-class PerformedBy(Schema):
-    """The employee behind the system."""
-
-    id = Reference(most=64, required=True)
-    name = FreeText(required=True)
-
-
-class ChildCpr(Schema):
-    """A child by its number alone."""
-
-    cpr = cpr(required=True)
 
 
 class Child(ChildCpr):
@@ -119,15 +100,6 @@ class CancellationBody(Schema):
     performed_by = fields.Nested(PerformedBy, required=True)
 
 
-class WithdrawalBody(Schema):
-    """Who withdrew, and how they said so."""
-
-    signatory = Text(most=64, required=True)
-    channel = one_of("oral", "letter", required=True)
-    note = FreeText(most=2000, allow_none=True, load_default=None)
-    performed_by = fields.Nested(PerformedBy, required=True)
-
-
 class ExemptionBody(Schema):
     """Why a holder need not sign."""
 
@@ -137,12 +109,6 @@ class ExemptionBody(Schema):
     evidence_reference = Reference(required=True)
     valid_until = DateField(allow_none=True, load_default=None)
     note = FreeText(most=2000, allow_none=True, load_default=None)
-    performed_by = fields.Nested(PerformedBy, required=True)
-
-
-class PerformedByBody(Schema):
-    """An act that needs nothing but who did it."""
-
     performed_by = fields.Nested(PerformedBy, required=True)
 
 

@@ -16,9 +16,9 @@ from flask import Flask, Response, request
 from marshmallow import Schema
 from werkzeug.exceptions import HTTPException
 
-from consent_service.api.body import load, load_body, read_body
-from consent_service.api.idempotency import KeyReused, Repeat, StillRunning, key_of
-from consent_service.api.problems import problem_of, respond, status_of
+from consent_service.api.http.body import load, load_body, read_body
+from consent_service.api.http.idempotency import KeyReused, Repeat, StillRunning, key_of
+from consent_service.api.http.problems import problem_of, respond, status_of
 from consent_service.edge.access_log import note_caller
 from consent_service.errors import (
     ConsentServiceError,

@@ -1,9 +1,10 @@
 """Exemptions over HTTP: recorded by one employee, confirmed by another (R1)."""
 
-from consent_service.api import schemas
-from consent_service.api.commands import employee
-from consent_service.api.consents import as_it_stands
-from consent_service.api.endpoint import Call, Endpoint, Reply
+from consent_service.api.consents import schemas
+from consent_service.api.consents.consents import as_it_stands
+from consent_service.api.http.commands import employee
+from consent_service.api.http.endpoint import Call, Endpoint, Reply
+from consent_service.api.http.schemas import PerformedByBody
 from consent_service.services.consents.exempt import (
     ExemptionDraft,
     confirm_exemption,
@@ -68,7 +69,7 @@ ENDPOINTS = [
         "Confirm a colleague's exemption",
         create_exemption_confirmation,
         {200: "Consent", 404: "Problem", 409: "Problem"},
-        body=schemas.PerformedByBody,
+        body=PerformedByBody,
         idempotency="optional",
         tag="Consents",
     ),
@@ -79,7 +80,7 @@ ENDPOINTS = [
         "End an exemption",
         create_exemption_revocation,
         {200: "Consent", 404: "Problem", 409: "Problem"},
-        body=schemas.PerformedByBody,
+        body=PerformedByBody,
         idempotency="optional",
         tag="Consents",
     ),

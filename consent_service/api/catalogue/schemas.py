@@ -4,7 +4,7 @@ import re
 
 from marshmallow import Schema, fields
 
-from consent_service.api.fields import (
+from consent_service.api.http.fields import (
     PHONE,
     EmailField,
     Pattern,

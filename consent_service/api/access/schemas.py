@@ -5,8 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from consent_service.api.answer_schemas import INSTANT, TEXT, Json
-from consent_service.api.fields import Pattern, Text, list_of, one_of, slug
+from consent_service.api.http.fields import Pattern, Text, list_of, one_of, slug
 from consent_service.services.access.client import MOST_KEYS, SCOPES
 
 KID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -64,45 +63,3 @@ class RevocationBody(Schema):
     client = Text(most=255, required=True)
     issuer = Text(most=255, allow_none=True, load_default=None)
     organisation = slug(required=True, metadata={"description": "Whose system it is."})
-
-
-def _object(required: Json, optional: Json | None = None) -> Json:
-    return {
-        "type": "object",
-        "properties": required | (optional or {}),
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-_OR_NULL: Json = {"anyOf": [INSTANT, {"type": "null"}]}
-_JWK: Json = {"type": "object", "required": ["kty", "kid", "alg"]}
-
-CLIENT_ANSWERS: dict[str, Any] = {
-    "Client": _object(
-        {
-            "id": TEXT,
-            "organisation": TEXT,
-            "scopes": {"type": "array", "items": {"enum": list(SCOPES)}},
-            "auth_method": {"enum": list(AUTH_METHODS)},
-            "created_at": INSTANT,
-            "revoked_at": _OR_NULL,
-            "jwks": _object({"keys": {"type": "array", "items": _JWK}}),
-            "secrets": {
-                "type": "array",
-                "items": _object({"id": TEXT, "created_at": INSTANT}),
-            },
-        },
-        {"client_secret": TEXT},
-    ),
-    "ClientPage": _object(
-        {
-            "items": {"type": "array", "items": {"$ref": "#/components/schemas/Client"}},
-            "next": {"anyOf": [TEXT, {"type": "null"}]},
-        }
-    ),
-    "NewClientSecret": _object({"id": TEXT}, {"client_secret": TEXT}),
-    "ClientRevocation": _object(
-        {"client": TEXT, "issuer": {"anyOf": [TEXT, {"type": "null"}]}, "organisation": TEXT}
-    ),
-}

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from consent_service.api import catalogue_schemas as schemas
-from consent_service.api.commands import decode_cursor, encode_cursor
-from consent_service.api.endpoint import Call, Endpoint, Reply
-from consent_service.api.fields import PageQuery
+from consent_service.api.catalogue import schemas
+from consent_service.api.http.commands import decode_cursor, encode_cursor
+from consent_service.api.http.endpoint import Call, Endpoint, Reply
+from consent_service.api.http.fields import PageQuery
 from consent_service.errors import NotFound
-from consent_service.services.access.client import OPERATOR_SCOPE
 from consent_service.services.catalogue.model import Organisation, TemplateVersion
 from consent_service.services.catalogue.publish_template import publish_template
 from consent_service.services.catalogue.register_organisation import register_organisation
@@ -100,7 +99,7 @@ ENDPOINTS = [
     Endpoint(
         "POST",
         "/v1/organisations",
-        OPERATOR_SCOPE,
+        "organisations:write",
         "Register an organisation",
         create_organisation,
         {201: "Organisation", 409: "Problem"},

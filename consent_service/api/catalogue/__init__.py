@@ -1,0 +1,1 @@
+"""Organisations and templates over HTTP."""

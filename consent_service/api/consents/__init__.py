@@ -1,0 +1,1 @@
+"""Consents, custody changes and exemptions over HTTP."""

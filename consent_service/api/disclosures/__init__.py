@@ -1,0 +1,1 @@
+"""Disclosures and decisions over HTTP."""

@@ -1,0 +1,1 @@
+"""The one way through for every request: declared, authenticated, parsed, answered once."""
