@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from consent_service import web
 from consent_service.api.access.oauth import register_oauth
 from consent_service.api.endpoints import ENDPOINTS
 from consent_service.api.http import problems
@@ -31,7 +30,7 @@ from consent_service.persistence.kernel.database import (
 from consent_service.persistence.keys.data_keys import check_keys_fit
 from consent_service.persistence.keys.index_slots import check_index_fits
 from consent_service.persistence.keys.live import LiveSigner, LiveTokenKeys
-from consent_service.web import staff
+from consent_service.web import family, staff
 from consent_service.wiring import Parts, assemble, utc_now
 from consent_service.worker import watch_over_the_worker
 
@@ -66,7 +65,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     register(app, runtime, ENDPOINTS)
     register_public(app, runtime, lambda: parts.keys.published, settings.log_origin)
     register_oauth(app, parts.units, parts.attempts, _token_settings(parts), settings.base_url)
-    web.register(app, parts, settings)
+    family.register(app, parts, settings)
     staff.register(app, parts, settings)
     register_service_pages(app, engine, ENDPOINTS, settings.base_url)
     return app

@@ -33,7 +33,7 @@ def export_person(
     from consent_service.errors import InvalidInput
     from consent_service.services.kernel.model import Employee
     from consent_service.services.rights.export_subject import SubjectRequest, export_subject
-    from consent_service.web.subject_page import subject_page
+    from consent_service.web.rights.subject_page import subject_page
 
     if contains_cpr(performed_by):
         raise InvalidInput.field("/performed_by", "This must not hold a CPR number.")

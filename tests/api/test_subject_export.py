@@ -18,7 +18,7 @@ from consent_service.persistence.log.tables import log_body
 from consent_service.persistence.verification.log_reader import verify_database
 from consent_service.services.kernel.model import Employee
 from consent_service.services.rights.export_subject import SubjectRequest, export_subject
-from consent_service.web.subject_page import subject_page
+from consent_service.web.rights.subject_page import subject_page
 from tests.deployment import EMPLOYEE, FATHER, MOTHER, PARTIES, PURPOSE, Deployment, deploy, person
 from tests.web.family import FREDERIK, METTE, Signer, household, links
 

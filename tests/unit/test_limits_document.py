@@ -14,7 +14,7 @@ from consent_service.persistence.idempotency.answer_store import KEPT_FOR
 from consent_service.services.access.client import MOST_KEYS, MOST_SECRETS
 from consent_service.services.children.family import MOST_HOLDERS
 from consent_service.services.signatures.identity import LOGIN_LASTS
-from consent_service.web.visit import IDLE_AFTER, SESSION_LASTS
+from consent_service.web.signatures.visit import IDLE_AFTER, SESSION_LASTS
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "municipal-systems.md").read_text()
 PERIODS = Periods()

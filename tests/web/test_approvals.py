@@ -10,7 +10,7 @@ from consent_service.domain.kernel.facts import Scope
 from consent_service.errors import Conflict
 from consent_service.services.signatures.answer_consent import sign_grant, sign_refusal
 from consent_service.services.signatures.identity import Identity
-from consent_service.web.session_content import SessionContent
+from consent_service.web.signatures.session_content import SessionContent
 from tests.deployment import Deployment, deploy
 from tests.integration.stand_in_browser import Page, query_of
 from tests.web.family import (

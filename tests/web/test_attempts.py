@@ -10,7 +10,7 @@ import pytest
 from limits import parse
 
 from consent_service.identity.attempts import LIMITS
-from consent_service.web.error_pages import DEAD_END_SECONDS
+from consent_service.web.frame.error_pages import DEAD_END_SECONDS
 from tests.deployment import Deployment, deploy_with
 from tests.integration.stand_in_browser import Page
 from tests.web.family import METTE, STRANGER, Signer, acts, entry_types, links, new_link, words

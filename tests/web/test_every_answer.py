@@ -12,7 +12,7 @@ from werkzeug.test import Client, TestResponse
 
 from consent_service.edge.door import Door
 from consent_service.identity.attempts import LIMITS
-from consent_service.web import error_pages
+from consent_service.web.frame import error_pages
 from tests.deployment import Deployment, deploy_with
 from tests.hardening import flaws
 from tests.web.family import METTE, Signer, household, links

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from consent_service.web.site import SESSION
+from consent_service.web.family import SESSION
 from tests.deployment import Deployment
 from tests.integration.stand_in_browser import Page
 from tests.web.family import FREDERIK, METTE, Signer, acts, cookie_of, entries, links, words

@@ -224,7 +224,7 @@ def test_a_fault_of_ours_shows_and_logs_nothing_about_anybody(small_home, monkey
     def broken(*_: object) -> None:
         raise RuntimeError("Mette Mor, 0101801112")
 
-    monkeypatch.setattr("consent_service.web.pages.consent_page", broken)
+    monkeypatch.setattr("consent_service.web.signatures.pages.consent_page", broken)
     page = mette.see()
     assert page.status_code == 500
     html = page.get_data(as_text=True)

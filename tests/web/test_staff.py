@@ -436,7 +436,7 @@ def test_a_token_of_the_signers_provider_is_refused(office):
 
 
 def _token_of_a_signer(home, mette):
-    from consent_service.web.session_content import SessionContent
+    from consent_service.web.signatures.session_content import SessionContent
 
     with home.parts.units.reading() as uow:
         session = uow.signing_sessions.find(cookie_of(mette))

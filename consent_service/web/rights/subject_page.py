@@ -9,8 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from consent_service.domain.kernel.calendar import COPENHAGEN
 from consent_service.domain.kernel.cpr import CprNumber
-from consent_service.web.language import own_name
-from consent_service.web.subject_words import CODES, WORDS
+from consent_service.web.frame.language import own_name
+from consent_service.web.rights.subject_words import CODES, WORDS
 
 Language = Literal["da", "en"]
 

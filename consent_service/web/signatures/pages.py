@@ -8,11 +8,11 @@ from werkzeug.exceptions import MethodNotAllowed
 from consent_service.services.signatures.model import SigningSession
 from consent_service.services.signatures.signing_page import consent_page, follow_token
 from consent_service.services.units import UnitOfWork
-from consent_service.web.consent_view import consent_view
-from consent_service.web.language import INTERFACE
-from consent_service.web.rendering import allow_login, go_home, interface_languages, render
-from consent_service.web.session_content import SessionContent
-from consent_service.web.visit import Site, Visit, open_session, set_cookie, visit_of
+from consent_service.web.frame.language import INTERFACE
+from consent_service.web.frame.rendering import allow_login, go_home, interface_languages, render
+from consent_service.web.signatures.consent_view import consent_view
+from consent_service.web.signatures.session_content import SessionContent
+from consent_service.web.signatures.visit import Site, Visit, open_session, set_cookie, visit_of
 
 _FORMS = frozenset({"login", "grant", "decline", "logout"})
 

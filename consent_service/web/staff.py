@@ -1,4 +1,4 @@
-"""The routes of the staff's pages, each with what lets somebody in."""
+"""The site of staff under /staff: every route, each with what lets somebody in."""
 
 from flask import Blueprint, Flask, Response
 from werkzeug.exceptions import MethodNotAllowed, NotFound
@@ -6,19 +6,18 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from consent_service.config import Settings
 from consent_service.domain.access.staff import SessionLimits
 from consent_service.identity.staff_login import StaffLogin, claim_meanings
-from consent_service.web import error_pages
-from consent_service.web.rendering import STAFF
-from consent_service.web.site import Parts, View, add_route, bind, limit_forms
-from consent_service.web.staff import pages, sign_in, sign_out
-from consent_service.web.staff.language_cookie import speak_chosen_language
-from consent_service.web.staff.visit import StaffSite
-from consent_service.web.staff.words import REFUSALS, error_words
+from consent_service.web.access import pages, sign_in, sign_out
+from consent_service.web.access.language_cookie import speak_chosen_language
+from consent_service.web.access.visit import StaffSite
+from consent_service.web.access.words import REFUSALS, error_words
+from consent_service.web.frame import error_pages
+from consent_service.web.frame.rendering import STAFF
+from consent_service.web.frame.routing import METHODS, Parts, View, add_route, bind, limit_forms
 
 SESSION = "staff session"
 LOGIN = "public: a login begins or ends here; tied to the browser by a cookie"
 FROM_PROVIDER = "public: a logout token that the provider signed is the key"
 NOTHING = "public: the same for everybody"
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 ROUTES: tuple[tuple[str, str, View, str], ...] = (
     ("GET", "", pages.show_start, SESSION),
@@ -53,7 +52,7 @@ def register(app: Flask, parts: Parts, settings: Settings) -> None:
     # Whatever else is asked under /staff gets a page as well.
     elsewhere = (("/<path:rest>", _elsewhere), ("", _elsewhere_at_start))
     for path, view in elsewhere:
-        methods = [*_METHODS[1:]] if path == "" else [*_METHODS]
+        methods = [*METHODS[1:]] if path == "" else [*METHODS]
         add_route(blueprint, path, view, "public: an error page", methods)
     blueprint.before_request(limit_forms)
     blueprint.before_request(lambda: speak_chosen_language(settings))

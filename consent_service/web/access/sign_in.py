@@ -19,9 +19,7 @@ from consent_service.services.access.log_in_staff import (
     note_staff_login_refused,
 )
 from consent_service.services.access.staff import StaffIdentity
-from consent_service.web.language import interface_language
-from consent_service.web.rendering import STAFF
-from consent_service.web.staff.visit import (
+from consent_service.web.access.visit import (
     StaffSite,
     find_visit,
     go_to_start,
@@ -29,6 +27,8 @@ from consent_service.web.staff.visit import (
     set_session,
     verify_login_form,
 )
+from consent_service.web.frame.language import interface_language
+from consent_service.web.frame.rendering import STAFF
 
 
 def begin_login(site: StaffSite) -> Response:

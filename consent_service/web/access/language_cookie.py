@@ -3,8 +3,8 @@
 from flask import Response, request
 
 from consent_service.config import Settings
-from consent_service.web import forms
-from consent_service.web.language import INTERFACE, speak
+from consent_service.web.frame import forms
+from consent_service.web.frame.language import INTERFACE, speak
 
 _COOKIE = "staff-language"
 _YEAR_SECONDS = 365 * 24 * 60 * 60

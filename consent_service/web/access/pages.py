@@ -2,10 +2,8 @@
 
 from flask import Response, redirect, request
 
-from consent_service.web.language import INTERFACE
-from consent_service.web.rendering import STAFF
-from consent_service.web.staff.language_cookie import keep_language
-from consent_service.web.staff.visit import (
+from consent_service.web.access.language_cookie import keep_language
+from consent_service.web.access.visit import (
     StaffSite,
     StaffVisit,
     clear_session,
@@ -14,7 +12,9 @@ from consent_service.web.staff.visit import (
     staff_page,
     use_visit,
 )
-from consent_service.web.staff.words import refusal_words, role_words
+from consent_service.web.access.words import refusal_words, role_words
+from consent_service.web.frame.language import INTERFACE
+from consent_service.web.frame.rendering import STAFF
 
 
 def show_start(site: StaffSite) -> Response:

@@ -25,10 +25,10 @@ from consent_service.services.signatures.signing_page import (
     note_login_refused,
 )
 from consent_service.services.units import UnitOfWork
-from consent_service.web.language import interface_language
-from consent_service.web.rendering import go_home
-from consent_service.web.session_content import Answer, PendingLogin
-from consent_service.web.visit import Site, Visit, set_cookie, visit_of
+from consent_service.web.frame.language import interface_language
+from consent_service.web.frame.rendering import go_home
+from consent_service.web.signatures.session_content import Answer, PendingLogin
+from consent_service.web.signatures.visit import Site, Visit, set_cookie, visit_of
 
 # The person changed their mind, or the provider is out of order: nobody guessed anything.
 _NO_ATTEMPT = frozenset({"access_denied", "provider_unreachable"})

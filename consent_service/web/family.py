@@ -1,30 +1,22 @@
-"""The routes of the signing pages, each with what lets somebody in."""
-
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, Protocol
+"""The family's site under /sign: every route, each with what lets somebody in."""
 
 from flask import Blueprint, Flask, Response, request
 from flask_babel import Babel
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from consent_service.config import Settings, SignerProviderSettings
-from consent_service.identity.attempts import Attempts
 from consent_service.identity.broker_settings import signer_provider
 from consent_service.identity.signer_login import SignerLogin
-from consent_service.services.kernel.context import Context
-from consent_service.services.units import Units
-from consent_service.web import answers, error_pages, language, pages, sign_in
-from consent_service.web.rendering import STATIC_FILES
-from consent_service.web.visit import Site
+from consent_service.web.frame import error_pages, language
+from consent_service.web.frame.rendering import STATIC_FILES
+from consent_service.web.frame.routing import METHODS, Parts, View, add_route, bind, limit_forms
+from consent_service.web.rights.everything import everything
+from consent_service.web.signatures import answers, pages, sign_in
+from consent_service.web.signatures.visit import Site
 
-LARGEST_FORM = 16 * 1024
 SESSION = "signing session"
 STATIC_SECONDS = 24 * 60 * 60
 
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-
-View = Callable[..., Response]
 
 ROUTES: tuple[tuple[str, str, View, str], ...] = (
     ("GET", "/", pages.show, SESSION),
@@ -33,22 +25,9 @@ ROUTES: tuple[tuple[str, str, View, str], ...] = (
     ("POST", "/grant", answers.grant, SESSION),
     ("POST", "/decline", answers.refuse, SESSION),
     ("GET", "/receipt", answers.receipt, SESSION),
-    ("GET", "/everything", answers.everything, SESSION),
+    ("GET", "/everything", everything, SESSION),
     ("POST", "/logout", answers.log_out, SESSION),
 )
-
-
-class Parts(Protocol):
-    """What of the service the pages need."""
-
-    @property
-    def units(self) -> Units: ...
-
-    @property
-    def context(self) -> Context: ...
-
-    @property
-    def attempts(self) -> Attempts: ...
 
 
 def register(app: Flask, parts: Parts, settings: Settings) -> None:
@@ -67,44 +46,13 @@ def register(app: Flask, parts: Parts, settings: Settings) -> None:
     follow = bind(pages.follow, site)
     add_route(blueprint, "/<token>", follow, "public: the token in the link is the key")
     # Whatever else is asked under /sign gets a page as well, and counts as a link that failed.
-    add_route(blueprint, "/<path:rest>", _elsewhere, "public: an error page", list(_METHODS))
-    add_route(blueprint, "/", _elsewhere_at_home, "public: an error page", list(_METHODS[1:]))
+    add_route(blueprint, "/<path:rest>", _elsewhere, "public: an error page", list(METHODS))
+    add_route(blueprint, "/", _elsewhere_at_home, "public: an error page", list(METHODS[1:]))
     for name, words in (("moment", language.moment), ("day", language.day)):
         blueprint.add_app_template_filter(words, name)
     blueprint.before_request(limit_forms)
     error_pages.install(blueprint, attempts=parts.attempts)
     app.register_blueprint(blueprint)
-
-
-def bind(view: Callable[..., Response], site: Any) -> View:
-    """A view that is served for one site."""
-
-    @wraps(view)
-    def serve(**path: Any) -> Response:
-        return view(site, **path)
-
-    return serve
-
-
-def add_route(
-    blueprint: Blueprint, path: str, view: View, auth: str, methods: list[str] | None = None
-) -> None:
-    """Serve a view under a path, and declare what lets somebody in."""
-    # What the route walk in the tests looks for: nothing is served without it.
-    view.declared_auth = auth  # type: ignore[attr-defined]  # own mark
-    blueprint.add_url_rule(
-        path,
-        view.__name__.strip("_"),
-        view,
-        methods=methods or ["GET"],
-        provide_automatic_options=False,
-        strict_slashes=False,  # else /sign is redirected to an address made of the Host header
-    )
-
-
-def limit_forms() -> None:
-    """Refuse a form larger than any of ours."""
-    request.max_content_length = LARGEST_FORM
 
 
 def _file(name: str) -> Response:

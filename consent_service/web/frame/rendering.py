@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from flask import Response, make_response, redirect, render_template
 
-from consent_service.web.language import INTERFACE, direction, interface_language, own_name
+from consent_service.web.frame.language import INTERFACE, direction, interface_language, own_name
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class StaticFile:
     media_type: str
 
 
-_STATIC = files(__package__) / "static"
+_STATIC = files("consent_service") / "web" / "static"
 STATIC_FILES = {
     name: StaticFile((_STATIC / name).read_bytes(), media_type)
     for name, media_type in (("style.css", "text/css"), ("icon.svg", "image/svg+xml"))

@@ -9,10 +9,9 @@ from flask_babel import gettext
 from consent_service.domain.consents.state import Status
 from consent_service.domain.kernel.facts import ActKind, Role, Scope
 from consent_service.services.signatures.signing_page import ConsentPage, Signer
-from consent_service.web.language import direction, interface_language, period
-from consent_service.web.state_words import state_words
-from consent_service.web.subject_words import WORDS
-from consent_service.web.visit import Visit
+from consent_service.web.frame.language import direction, period
+from consent_service.web.signatures.state_words import state_words
+from consent_service.web.signatures.visit import Visit
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,6 @@ def consent_view(visit: Visit, page: ConsentPage) -> dict[str, Any]:
         "login_is_fresh": visit.login_is_fresh,
         "text_bound": signer.template.text_bound_login,
         "has_ended": page.status not in _OPEN,
-        "everything": WORDS[interface_language()],
         "ActKind": ActKind,
         "Status": Status,
     }

@@ -18,8 +18,8 @@ from consent_service.services.access.visit_as_staff import (
 )
 from consent_service.services.kernel.context import Context
 from consent_service.services.units import UnitOfWork, Units
-from consent_service.web import forms
-from consent_service.web.rendering import STAFF, allow_login, interface_languages, render
+from consent_service.web.frame import forms
+from consent_service.web.frame.rendering import STAFF, allow_login, interface_languages, render
 
 _SESSION_COOKIE = "staff"
 _LOGIN_COOKIE = "staff-login"

@@ -23,8 +23,8 @@ from consent_service.errors import (
 )
 from consent_service.identity.attempts import Attempts
 from consent_service.logs import place_of
-from consent_service.web.language import speak
-from consent_service.web.rendering import SIGN, Section, render
+from consent_service.web.frame.language import speak
+from consent_service.web.frame.rendering import SIGN, Section, render
 
 Words = Callable[[int], tuple[str, list[str], bool]]
 ErrorPage = Callable[[int], Response]

@@ -12,7 +12,7 @@ from flask_babel import gettext
 from consent_service.domain.consents.state import Status
 from consent_service.domain.kernel.facts import ActKind
 from consent_service.services.signatures.signing_page import ConsentPage, Signer
-from consent_service.web.language import day
+from consent_service.web.frame.language import day
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from consent_service.services.signatures.identity import LOGIN_LASTS
 from consent_service.services.signatures.model import SigningSession
 from consent_service.services.signatures.signing_page import LinkUnknown, Signer, signer_of
 from consent_service.services.units import UnitOfWork, Units
-from consent_service.web import forms
-from consent_service.web.language import speak, text_language
-from consent_service.web.session_content import SessionContent
+from consent_service.web.frame import forms
+from consent_service.web.frame.language import speak, text_language
+from consent_service.web.signatures.session_content import SessionContent
 
 SESSION_LASTS = timedelta(minutes=60)
 IDLE_AFTER = timedelta(minutes=30)

@@ -6,8 +6,6 @@ Words = dict[str, dict[str, str]]
 
 WORDS: Final[Words] = {
     "da": {
-        "link": "Hent alt, hvad vi ved om dig og har delt",
-        "link_hint": "Det er en fil med dit CPR-nummer. Gem den et sted, hvor kun du kan se den.",
         "title": "Det ved vi, og det har vi delt",
         "intro": "Du har ret til at se, hvad vi ved om dig, og hvad vi har gjort med det"
         " (databeskyttelsesforordningens artikel 15).",
@@ -42,8 +40,6 @@ WORDS: Final[Words] = {
         "times": "Tider er dansk tid. Det nyeste står øverst.",
     },
     "en": {
-        "link": "Download everything we know about you and have shared",
-        "link_hint": "It is a file with your CPR number. Keep it where only you can see it.",
         "title": "What we know, and what we have shared",
         "intro": "You have the right to see what we know about you and what we have done with it"
         " (General Data Protection Regulation, Article 15).",

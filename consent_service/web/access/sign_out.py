@@ -13,7 +13,7 @@ from consent_service.services.access.end_staff_sessions import (
 )
 from consent_service.services.kernel.context import Context
 from consent_service.services.units import UnitOfWork
-from consent_service.web.staff.visit import (
+from consent_service.web.access.visit import (
     StaffSite,
     StaffVisit,
     clear_session,

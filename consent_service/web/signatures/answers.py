@@ -7,7 +7,6 @@ from werkzeug.exceptions import BadRequest
 
 from consent_service.domain.kernel.facts import ActKind, Scope
 from consent_service.errors import Conflict
-from consent_service.services.rights.export_subject import SubjectRequest, export_subject
 from consent_service.services.signatures.answer_consent import sign_grant, sign_refusal
 from consent_service.services.signatures.sign import kept_scope
 from consent_service.services.signatures.signing_page import (
@@ -17,12 +16,10 @@ from consent_service.services.signatures.signing_page import (
     refusal_of,
     stops_older,
 )
-from consent_service.web.language import interface_language
-from consent_service.web.rendering import allow_login, go_home, render
-from consent_service.web.session_content import Answer
-from consent_service.web.sign_in import approve, notice_of
-from consent_service.web.subject_page import subject_page
-from consent_service.web.visit import Site, Visit, clear_session, visit_of
+from consent_service.web.frame.rendering import allow_login, go_home, render
+from consent_service.web.signatures.session_content import Answer
+from consent_service.web.signatures.sign_in import approve, notice_of
+from consent_service.web.signatures.visit import Site, Visit, clear_session, visit_of
 
 OF_THE_LOGIN = frozenset(
     {
@@ -176,21 +173,6 @@ def receipt(site: Site) -> Response:
     response = make_response(json.dumps(found, ensure_ascii=False, indent=1))
     response.mimetype = "application/json"
     response.headers["Content-Disposition"] = 'attachment; filename="samtykke-kvittering.json"'
-    return response
-
-
-def everything(site: Site) -> Response:
-    """What the controller knows and shared around this child, as one file for the signer."""
-    with site.units.writing() as uow:
-        visit = visit_of(site, uow)
-        if not visit.is_logged_in:
-            return go_home()
-        signer = visit.signer
-        asked = SubjectRequest(signer.file.controller, signer.details.cpr, "citizen", None)
-        export = export_subject(uow, site.context, asked, signer.file.child)
-        uow.commit()
-    response = make_response(subject_page(export, "da" if interface_language() == "da" else "en"))
-    response.headers["Content-Disposition"] = 'attachment; filename="det-ved-vi.html"'
     return response
 
 

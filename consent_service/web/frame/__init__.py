@@ -1,0 +1,1 @@
+"""What every page has: its language, its layout, its forms, its errors."""

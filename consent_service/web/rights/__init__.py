@@ -1,0 +1,1 @@
+"""A person's export as a page."""
