@@ -136,7 +136,8 @@ def lived_in(on_sqlite: Deployment) -> Deployment:
     on_sqlite.disclose(categories=["identity"])
     on_sqlite.disclose("municipality-x", sender="municipality-x", recipient="gp-y")
     body = {
-        "signatory": asked["signatories"][0]["id"],
+        # The father: excused he can be whatever custody the search makes up, the mother cannot.
+        "signatory": asked["signatories"][1]["id"],
         "reason": "other",
         "provision": "§ 1",
         "evidence_reference": "d",

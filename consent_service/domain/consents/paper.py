@@ -8,8 +8,7 @@ still counts as refused, and for the expiry it is still a grant that was made (R
 
 from datetime import datetime
 
-from consent_service.domain.consents.signers import YOUNG_PERSON_AGE
-from consent_service.domain.kernel.calendar import child_reaches
+from consent_service.domain.kernel.calendar import YOUNG_PERSON_AGE, child_reaches
 from consent_service.domain.kernel.facts import (
     Act,
     ActKind,

@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from consent_service.domain.kernel.calendar import child_reaches, parents_released
+from consent_service.domain.kernel.calendar import (
+    ADULT_AGE,
+    YOUNG_PERSON_AGE,
+    child_reaches,
+    parents_released,
+)
 from consent_service.domain.kernel.facts import (
     CustodyChange,
     ExemptionConfirmed,
@@ -16,9 +21,6 @@ from consent_service.domain.kernel.facts import (
     Role,
     SignerRule,
 )
-
-YOUNG_PERSON_AGE = 15
-ADULT_AGE = 18
 
 
 @dataclass(frozen=True)

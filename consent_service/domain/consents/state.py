@@ -12,13 +12,16 @@ from enum import StrEnum
 
 from consent_service.domain.consents.answers import Answers, answers_at
 from consent_service.domain.consents.signers import (
-    ADULT_AGE,
-    YOUNG_PERSON_AGE,
     custody_takes_effect,
     exemptions,
     holders_at,
 )
-from consent_service.domain.kernel.calendar import child_reaches, parents_released
+from consent_service.domain.kernel.calendar import (
+    ADULT_AGE,
+    YOUNG_PERSON_AGE,
+    child_reaches,
+    parents_released,
+)
 from consent_service.domain.kernel.facts import (
     Act,
     ActKind,

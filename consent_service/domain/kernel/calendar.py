@@ -9,6 +9,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 COPENHAGEN = ZoneInfo("Europe/Copenhagen")
+YOUNG_PERSON_AGE = 15
+ADULT_AGE = 18
 _RESOLUTION = timedelta(microseconds=1)
 
 

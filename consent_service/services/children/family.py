@@ -4,8 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from consent_service.domain.consents.signers import ADULT_AGE
-from consent_service.domain.kernel.calendar import local_date, parents_released
+from consent_service.domain.kernel.calendar import ADULT_AGE, local_date, parents_released
 from consent_service.domain.kernel.cpr import CprNumber, InvalidCpr, parse_cpr
 from consent_service.domain.kernel.facts import Holder, Role
 from consent_service.errors import FieldError, InvalidInput

@@ -10,8 +10,8 @@ from consent_service.identity.attempts import Attempts
 from consent_service.services.kernel.context import Context
 from consent_service.services.units import Units
 
+LARGEST_FORM = 16 * 1024
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-
 
 View = Callable[..., Response]
 
@@ -58,6 +58,3 @@ def add_route(
 def limit_forms() -> None:
     """Refuse a form larger than any of ours."""
     request.max_content_length = LARGEST_FORM
-
-
-LARGEST_FORM = 16 * 1024
