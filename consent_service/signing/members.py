@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Collection
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from consent_service.errors import ConsentServiceError
 from consent_service.signing import base64url
-from consent_service.signing.canonical import NotCanonical, parse_instant
+from consent_service.signing.canonical import NotCanonical, parse_canonical, parse_instant
 
 _HEX_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _Read = TypeVar("_Read")
@@ -38,6 +38,17 @@ class Members:
         if any(name not in required and name not in optional for name in value):
             raise refusal("an unknown member")
         self._value = value
+
+    @classmethod
+    def from_canonical(
+        cls, data: bytes, required: Collection[str], *, refusal: type[ConsentServiceError]
+    ) -> Self:
+        """The members of an object as canonical JSON wrote it. Raises `refusal`."""
+        try:
+            value = parse_canonical(data)
+        except NotCanonical as wrong:
+            raise refusal(wrong.detail) from None
+        return cls(value, required, refusal=refusal)
 
     def __contains__(self, name: str) -> bool:
         return name in self._value

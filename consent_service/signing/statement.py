@@ -13,10 +13,8 @@ from typing import Any, Literal, Self, get_args
 
 from consent_service.errors import ConsentServiceError
 from consent_service.signing.canonical import (
-    NotCanonical,
     canonical_json,
     instant_text,
-    parse_canonical,
 )
 from consent_service.signing.members import Members
 
@@ -154,11 +152,7 @@ class Statement:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Read what `to_bytes` wrote and nothing else. Raises InvalidStatement."""
-        try:
-            value = parse_canonical(data)
-        except NotCanonical as wrong:
-            raise InvalidStatement(wrong.detail) from None
-        members = Members(value, _STATEMENT, refusal=InvalidStatement)
+        members = Members.from_canonical(data, _STATEMENT, refusal=InvalidStatement)
         version = members.one_of("v", (1, 2))
         return cls(
             terms_sha256=members.sha256("terms_sha256"),

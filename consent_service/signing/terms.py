@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, Self
 
 from consent_service.errors import ConsentServiceError
-from consent_service.signing.canonical import NotCanonical, canonical_json, parse_canonical
+from consent_service.signing.canonical import canonical_json
 from consent_service.signing.members import Members
 
 _TERMS = (
@@ -123,11 +123,7 @@ class Terms:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Read what `to_bytes` wrote and nothing else. Raises InvalidTerms."""
-        try:
-            value = parse_canonical(data)
-        except NotCanonical as wrong:
-            raise InvalidTerms(wrong.detail) from None
-        members = Members(value, _TERMS, refusal=InvalidTerms)
+        members = Members.from_canonical(data, _TERMS, refusal=InvalidTerms)
         members.one_of("v", (1,))
         return cls(
             consent=members.text("consent"),

@@ -1,6 +1,7 @@
 """Consents over HTTP: asked for, looked at, given new links, taken back."""
 
 from consent_service.api.consents import schemas
+from consent_service.api.consents.acts import as_it_stands
 from consent_service.api.consents.commands import consent_request
 from consent_service.api.http.commands import decode_cursor, employee, encode_cursor
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
@@ -24,12 +25,6 @@ def _with_links(call: Call, consent: str, urls: dict[str, str], status: int) -> 
     shown = consent_as_it_stands(call.uow, call.context, call.caller, consent, urls)
     kept = consent_as_it_stands(call.uow, call.context, call.caller, consent)
     return Reply(status, shown, kept)
-
-
-def as_it_stands(call: Call, status: int = 200) -> Reply:
-    """The consent that the path names, after an act about it."""
-    consent = call.path["consent_id"]
-    return Reply(status, consent_as_it_stands(call.uow, call.context, call.caller, consent))
 
 
 def get_consent(call: Call) -> Reply:

@@ -1,7 +1,7 @@
 """Exemptions over HTTP: recorded by one employee, confirmed by another (R1)."""
 
 from consent_service.api.consents import schemas
-from consent_service.api.consents.consents import as_it_stands
+from consent_service.api.consents.acts import as_it_stands, on_record
 from consent_service.api.http.commands import employee
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.api.http.schemas import PerformedByBody
@@ -26,28 +26,12 @@ def create_exemption(call: Call) -> Reply:
 
 def create_exemption_confirmation(call: Call) -> Reply:
     """POST /v1/consents/{id}/exemptions/{eid}/confirmation."""
-    confirm_exemption(
-        call.uow,
-        call.context,
-        call.caller,
-        call.path["consent_id"],
-        call.path["exemption_id"],
-        employee(call.body),
-    )
-    return as_it_stands(call)
+    return on_record(call, confirm_exemption, "exemption_id")
 
 
 def create_exemption_revocation(call: Call) -> Reply:
     """POST /v1/consents/{id}/exemptions/{eid}/revocation."""
-    revoke_exemption(
-        call.uow,
-        call.context,
-        call.caller,
-        call.path["consent_id"],
-        call.path["exemption_id"],
-        employee(call.body),
-    )
-    return as_it_stands(call)
+    return on_record(call, revoke_exemption, "exemption_id")
 
 
 ENDPOINTS = [

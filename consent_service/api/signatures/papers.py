@@ -1,6 +1,6 @@
 """Papers over HTTP: recorded by one employee, counted once another confirmed them."""
 
-from consent_service.api.consents.consents import as_it_stands
+from consent_service.api.consents.acts import as_it_stands, on_record
 from consent_service.api.http.commands import Loaded, employee
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.api.http.schemas import PerformedByBody
@@ -40,15 +40,7 @@ def create_paper(call: Call) -> Reply:
 
 def create_paper_confirmation(call: Call) -> Reply:
     """POST /v1/consents/{id}/paper-grants/{pid}/confirmation."""
-    confirm_paper(
-        call.uow,
-        call.context,
-        call.caller,
-        call.path["consent_id"],
-        call.path["paper_id"],
-        employee(call.body),
-    )
-    return as_it_stands(call)
+    return on_record(call, confirm_paper, "paper_id")
 
 
 def create_paper_rejection(call: Call) -> Reply:

@@ -1,6 +1,6 @@
 """What a family told one of the parties, recorded over HTTP (R4)."""
 
-from consent_service.api.consents.consents import as_it_stands
+from consent_service.api.consents.acts import as_it_stands
 from consent_service.api.http.commands import employee
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.api.signatures import schemas

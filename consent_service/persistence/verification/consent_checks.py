@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from consent_service.audit.finding import Finding
-from consent_service.audit.spread import Spread
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Unreadable
 from consent_service.persistence.catalogue.tables import template_version
@@ -20,26 +19,17 @@ from consent_service.persistence.keys.sealing import Index, KeyRing, Place
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.verification.checks import DatabaseChecks
 from consent_service.persistence.verification.column_checks import open_value
-from consent_service.persistence.verification.snapshot import Reading
+from consent_service.persistence.verification.snapshot_checks import SnapshotChecks
 from consent_service.signing.terms import InvalidTerms, Terms
 
 
-class ConsentChecks:
-    """The checks over one snapshot, row by row wherever `spread` has them run."""
-
-    def __init__(
-        self, reading: Reading, checks: DatabaseChecks, spread: Spread[DatabaseChecks]
-    ) -> None:
-        self._reading = reading
-        self._opens = checks.opened is not None
-        self._spread = spread
-        self._consents = 0
+class ConsentChecks(SnapshotChecks):
+    """The checks of this module over one snapshot."""
 
     def findings(self) -> Iterator[Finding]:
-        """Everything that is wrong, streamed."""
         consents = self._reading.rows(_consents_query(), "fact_mismatch", "consent")
         for row, wrong in self._spread.each(wrong_consent, consents):
-            self._consents += 1
+            self._checked += 1
             if wrong is not None:
                 yield Finding("fact_mismatch", f"consent {row.id}", wrong)
         query = sa.select(template_version)
@@ -49,9 +39,8 @@ class ConsentChecks:
                 yield Finding("fact_mismatch", place, "its content has another hash")
 
     def checked(self) -> Iterator[str]:
-        """What was checked, in words, after `findings` was read."""
         said = "" if self._opens else "; the terms themselves are not opened"
-        yield f"{self._consents} consents, their terms and templates{said}"
+        yield f"{self._checked} consents, their terms and templates{said}"
 
 
 def wrong_consent(checks: DatabaseChecks, row: Row[Any]) -> str | None:

@@ -4,8 +4,6 @@
     fact's record, or, for a signer's act, of the sealed statement, which says what the fact says.
     An act on paper is the one that was recorded (`paper_checks`).
  2. Every entry that vouches for a fact has its fact, every statement its entry.
- 3. Every consent has its request and is under the terms that were agreed to (`consent_checks`),
-    and whoever may sign it belongs to the child (`people_checks`).
 
 So a deleted withdrawal, an inserted grant and a changed date are each found and named.
 """
@@ -22,7 +20,6 @@ from sqlalchemy.engine import Row
 from consent_service.audit.entry import SALT_BYTES, Header, InvalidEntry, parse_header
 from consent_service.audit.finding import Finding
 from consent_service.audit.receipt import SEAL_TYPES
-from consent_service.audit.spread import Spread
 from consent_service.domain.kernel.records import FactRecord
 from consent_service.errors import Unreadable
 from consent_service.persistence.children.tables import child, fact, person_details
@@ -40,10 +37,8 @@ from consent_service.persistence.signatures.tables import statement
 from consent_service.persistence.verification.act_checks import sealed_act_columns, wrong_in_act
 from consent_service.persistence.verification.checks import DatabaseChecks
 from consent_service.persistence.verification.column_checks import open_body
-from consent_service.persistence.verification.consent_checks import ConsentChecks
 from consent_service.persistence.verification.paper_checks import PaperChecks
-from consent_service.persistence.verification.people_checks import PeopleChecks
-from consent_service.persistence.verification.snapshot import Reading
+from consent_service.persistence.verification.snapshot_checks import SnapshotChecks
 from consent_service.signing.canonical import NotCanonical, canonical_json, parse_canonical
 from consent_service.signing.keys import KeySet
 
@@ -61,35 +56,19 @@ ENTRY_TYPES: Mapping[str, str] = {
 """The type of the entry that vouches for each kind of fact."""
 
 
-class FactChecks:
-    """The checks over one snapshot, row by row wherever `spread` has them run."""
-
-    def __init__(
-        self, reading: Reading, checks: DatabaseChecks, spread: Spread[DatabaseChecks]
-    ) -> None:
-        self._reading = reading
-        self._checks = checks
-        self._spread = spread
-        self._facts = 0
-        self._consents = ConsentChecks(reading, checks, spread)
-        self._people = PeopleChecks(reading, checks, spread)
+class FactChecks(SnapshotChecks):
+    """The checks of this module over one snapshot."""
 
     def findings(self) -> Iterator[Finding]:
-        """Everything that is wrong, streamed."""
         yield from self._facts_without_entry()
         yield from self._entries_without_fact()
         yield from self._statements_without_fact()
-        yield from self._consents.findings()
-        yield from self._people.findings()
 
     def checked(self) -> Iterator[str]:
-        """What was checked, in words, after `findings` was read."""
-        if self._checks.opened is None:
-            yield f"{self._facts} facts have entries; what these say is not checked"
+        if not self._opens:
+            yield f"{self._checked} facts have entries; what these say is not checked"
         else:
-            yield f"{self._facts} facts and their entries, both ways"
-        yield from self._consents.checked()
-        yield from self._people.checked()
+            yield f"{self._checked} facts and their entries, both ways"
 
     def _facts_without_entry(self) -> Iterator[Finding]:
         before: tuple[str, datetime] | None = None
@@ -97,7 +76,7 @@ class FactChecks:
         papers = PaperChecks(opened[0] if opened else None, self._checks.keys)
         facts = self._reading.rows(_facts_query(), "fact_mismatch", "fact")
         for row, wrong_alone in self._spread.each(wrong_fact, facts):
-            self._facts += 1
+            self._checked += 1
             place = f"fact {row.child_id}/{row.seq} (entry {row.entry_id})"
             wrong_paper = papers.wrong(row)
             wrong = wrong_alone or wrong_paper
@@ -110,7 +89,7 @@ class FactChecks:
                 )
             if wrong is not None:
                 yield Finding("fact_mismatch", place, wrong)
-            elif self._checks.opened is not None and row.kind in SEAL_TYPES:
+            elif self._opens and row.kind in SEAL_TYPES:
                 yield from self._compromised(row, place)
             before = (row.child_id, row.at)
 

@@ -41,10 +41,15 @@ from consent_service.persistence.verification.checks import (
     RememberedIndex,
 )
 from consent_service.persistence.verification.column_checks import bodies_query
+from consent_service.persistence.verification.consent_checks import ConsentChecks
 from consent_service.persistence.verification.fact_checks import FactChecks
+from consent_service.persistence.verification.people_checks import PeopleChecks
 from consent_service.persistence.verification.snapshot import Damaged, Reading, snapshot
 from consent_service.persistence.verification.stray_checks import StrayChecks
 from consent_service.signing.keys import KeySet
+
+CHECKS = (StrayChecks, FactChecks, ConsentChecks, PeopleChecks)
+"""Beyond the tree: each a group of checks over the same snapshot, in this order."""
 
 
 @dataclass(frozen=True)
@@ -80,22 +85,22 @@ def verify_database(
         if processes is not None and processes.count > 1:
             prepare = OwnProcess(processes.source, origin, state)
             spread = stack.enter_context(over_processes(processes.count, prepare))
-        facts = FactChecks(reading, checks, spread)
-        strays = StrayChecks(reading, opened, keys, origin)
+        groups = [group(reading, checks, spread) for group in CHECKS]
         try:
             report = verify_log(
                 DatabaseLog(reading, looks_at_bodies=opened is not None),
                 checks,
                 now,
                 outside=outside,
-                extra_checks=chain(strays.findings(), facts.findings()),
+                extra_checks=chain.from_iterable(group.findings() for group in groups),
                 spread=spread,
             )
         except Damaged as damaged:
             return VerifyReport(0, 0, 0, 0, (damaged.finding,), (), (), is_complete=False)
         if not report.is_complete:
             return report
-        return replace(report, checked=(*report.checked, *strays.checked(), *facts.checked()))
+        said = chain.from_iterable(group.checked() for group in groups)
+        return replace(report, checked=(*report.checked, *said))
 
 
 def _index_state(reading: Reading) -> IndexState | None:

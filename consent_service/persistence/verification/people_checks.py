@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from consent_service.audit.finding import Finding
-from consent_service.audit.spread import Spread
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Unreadable
 from consent_service.persistence.children.tables import person, person_details
@@ -18,22 +17,13 @@ from consent_service.persistence.keys.sealing import Place
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.verification.checks import DatabaseChecks
 from consent_service.persistence.verification.column_checks import open_value
-from consent_service.persistence.verification.snapshot import Reading
+from consent_service.persistence.verification.snapshot_checks import SnapshotChecks
 
 
-class PeopleChecks:
-    """The checks over one snapshot, row by row wherever `spread` has them run."""
-
-    def __init__(
-        self, reading: Reading, checks: DatabaseChecks, spread: Spread[DatabaseChecks]
-    ) -> None:
-        self._reading = reading
-        self._opens = checks.opened is not None
-        self._spread = spread
-        self._people = 0
+class PeopleChecks(SnapshotChecks):
+    """The checks of this module over one snapshot."""
 
     def findings(self) -> Iterator[Finding]:
-        """Everything that is wrong, streamed."""
         strangers = (
             sa.select(signatory.c.id)
             .outerjoin(consent, consent.c.id == signatory.c.consent_id)
@@ -53,15 +43,14 @@ class PeopleChecks:
             return
         details = self._reading.rows(_details_query(), "fact_mismatch", "person")
         for row, wrong in self._spread.each(wrong_details, details):
-            self._people += 1
+            self._checked += 1
             if wrong is not None:
                 place = f"person {row.person_id} of {row.organisation_id}"
                 yield Finding("fact_mismatch", place, wrong)
 
     def checked(self) -> Iterator[str]:
-        """What was checked, in words, after `findings` was read."""
         if self._opens:
-            yield f"what controllers know of {self._people} people"
+            yield f"what controllers know of {self._checked} people"
 
 
 def wrong_details(checks: DatabaseChecks, row: Row[Any]) -> str | None:

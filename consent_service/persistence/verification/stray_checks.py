@@ -6,18 +6,14 @@ sound already: its body is the one committed to, its leaf hash that of its heade
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
 
 from consent_service.audit.checkpoint import Checkpoint, InvalidCheckpoint, verify_checkpoint
-from consent_service.audit.entry import SALT_BYTES, InvalidEntry, check_body, parse_header
+from consent_service.audit.entry import InvalidEntry, parse_header
 from consent_service.audit.finding import Finding
 from consent_service.audit.merkle import leaf_hash
 from consent_service.audit.promise import check_promise_for, verify_promise
-from consent_service.errors import Unreadable
-from consent_service.persistence.keys.sealing import Index, KeyRing
 from consent_service.persistence.log.tables import (
     log_body,
     log_checkpoint,
@@ -29,31 +25,15 @@ from consent_service.persistence.log.tables import (
 )
 from consent_service.persistence.verification.column_checks import (
     bodies_query,
-    open_body,
-    wrong_column,
 )
-from consent_service.persistence.verification.snapshot import Reading
-from consent_service.signing.keys import InvalidSignature, KeySet
+from consent_service.persistence.verification.snapshot_checks import SnapshotChecks
+from consent_service.signing.keys import InvalidSignature
 
 
-class StrayChecks:
-    """The checks over one snapshot; `opened` are the keys, None where nobody has them."""
-
-    def __init__(
-        self,
-        reading: Reading,
-        opened: tuple[KeyRing, Index] | None,
-        keys: KeySet,
-        origin: str,
-    ) -> None:
-        self._reading = reading
-        self._opened = opened
-        self._keys = keys
-        self._origin = origin
-        self._rejected = 0
+class StrayChecks(SnapshotChecks):
+    """The checks of this module over one snapshot."""
 
     def findings(self) -> Iterator[Finding]:
-        """Everything that is wrong, streamed."""
         yield from self._places_of_headers()
         yield from self._orphans()
         yield from self._stored_leaves()
@@ -62,9 +42,8 @@ class StrayChecks:
         yield from self._times_of_heads()
 
     def checked(self) -> Iterator[str]:
-        """What was checked, in words, after `findings` was read."""
         yield "every header in one place: the tree, waiting, or rejected"
-        yield f"{self._rejected} rejected entries"
+        yield f"{self._checked} rejected entries"
 
     def _places_of_headers(self) -> Iterator[Finding]:
         leaf, pending, rejected = (
@@ -118,7 +97,7 @@ class StrayChecks:
                 yield Finding("leaf_mismatch", place, "kept with another header's leaf hash")
 
     def _pending_bodies(self) -> Iterator[Finding]:
-        if self._opened is None:
+        if not self._opens:
             return
         missing = (
             sa.select(log_pending.c.entry_id)
@@ -130,23 +109,13 @@ class StrayChecks:
             yield Finding("body_missing", place, "missing, and no erasure lists it")
         waiting = bodies_query().join(log_pending, log_pending.c.entry_id == log_body.c.entry_id)
         for row in self._reading.rows(waiting, "body_unreadable", "pending"):
-            yield from self._pending_body(row, *self._opened)
-
-    def _pending_body(self, row: Row[Any], ring: KeyRing, index: Index) -> Iterator[Finding]:
-        place = f"body pending (entry {row.entry_id})"
-        try:
-            opened = open_body(ring, row)
-            body = opened[SALT_BYTES:]
-            header = parse_header(row.header)
-            check_body(header, opened[:SALT_BYTES], body)
-        except Unreadable:
-            yield Finding("body_unreadable", place, "it cannot be decrypted")
-        except InvalidEntry as wrong:
-            yield Finding("body_mismatch", place, wrong.detail)
-        else:
-            wrong_one = wrong_column(row, header, body, ring, index)
-            if wrong_one is not None:
-                yield Finding("columns_mismatch", place, wrong_one)
+            place = f"body pending (entry {row.entry_id})"
+            try:
+                header = parse_header(row.header)
+            except InvalidEntry as wrong:
+                yield Finding("body_mismatch", place, wrong.detail)
+            else:
+                yield from self._checks.check_body(place, header, row).findings
 
     def _rejections(self) -> Iterator[Finding]:
         """A rejection means that somebody forged an entry, or hides one that is sound."""
@@ -154,10 +123,10 @@ class StrayChecks:
             log_rejected, log_rejected.c.entry_id == log_header.c.entry_id
         )
         for row in self._reading.rows(query, "promise_invalid", "rejected"):
-            self._rejected += 1
+            self._checked += 1
             place = f"rejected (entry {row.entry_id})"
             try:
-                check_promise_for(verify_promise(row.promise, self._keys), row.header)
+                check_promise_for(verify_promise(row.promise, self._checks.keys), row.header)
             except InvalidSignature as wrong:
                 yield Finding("promise_invalid", place, wrong.detail)
             else:
@@ -174,7 +143,7 @@ class StrayChecks:
         )
         for row in self._reading.rows(query, "head_invalid", "head"):
             try:
-                checkpoint = verify_checkpoint(row.note, self._origin, self._keys)
+                checkpoint = verify_checkpoint(row.note, self._checks.origin, self._checks.keys)
             except InvalidCheckpoint:
                 continue  # said of the checkpoint already
             if row.time is None or not _dates(checkpoint, row.time.replace(microsecond=0)):
