@@ -38,7 +38,7 @@ from consent_service.wiring import Parts
 Written = dict[str, list[tuple[Any, ...]]]
 """Rows by table, in the order of its columns."""
 
-_OF_FAMILY, _OF_EVERYBODY = {"cpr_hash", "child_hash", "token_hash"}, {"employee_hash"}
+_OF_FAMILY, _OF_EVERYBODY = {"cpr_hash", "token_hash"}, {"employee_hash"}
 
 
 class Copies:
@@ -158,8 +158,6 @@ class _RealCopy:
             )
             promise = make_promise(entry, self._context.journal.promise_key)
             headers[entry.id] |= {"header": entry.header, "leaf": entry.leaf, "promise": promise}
-            hashes = self._index.tenant_child(row["controller_id"], self._child)
-            row.update(hash_values("child_hash", hashes))
             self._seal("log_body", "sealed", row, entry.salt + entry.body)
 
     def _bodies(self) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from consent_service.cli import cli
 from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.tables import log_body
 from consent_service.persistence.verification.log_reader import verify_database
 from consent_service.services.kernel.model import Employee
@@ -274,11 +275,12 @@ def test_it_is_logged_and_the_log_verifies(service: Deployment) -> None:
     service.parts.sequencer.run_once()
     with service.parts.units.engine.connect() as connection:
         rows = connection.execute(
-            sa.select(log_body.c.entry_id, log_body.c.child_hash)
+            sa.select(log_body.c.entry_id, data_key.c.child_id)
+            .join(data_key, data_key.c.id == log_body.c.data_key_id)
             .where(log_body.c.type == "subject_exported")
             .order_by(log_body.c.entry_id)
         ).all()
-    assert [row.child_hash is not None for row in rows] == [True, True, False]
+    assert [row.child_id is not None for row in rows] == [True, True, False]
     shown = service.get(f"/v1/audit/entries/{rows[1].entry_id}").json
     assert shown
     assert shown["body"]["performed_by"] == {"id": "e9", "name": "Dorte Rådgiver"}

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -20,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.persistence.children.tables import fact
 from consent_service.persistence.kernel.database import engine_options, prepare
+from consent_service.persistence.kernel.metadata import Id
 from consent_service.persistence.kernel.migrate import upgrade
 from consent_service.persistence.log.tables import log_erased, log_header, log_pending, log_rejected
 from consent_service.persistence.schema import APPEND_ONLY
@@ -29,6 +31,8 @@ from tests.postgres_cluster import SUPERUSER, Cluster, find_binaries
 
 TABLES = [pytest.param(table, id=table.name) for table in APPEND_ONLY]
 OWNER, APPLICATION = "consent_owner", "consent_app"
+
+FORGED, MADE_UP = (str(UUID(int=number)) for number in (1, 2))
 
 
 def _fill(deployment: Deployment) -> None:
@@ -46,10 +50,10 @@ def _fill(deployment: Deployment) -> None:
         erase_child(uow, context, "municipality-x", CprNumber("0505194321"), approval)
         uow.commit()
     deployment.parts.sequencer.run_once()
-    forged = {"entry_id": "forged", "time": deployment.clock(), "header": b"{}", "leaf": bytes(32)}
+    forged = {"entry_id": FORGED, "time": deployment.clock(), "header": b"{}", "leaf": bytes(32)}
     with deployment.parts.units.engine.connect().execution_options(writes=True) as connection:
         connection.execute(sa.insert(log_header).values(**forged, promise="none"))
-        connection.execute(sa.insert(log_pending).values(entry_id="forged", time=forged["time"]))
+        connection.execute(sa.insert(log_pending).values(entry_id=FORGED, time=forged["time"]))
         connection.commit()
     deployment.parts.sequencer.run_once()
     with deployment.parts.units.engine.connect() as connection:
@@ -307,19 +311,19 @@ def test_the_application_deletes_facts_by_the_list_of_an_erasure_alone(
     facts = _rows(engine, fact)
     with engine.connect() as connection:
         for entry in connection.scalars(sa.select(log_header.c.entry_id)).all():
-            assert connection.scalar(sa.select(sa.func.erase_facts(entry))) == 0
+            assert connection.scalar(sa.select(sa.func.erase_facts(sa.literal(entry, Id)))) == 0
         connection.commit()
     assert _rows(engine, fact) == facts
     with engine.connect() as connection:
         victim = connection.execute(sa.select(log_header).join(
             fact, fact.c.entry_id == log_header.c.entry_id).limit(1)).one()  # fmt: skip
-        made_up = dict(victim._mapping) | {"entry_id": "made up"}
+        made_up = dict(victim._mapping) | {"entry_id": MADE_UP}
         connection.execute(sa.insert(log_header).values(made_up))
-        listed = {"entry_id": victim.entry_id, "erasure_id": "made up", "leaf": victim.leaf}
+        listed = {"entry_id": victim.entry_id, "erasure_id": MADE_UP, "leaf": victim.leaf}
         connection.execute(sa.insert(log_erased).values(listed))
         with pytest.raises(DBAPIError, match="fact is append-only"):
-            connection.scalar(sa.select(sa.func.erase_facts("made up")))
+            connection.scalar(sa.select(sa.func.erase_facts(sa.literal(MADE_UP, Id))))
 
 
 def test_a_rejected_entry_stays_rejected(filled: Engine) -> None:
-    assert [row[0] for row in _rows(filled, log_rejected)] == ["forged"]
+    assert [row[0] for row in _rows(filled, log_rejected)] == [FORGED]

@@ -254,13 +254,12 @@ def test_nobody_is_found_by_the_old_index_key(rotated: Rotated) -> None:
     def found_by(index: Index) -> int:
         known = {
             *index.child(CprNumber(ALMA)).values(),
-            *index.tenant_child("municipality-x", ALMA).values(),
             *index.employee("gp-y", "g1").values(),
         }
         return sum(value in known for value in stored_bytes(rotated.engine))
 
     before = found_by(old)
-    assert before > 3
+    assert before >= 3  # the child, and what an employee did: one entry and one look
     rotated.rotate("index")
     assert found_by(old) == 0
     assert found_by(rotated.file.read().index) == before

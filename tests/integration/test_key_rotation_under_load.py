@@ -221,11 +221,6 @@ def check_nothing_is_left(load_: Load, old: Keys) -> None:
     name = old.key_encryption[0].id
     numbers = [CprNumber(family.cpr) for family in load_.families]
     hashes = {one for cpr in numbers for one in old.index.child(cpr).values()}
-    hashes |= {
-        one
-        for cpr in numbers
-        for one in old.index.tenant_child("municipality-x", cpr.value).values()
-    }
     with load_.deployment.parts.units.engine.connect() as connection:
         for table in metadata.sorted_tables:
             for row in connection.execute(sa.select(table)):

@@ -29,6 +29,7 @@ from consent_service.domain.kernel.facts import Scope
 from consent_service.persistence.catalogue.tables import template_version
 from consent_service.persistence.children.tables import child, fact, person, person_details
 from consent_service.persistence.consents.tables import consent, consent_party, signatory
+from consent_service.persistence.kernel.column_types import UuidText
 from consent_service.persistence.kernel.database import engine_options, prepare
 from consent_service.persistence.keys.sealing import Place
 from consent_service.persistence.keys.tables import data_key
@@ -299,15 +300,20 @@ def flip(
     connection: Connection, table: sa.Table, column: str, row: dict[str, Any], chance: random.Random
 ) -> Any:
     """Change one byte or character of one value of a row; the new value."""
-    new = _changed(table.name, column, row[column], chance)
+    new = _changed(table.c[column], row[column], chance)
     where = [c == row[c.name] for c in table.primary_key]
     assert connection.execute(sa.update(table).where(*where).values({column: new})).rowcount == 1
     return new
 
 
-def _changed(table: str, column: str, old: Any, chance: random.Random) -> Any:
-    if (table, column) in OTHER:
-        return OTHER[table, column](old)
+def _changed(column: sa.Column[Any], old: Any, chance: random.Random) -> Any:
+    other = OTHER.get((column.table.name, column.name))
+    if other is not None:
+        return other(old)
+    if isinstance(column.type, UuidText):
+        # Still a UUID: PostgreSQL can hold nothing else there.
+        place, digit = chance.choice([(n, c) for n, c in enumerate(old) if c != "-"])
+        return old[:place] + chance.choice([c for c in "0a7" if c != digit]) + old[place + 1 :]
     if isinstance(old, bytes):
         place = chance.randrange(len(old))
         return old[:place] + bytes([old[place] ^ 1 << chance.randrange(8)]) + old[place + 1 :]
@@ -339,7 +345,7 @@ CASES: list[tuple[sa.Table, str, str]] = [
     (log_header, "header leaf promise time", ENTRY),
     (log_body, "sealed time type outcome data_key_id", ENTRY),
     (log_body, "controller_id organisation_id recipient_id consent_id about_id", ENTRY),
-    (log_body, "child_hash employee_hash", ENTRY),
+    (log_body, "employee_hash", ENTRY),
     (log_leaf, "leaf entry_id", r"^\w+ {index} \(entry"),
     (log_node, "hash", "^node level {level} index {index}$"),
     (log_head, "root", "^head {size}$"),

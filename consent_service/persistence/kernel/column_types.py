@@ -1,12 +1,18 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
+from psycopg.adapt import Buffer, Loader
+from psycopg.pq import Format
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _TEXT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -40,3 +46,49 @@ class Instant(TypeDecorator[datetime]):
             return datetime.strptime(value, _TEXT).replace(tzinfo=UTC)
         utc: datetime = value.astimezone(UTC)
         return utc
+
+
+class UuidText(TypeDecorator[str]):
+    """An id: a UUID (RFC 9562) as the text that everything outside the database knows it by.
+
+    PostgreSQL keeps it as its own 16 bytes, SQLite as text; by either the order is that of the
+    bytes. What is written in no other way than this can be an id: anything else is the id of
+    nothing, so that asking for it finds nothing.
+    """
+
+    impl = sa.String(36)
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[str]:
+        return str
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.UUID(as_uuid=False))
+        return dialect.type_descriptor(sa.String(36))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or dialect.name != "postgresql":
+            return value
+        return value if _UUID.fullmatch(value) else None
+
+
+class _TextOfUuid(Loader):
+    """A UUID that PostgreSQL sends, as text: so too where a statement names no types."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> str:
+        digits = bytes(data).hex()
+        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+class _SameText(Loader):
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode()
+
+
+# Whatever connection of ours: an id is never a `uuid.UUID` here.
+for _loader in (_TextOfUuid, _SameText):
+    psycopg.adapters.register_loader("uuid", _loader)

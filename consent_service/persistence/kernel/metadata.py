@@ -2,6 +2,8 @@
 
 import sqlalchemy as sa
 
+from consent_service.persistence.kernel.column_types import UuidText
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -13,7 +15,7 @@ metadata = sa.MetaData(
 )
 
 
-Id = sa.String(36)
+Id = UuidText()
 
 
 Slug = sa.String(64)

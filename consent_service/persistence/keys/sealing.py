@@ -244,10 +244,6 @@ class Index:
         """Tells the people around one child apart; the same person differs between children."""
         return self._hashes(b"person", child_id, cpr.value)
 
-    def tenant_child(self, controller: str, cpr: str) -> Hashes:
-        """Finds one controller's log entries about a child."""
-        return self._hashes(b"tenant-child", controller, cpr)
-
     def employee(self, organisation: str, employee: str) -> Hashes:
         """Finds what an organisation's employee did."""
         return self._hashes(b"employee", organisation, employee)

@@ -28,13 +28,18 @@ from consent_service.persistence.keys.index_slots import (
     IndexSlots,
     found_by,
     hash_values,
-    slot_column,
 )
 from consent_service.persistence.keys.sealing import Index, Place
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.append_statement import PENDING, STATEMENTS
-from consent_service.persistence.log.tables import log_body, log_erased, log_header, log_pending
-from consent_service.persistence.log.tenancy import controls_entry, may_read_entry
+from consent_service.persistence.log.tables import (
+    DISCLOSURE,
+    log_body,
+    log_erased,
+    log_header,
+    log_pending,
+)
+from consent_service.persistence.log.tenancy import controls_entry, may_read_entry, readable_sides
 from consent_service.services.kernel.model import Search
 from consent_service.services.kernel.ports import Answer, Guard
 from consent_service.services.log.model import EntryFilter, ListedEntry, LoggedEntry
@@ -148,10 +153,6 @@ class LogStore:
             "consent_id": search.consent,
             "about_id": search.about,
             **hash_values(
-                "child_hash",
-                self._index.tenant_child(search.controller, search.cpr) if search.cpr else None,
-            ),
-            **hash_values(
                 "employee_hash",
                 self._index.employee(search.organisation, search.employee)
                 if search.employee
@@ -162,16 +163,23 @@ class LogStore:
     # -- reading ------------------------------------------------------------------------------
 
     def get(self, entry_id: str, search: EntryFilter) -> LoggedEntry | None:
-        query = _entries().where(log_body.c.entry_id == entry_id, *self._conditions(search))
+        query = _entries().where(
+            log_body.c.entry_id == entry_id,
+            may_read_entry(search.viewer, as_party=search.as_party),
+            *self._conditions(search),
+        )
         row = self._connection.execute(query).one_or_none()
         return None if row is None else self._open(row)
 
     def find(self, search: EntryFilter, *, after: str | None, limit: int) -> Sequence[LoggedEntry]:
-        query = (
-            _entries().where(*self._conditions(search)).order_by(log_body.c.entry_id).limit(limit)
-        )
+        conditions = self._conditions(search)
         if after is not None:
-            query = query.where(log_body.c.entry_id > after)
+            conditions.append(log_body.c.entry_id > after)
+        if search.is_narrow:
+            conditions.append(may_read_entry(search.viewer, as_party=search.as_party))
+        else:
+            conditions = [log_body.c.entry_id.in_(_page(search, conditions, limit))]
+        query = _entries().where(*conditions).order_by(log_body.c.entry_id).limit(limit)
         rows = self._connection.execute(query).all()
         if search.child is not None or search.employee is not None:
             # A page is short where our keys do not reach every row.
@@ -220,9 +228,12 @@ class LogStore:
         )
 
     def _conditions(self, search: EntryFilter) -> list[sa.ColumnElement[bool]]:
-        conditions = [may_read_entry(search.viewer, as_party=search.as_party)]
+        conditions: list[sa.ColumnElement[bool]] = []
+        if search.type == DISCLOSURE:
+            # Said to the database in so many words: an index is for these alone.
+            conditions.append(log_body.c.type == sa.literal_column(f"'{DISCLOSURE}'"))
         equal = {
-            log_body.c.type: search.type,
+            log_body.c.type: None if search.type == DISCLOSURE else search.type,
             log_body.c.organisation_id: search.organisation,
             log_body.c.outcome: search.outcome,
             log_body.c.consent_id: search.consent,
@@ -244,19 +255,31 @@ class LogStore:
         return conditions
 
     def _is_about(self, cpr: CprNumber) -> sa.ColumnElement[bool]:
-        """By what a child is found in the log of each controller that has a key for it."""
-        controllers = self._connection.scalars(
-            sa.select(data_key.c.organisation_id)
+        """By the keys of the child: each controller that has anything about it has one."""
+        keys = self._connection.scalars(
+            sa.select(data_key.c.id)
             .join(child, child.c.id == data_key.c.child_id)
             .where(found_by(child, "cpr_hash", self._index.child(cpr)))
         )
-        hashes = [self._index.tenant_child(controller, cpr.value) for controller in controllers]
-        return sa.or_(
-            *(
-                log_body.c[slot_column("child_hash", slot)].in_([one[slot] for one in hashes])
-                for slot in self._index.keys
-            )
-        )
+        return log_body.c.data_key_id.in_(keys.all())
+
+
+def _page(
+    search: EntryFilter, conditions: Sequence[sa.ColumnElement[bool]], limit: int
+) -> sa.CompoundSelect[Any]:
+    """The ids of a page of whatever a reader may see, out of what may be millions.
+
+    Each side of it stops at the end of the page, by an index in the order of the page.
+    """
+    sides = (
+        sa.select(log_body.c.entry_id)
+        .where(side, *conditions)
+        .order_by(log_body.c.entry_id)
+        .limit(limit)
+        .subquery()
+        for side in readable_sides(search.viewer, as_party=search.as_party)
+    )
+    return sa.union(*(sa.select(side) for side in sides))
 
 
 def _entries() -> sa.Select[Any]:

@@ -28,7 +28,7 @@ _TAKE = sa.text(
 )
 _ADD_LEAVES = sa.text(
     "INSERT INTO log_leaf (index, entry_id, leaf) SELECT * FROM unnest("
-    "CAST(:indexes AS bigint[]), CAST(:entries AS varchar[]), CAST(:leaves AS bytea[]))"
+    "CAST(:indexes AS bigint[]), CAST(:entries AS uuid[]), CAST(:leaves AS bytea[]))"
 )
 _ADD_NODES = sa.text(
     "INSERT INTO log_node (level, index, hash) SELECT * FROM unnest("

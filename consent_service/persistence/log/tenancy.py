@@ -14,8 +14,17 @@ def controls_entry(viewer: str) -> Condition:
 
 def may_read_entry(viewer: str, *, as_party: bool) -> Condition:
     """Log entries the organisation controls or brought about; as a party also those it received."""
-    sides = [controls_entry(viewer), log_body.c.organisation_id == viewer]
+    return sa.or_(*readable_sides(viewer, as_party=as_party))
+
+
+def readable_sides(viewer: str, *, as_party: bool) -> list[Condition]:
+    """The same one by one: each has an index of its own (`log.tables`), whose condition is here."""
+    in_anothers_log = log_body.c.organisation_id != log_body.c.controller_id
+    sides = [
+        controls_entry(viewer),
+        sa.and_(log_body.c.organisation_id == viewer, in_anothers_log),
+    ]
     if as_party:
         # What was denied never reached the recipient, who may not know of the consent.
         sides.append(sa.and_(log_body.c.recipient_id == viewer, log_body.c.outcome != "denied"))
-    return sa.or_(*sides)
+    return sides

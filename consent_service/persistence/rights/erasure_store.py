@@ -16,6 +16,7 @@ from consent_service.domain.rights.forgetting import RetentionRule
 from consent_service.persistence.children.tables import child, fact, person, person_details
 from consent_service.persistence.consents.tables import consent, consent_party, link, signatory
 from consent_service.persistence.idempotency.tables import kept_answer
+from consent_service.persistence.kernel.metadata import Id
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.sequencer import Sequencer
 from consent_service.persistence.log.tables import (
@@ -98,7 +99,7 @@ class ErasureStore:
         listed = sa.select(log_erased.c.entry_id).where(log_erased.c.erasure_id == erasure)
         if self._connection.dialect.name == "postgresql":
             # Only its owner may delete a fact, and this function of the owner's goes by the list.
-            self._connection.execute(sa.select(sa.func.erase_facts(erasure)))
+            self._connection.execute(sa.select(sa.func.erase_facts(sa.literal(erasure, Id))))
         else:
             self._connection.execute(sa.delete(fact).where(fact.c.entry_id.in_(listed)))
         self._connection.execute(sa.delete(statement).where(statement.c.entry_id.in_(listed)))

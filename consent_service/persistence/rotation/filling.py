@@ -22,7 +22,7 @@ from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.tables import log_body
 from consent_service.persistence.verification.column_checks import (
     bodies_query,
-    entry_hashes,
+    employee_hashes,
     open_body,
     open_value,
 )
@@ -30,8 +30,6 @@ from consent_service.persistence.verification.column_checks import (
 AT_ONCE = 100
 PAUSE_SECONDS = 0.02
 """Between two transactions: on SQLite a request that waits for the lock gets its turn."""
-
-ENTRY_HASHES = ("child_hash", "employee_hash")
 
 Fill = Callable[[Connection, Sequence[Row[Any]]], None]
 
@@ -61,45 +59,36 @@ def fill_people(engine: Engine, ring: KeyRing, index: Index, slot: Slot) -> int:
 
 
 def fill_entries(engine: Engine, ring: KeyRing, index: Index, slot: Slot) -> int:
-    """What a tenant's searches find the entries of the log by."""
-    names = ENTRY_HASHES
+    """What a tenant's searches find an employee's entries of the log by."""
 
     def fill(connection: Connection, rows: Sequence[Row[Any]]) -> None:
-        hashes: dict[str, dict[str, bytes]] = {name: {} for name in names}
-        for row in rows:
-            for name, value in _entry_hashes(row, ring, index, slot).items():
-                hashes[name][row.entry_id] = value
-        for name in names:
-            _set(connection, log_body, name, slot, hashes[name])
+        hashes = {row.entry_id: _employee_hash(row, ring, index, slot) for row in rows}
+        _set(connection, log_body, "employee_hash", slot, hashes)
 
-    missing = sa.or_(*(_is_missing(log_body, name, slot) for name in names))
+    missing = _is_missing(log_body, "employee_hash", slot)
     return _in_steps(engine, bodies_query().where(missing), log_body.c.entry_id, fill)
 
 
-def _entry_hashes(row: Row[Any], ring: KeyRing, index: Index, slot: Slot) -> dict[str, bytes]:
-    """What one entry lacks. Raises Unreadable where its body does not say it."""
+def _employee_hash(row: Row[Any], ring: KeyRing, index: Index, slot: Slot) -> bytes:
+    """Raises Unreadable where the entry's body names no employee."""
     body = json.loads(open_body(ring, row)[SALT_BYTES:])
-    said = dict(entry_hashes(row, parse_header(row.header), body, ring, index))
-    found = {}
-    for name in ENTRY_HASHES:
-        if row._mapping[slot_column(name, other_slot(slot))] is not None:
-            hashes = said[name]
-            if hashes is None:
-                raise Unreadable(f"entry {row.entry_id} is found by what its body does not say")
-            found[name] = hashes[slot]
-    return found
+    hashes = employee_hashes(parse_header(row.header), body, index)
+    if hashes is None:
+        raise Unreadable(f"entry {row.entry_id} is found by what its body does not say")
+    return hashes[slot]
 
 
 def _in_steps(engine: Engine, query: sa.Select[Any], key: sa.ColumnElement[str], fill: Fill) -> int:
-    done, after = 0, ""
+    done, query = 0, query.order_by(key).limit(AT_ONCE)
+    following = query
     while True:
         with engine.connect().execution_options(writes=True) as connection:
-            rows = connection.execute(query.where(key > after).order_by(key).limit(AT_ONCE)).all()
+            rows = connection.execute(following).all()
             if not rows:
                 return done
             fill(connection, rows)
             connection.commit()
-        done, after = done + len(rows), rows[-1][0]
+        done, following = done + len(rows), query.where(key > rows[-1][0])
         time.sleep(PAUSE_SECONDS)
 
 

@@ -41,7 +41,6 @@ from consent_service.persistence.rotation.filling import (
 HASHED: Sequence[tuple[sa.Table, str]] = (
     (child, "cpr_hash"),
     (person, "cpr_hash"),
-    (log_body, "child_hash"),
     (log_body, "employee_hash"),
 )
 AT_ONCE = 500

@@ -64,20 +64,21 @@ class WrappingRotation:
             connection.commit()
 
     def _wrap_all_again(self, ring: KeyRing) -> int:
-        done, after = 0, ""
+        by_others = (
+            sa.select(data_key.c.id, data_key.c.wrapped)
+            .where(_WRAPPED_BY.is_distinct_from(ring.current_id))
+            .order_by(data_key.c.id)
+            .limit(AT_ONCE)
+        )
+        done, following = 0, by_others
         while True:
             with self.engine.connect().execution_options(writes=True) as connection:
-                rows = connection.execute(
-                    sa.select(data_key.c.id, data_key.c.wrapped)
-                    .where(data_key.c.id > after, _WRAPPED_BY.is_distinct_from(ring.current_id))
-                    .order_by(data_key.c.id)
-                    .limit(AT_ONCE)
-                ).all()
+                rows = connection.execute(following).all()
                 done += sum(_wrap_again(connection, ring, row.id, row.wrapped) for row in rows)
                 connection.commit()
             if not rows:
                 return done
-            after = rows[-1].id
+            following = by_others.where(data_key.c.id > rows[-1].id)
 
     def _left(self, ring: KeyRing) -> int:
         query = sa.select(sa.func.count()).where(_WRAPPED_BY.is_distinct_from(ring.current_id))

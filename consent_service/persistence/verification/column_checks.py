@@ -76,7 +76,7 @@ def wrong_column(
         found = dict(zip(row._fields, row, strict=True))
         number = _number(row, content, ring)
         expected = _expected(row, header, content, number)
-        hashes = _entry_hashes(found, header, content, number, index)
+        hashes = _hashes(found, header, content, number, index)
     except (Unreadable, ValueError, KeyError, TypeError, AttributeError):
         return "its search columns cannot be computed again"
     for name, value in expected.items():
@@ -88,26 +88,17 @@ def wrong_column(
     return None
 
 
-def entry_hashes(
-    row: Row[Any], header: Header, body: dict[str, Any], ring: KeyRing, index: Index
-) -> Mapping[str, Hashes | None]:
-    """The keyed hashes of an entry, and of the child it is about. Raises Unreadable."""
-    return _entry_hashes(row._mapping, header, body, _number(row, body, ring), index)
-
-
-def _entry_hashes(
-    found: Mapping[Any, Any],
-    header: Header,
-    body: dict[str, Any],
-    number: str | None,
-    index: Index,
-) -> dict[str, Hashes | None]:
+def employee_hashes(header: Header, body: dict[str, Any], index: Index) -> Hashes | None:
+    """By what an entry is found as an employee's; None where nobody is named."""
     employee = body.get("performed_by")
-    organisation = _organisation(header, body)
-    hashes: dict[str, Hashes | None] = {
-        "employee_hash": index.employee(organisation, employee["id"]) if employee else None,
-        "child_hash": None if number is None else index.tenant_child(header.controller, number),
-    }
+    return index.employee(_organisation(header, body), employee["id"]) if employee else None
+
+
+def _hashes(
+    found: Mapping[Any, Any], header: Header, body: dict[str, Any], number: str | None, index: Index
+) -> dict[str, Hashes | None]:
+    """The keyed hashes of an entry, and of the child it is about."""
+    hashes = {"employee_hash": employee_hashes(header, body, index)}
     if number is not None and not is_erased(found, "cpr_hash"):
         hashes["cpr_hash"] = index.child(CprNumber(number))
     return hashes

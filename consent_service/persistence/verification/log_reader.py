@@ -177,12 +177,10 @@ class DatabaseLog:
             yield ErasedRow(row.position, row.entry_id, row.leaf, row.erasure_id)
 
     def erased_by(self, erasure_id: str) -> Iterator[tuple[str, bytes]]:
-        # By the bytes of the id, as the digest was made, whatever the database sorts by.
-        by = sa.cast(log_erased.c.entry_id, sa.LargeBinary)
         query = (
             sa.select(log_erased.c.entry_id, log_erased.c.leaf)
             .where(log_erased.c.erasure_id == erasure_id)
-            .order_by(by)
+            .order_by(log_erased.c.entry_id)  # by its bytes, as the digest was made
         )
         for row in self._reading.rows(query, "erasure_mismatch", f"erasure {erasure_id}"):
             yield row.entry_id, row.leaf

@@ -11,8 +11,8 @@ from consent_service.services.consents.ports import ConsentsUnit
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.model import Caller, ChildRef
 
-NOBODY = ""
-"""The id of no child: what storage is asked for where there is none to ask for."""
+NOBODY = "00000000-0000-0000-0000-000000000000"
+"""The id of no child (RFC 9562, nil): what storage is asked for where there is none to ask for."""
 
 _UNKNOWN = "There is no such consent."
 

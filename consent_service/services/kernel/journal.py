@@ -73,7 +73,6 @@ class Event:
             outcome=self.outcome,
             consent=self.consent,
             about=self.about,
-            cpr=self.child.cpr.value if self.child else None,
             employee=self.employee.id if self.employee else None,
         )
 

@@ -38,7 +38,8 @@ class ChildRef:
 class Search:
     """What an entry is found by; each is compared with the body when the log is verified.
 
-    Storage keeps the child's number and the employee's id as keyed hashes only.
+    A child is found by the data key of its entries; storage keeps the employee's id as keyed hash
+    only.
     """
 
     type: str
@@ -48,5 +49,4 @@ class Search:
     outcome: str | None = None
     consent: str | None = None
     about: str | None = None
-    cpr: str | None = None
     employee: str | None = None

@@ -89,7 +89,6 @@ def test_hashes_tell_purposes_and_parts_apart() -> None:
     hashes = {
         index.child(cpr)["a"],
         index.person("a", cpr)["a"],
-        index.tenant_child("a", cpr.value)["a"],
         index.employee("a", cpr.value)["a"],
         index.token(cpr.value),
         index.idempotency("ab", "c"),
@@ -97,5 +96,5 @@ def test_hashes_tell_purposes_and_parts_apart() -> None:
         index.idempotency("a", "b", "c"),
         Index.of(os.urandom(32)).child(cpr)["a"],
     }
-    assert len(hashes) == 9
+    assert len(hashes) == 8
     assert index.child(cpr) == index.child(parse_cpr("0707614285"))
