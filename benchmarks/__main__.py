@@ -1,4 +1,4 @@
-"""`python -m benchmarks http|append|verify|search|keys`: see README.md in this folder."""
+"""`python -m benchmarks http|append|cost|verify|search|keys`: see README.md in this folder."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 MODULES = {
     "http": "benchmarks.http_rates",
     "append": "benchmarks.append_rates",
+    "cost": "benchmarks.append_cost",
     "verify": "benchmarks.verify_log",
     "search": "benchmarks.search_page",
     "keys": "benchmarks.key_operations",

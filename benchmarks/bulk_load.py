@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
@@ -26,6 +27,10 @@ AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.indexrelid AND cont
 ORDER BY 1
 """
 _MEMORY = "SET maintenance_work_mem = '512MB'"
+_IN_RANDOM_ORDER = ("hash", "leaf", "data_key")
+"""What the names of such indexes hold."""
+
+_UUID = psycopg.adapters.types["uuid"].oid
 _FULL_PERCENT = 70
 """What pages of a B-tree are filled to on average where keys come in random order (about ln 2)."""
 
@@ -52,7 +57,7 @@ def loading(conninfo: str) -> Iterator[None]:
 
 
 def _build(connection: psycopg.Connection, name: str, definition: str) -> None:
-    if "hash" not in name and "leaf" not in name:
+    if not any(part in name for part in _IN_RANDOM_ORDER):
         _run(connection, definition)
         return
     index, where, condition = definition.partition(" WHERE ")
@@ -85,8 +90,12 @@ class Loader:
         statement, types = self._copy_of(table)
         with self._connection.cursor().copy(statement) as copy:
             copy.set_types(types)
+            ids = [n for n, code in enumerate(types) if code == _UUID]
             for row in rows:
-                copy.write_row(row)
+                values = list(row)
+                for n in ids:
+                    values[n] = values[n] and UUID(values[n])
+                copy.write_row(values)
 
     def commit(self) -> None:
         self._connection.commit()

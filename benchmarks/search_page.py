@@ -7,6 +7,7 @@ import time
 from argparse import Namespace
 from statistics import quantiles
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -82,7 +83,7 @@ def _plan(bench: Bench, families: int) -> list[str]:
         sent.append((statement, parameters))
 
     child = check_cpr(_busy_child(families), "")
-    search = EntryFilter(viewer=CONTROLLER, before="ffffffff", child=child)
+    search = EntryFilter(viewer=CONTROLLER, before=str(UUID(int=2**128 - 1)), child=child)
     sa.event.listen(units.engine, "before_cursor_execute", keep)
     try:
         with units.reading() as uow:

@@ -7,7 +7,6 @@ from typing import Any
 from flask import Flask, Response
 from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from consent_service.domain.kernel.cpr import InvalidCpr
@@ -136,14 +135,13 @@ def install(app: Flask) -> None:
         return respond(problem(400, CODES[400], TITLES[400]))
 
     @app.errorhandler(DBAPIError)
-    @app.errorhandler(PoolTimeout)
     def _database(error: Exception) -> Response:
         cause = getattr(error, "orig", error)
         log.error("database: %s %s", type(cause).__name__, getattr(cause, "sqlstate", ""))
         if isinstance(error, IntegrityError):
             # The rules were checked before: somebody else wrote the same thing at this moment.
             return respond(problem(503, "contention", "Another request was faster: try again."))
-        if isinstance(error, OperationalError | PoolTimeout):
+        if isinstance(error, OperationalError):
             detail = "The database cannot be reached now."
             return respond(problem(503, "database_unavailable", detail))
         return respond(problem(500, "internal_error", "Reported to the operator."))

@@ -20,11 +20,17 @@ IDLE_TIMEOUT_MS = 60_000
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Options for an engine: parameters never reach a log, and a dead connection is noticed."""
+    """Options for an engine: parameters never reach a log, and a dead connection is noticed.
+
+    The pool has no size of its own (0). It holds as many connections as threads ever asked for one
+    at once, and keeps them: a pool smaller than the threads would connect anew for each request.
+    """
+    parsed = sa.make_url(url)
     options: dict[str, Any] = {"hide_parameters": True}
-    if sa.make_url(url).get_backend_name() == "postgresql":
-        options |= {"isolation_level": "READ COMMITTED", "pool_pre_ping": False}
-        options |= {"pool_size": 8, "max_overflow": 8, "pool_timeout": 10}
+    if parsed.get_backend_name() == "postgresql":
+        options |= {"isolation_level": "READ COMMITTED", "pool_pre_ping": False, "pool_size": 0}
+    elif parsed.database not in (None, "", ":memory:"):
+        options |= {"pool_size": 0}
     return options
 
 

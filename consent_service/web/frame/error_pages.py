@@ -9,7 +9,6 @@ from flask import Blueprint, Response, request
 from flask_babel import gettext
 from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from consent_service.edge.door import BEGUN
@@ -35,7 +34,7 @@ FLOOD_SECONDS = 0.02
 """A dead end is answered at a multiple of the first after it was asked, past the limit at one of
 the second: each wait keeps a thread, and of those a flood must not have all."""
 
-_BUSY = (Unavailable, OperationalError, IntegrityError, PoolTimeout)
+_BUSY = (Unavailable, OperationalError, IntegrityError)
 _KEPT_HEADERS = frozenset({"Allow", "Retry-After"})
 log = logging.getLogger(__name__)
 
