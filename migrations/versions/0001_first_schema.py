@@ -379,14 +379,6 @@ def _create_log() -> None:
         postgresql_where=sa.text("about_id IS NOT NULL"),
     )
     op.create_index(
-        "ix_log_body_consent_id",
-        "log_body",
-        ["consent_id"],
-        unique=False,
-        sqlite_where=sa.text("consent_id IS NOT NULL"),
-        postgresql_where=sa.text("consent_id IS NOT NULL"),
-    )
-    op.create_index(
         "ix_log_body_controller_id_entry_id",
         "log_body",
         ["controller_id", "entry_id"],
@@ -431,7 +423,6 @@ def _create_log() -> None:
         "log_pending",
         sa.Column("entry_id", UuidText(), nullable=False),
         sa.Column("time", Instant(), nullable=False),
-        sa.PrimaryKeyConstraint("entry_id", name=op.f("pk_log_pending")),
     )
     op.create_table(
         "log_rejected",

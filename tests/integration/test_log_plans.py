@@ -53,7 +53,9 @@ QUERIES: dict[str, tuple[Asks, set[str]]] = {
         {"data_key_id_entry_id"},
     ),
     "a child's disclosures, as its family sees them": (
-        lambda uow, _: uow.log.about_child(found_child(uow), ("disclosure",), controller=None),
+        lambda uow, _: uow.log.about_child(
+            found_child(uow), controller=None, types=("disclosure",)
+        ),
         {"data_key_id_entry_id"},
     ),
     "what erasing a child finds under its key": (
@@ -61,8 +63,10 @@ QUERIES: dict[str, tuple[Asks, set[str]]] = {
         {"data_key_id_entry_id"},
     ),
     "a consent's timeline": (
-        lambda uow, consent: page(uow, viewer=CONTROLLER, consent=consent),
-        {"consent_id"},
+        lambda uow, consent: uow.log.about_child(
+            found_child(uow), controller=CONTROLLER, consent=consent
+        ),
+        {"data_key_id_entry_id"},
     ),
     "what was reported of a disclosure": (
         lambda uow, consent: page(uow, viewer=CONTROLLER, about=consent),

@@ -187,12 +187,20 @@ class LogStore:
         return [self._open(row) for row in rows]
 
     def about_child(
-        self, child_id: str, types: Iterable[str], *, controller: str | None
+        self,
+        child_id: str,
+        *,
+        controller: str | None,
+        types: Iterable[str] = (),
+        consent: str | None = None,
     ) -> Sequence[LoggedEntry]:
+        wanted = (
+            log_body.c.type.in_(list(types))
+            if consent is None
+            else log_body.c.consent_id == consent
+        )
         query = (
-            _entries()
-            .where(data_key.c.child_id == child_id, log_body.c.type.in_(list(types)))
-            .order_by(log_body.c.entry_id)
+            _entries().where(data_key.c.child_id == child_id, wanted).order_by(log_body.c.entry_id)
         )
         if controller is not None:
             query = query.where(controls_entry(controller))
@@ -236,7 +244,6 @@ class LogStore:
             log_body.c.type: None if search.type == DISCLOSURE else search.type,
             log_body.c.organisation_id: search.organisation,
             log_body.c.outcome: search.outcome,
-            log_body.c.consent_id: search.consent,
             log_body.c.about_id: search.about,
         }
         conditions += [column == value for column, value in equal.items() if value is not None]

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,14 +18,21 @@ from consent_service.persistence.log.tables import log_header, log_leaf, log_nod
 
 log = logging.getLogger(__name__)
 
+# The queue by where its rows lie (only who has the turn deletes any), the log row by row by its
+# keys, whatever the planner believes. The queue is empty most of the time, and by statistics of such
+# a moment reading the whole log once looks cheaper than a few rows of it; OFFSET 0 keeps each of the
+# two from becoming a join that may be turned around.
 _TAKE = sa.text(
-    "WITH taken AS (DELETE FROM log_pending WHERE entry_id IN"
-    " (SELECT entry_id FROM log_pending ORDER BY time, entry_id LIMIT :most)"
+    "WITH taken AS (DELETE FROM log_pending WHERE ctid = ANY (ARRAY"
+    " (SELECT ctid FROM log_pending ORDER BY time, entry_id LIMIT :most))"
     " RETURNING entry_id)"
-    " SELECT h.entry_id, h.time, h.header, h.leaf, h.promise, l.entry_id IS NOT NULL"
-    " FROM taken JOIN log_header h ON h.entry_id = taken.entry_id"
-    " LEFT JOIN log_leaf l ON l.entry_id = taken.entry_id"
-    " ORDER BY h.time, h.entry_id"
+    " SELECT taken.entry_id, h.time, h.header, h.leaf, h.promise, l.entry_id IS NOT NULL"
+    " FROM taken"
+    " LEFT JOIN LATERAL (SELECT time, header, leaf, promise FROM log_header"
+    " WHERE entry_id = taken.entry_id OFFSET 0) h ON true"
+    " LEFT JOIN LATERAL (SELECT entry_id FROM log_leaf"
+    " WHERE entry_id = taken.entry_id OFFSET 0) l ON true"
+    " ORDER BY h.time, taken.entry_id"
 )
 _ADD_LEAVES = sa.text(
     "INSERT INTO log_leaf (index, entry_id, leaf) SELECT * FROM unnest("
@@ -50,23 +58,28 @@ class Pending:
 def take_pending(connection: Connection, most: int) -> list[Pending]:
     """Take at most so many of the oldest out of the queue, by (time, id).
 
-    Nobody but an intruder makes an entry wait that stands in the tree already: it is left out.
+    Nobody but an intruder makes an entry wait that has no header, waits already, or stands in the
+    tree: that is left out.
     """
-    if connection.dialect.name == "postgresql":
-        rows = connection.execute(_TAKE, {"most": most})
-        taken = [
-            (Pending(id_, time.astimezone(UTC), header, leaf, promise), stands)
-            for id_, time, header, leaf, promise, stands in rows
-        ]
-    else:
-        taken = _take_in_turn(connection, most)
-    for entry, stands in taken:
-        if stands:
-            log.critical("log entry %s waits, and is in the tree already", entry.id)
-    return [entry for entry, stands in taken if not stands]
+    take = _take_at_once if connection.dialect.name == "postgresql" else _take_in_turn
+    taken: dict[str, Pending] = {}
+    for id_, time, header, leaf, promise, stands in take(connection, most):
+        if header is None:
+            log.critical("log entry %s waits, and has no header", id_)
+        elif stands:
+            log.critical("log entry %s waits, and is in the tree already", id_)
+        elif id_ in taken:
+            log.critical("log entry %s waits twice", id_)
+        else:
+            taken[id_] = Pending(id_, time.astimezone(UTC), bytes(header), bytes(leaf), promise)
+    return list(taken.values())
 
 
-def _take_in_turn(connection: Connection, most: int) -> list[tuple[Pending, bool]]:
+def _take_at_once(connection: Connection, most: int) -> Sequence[Sequence[Any]]:
+    return connection.execute(_TAKE, {"most": most}).all()
+
+
+def _take_in_turn(connection: Connection, most: int) -> Sequence[Sequence[Any]]:
     chosen = sa.select(log_pending.c.entry_id).order_by(log_pending.c.time, log_pending.c.entry_id)
     taken = connection.scalars(
         sa.delete(log_pending)
@@ -75,19 +88,21 @@ def _take_in_turn(connection: Connection, most: int) -> list[tuple[Pending, bool
     ).all()
     if not taken:
         return []
-    rows = connection.execute(
-        sa.select(log_header, log_leaf.c.entry_id.is_not(None).label("stands"))
+    found = connection.execute(
+        sa.select(
+            log_header.c.entry_id,
+            log_header.c.time,
+            log_header.c.header,
+            log_header.c.leaf,
+            log_header.c.promise,
+            log_leaf.c.entry_id.is_not(None),
+        )
         .outerjoin(log_leaf, log_leaf.c.entry_id == log_header.c.entry_id)
         .where(log_header.c.entry_id.in_(taken))
         .order_by(log_header.c.time, log_header.c.entry_id)
-    )
-    return [
-        (
-            Pending(row.entry_id, row.time, bytes(row.header), bytes(row.leaf), row.promise),
-            bool(row.stands),
-        )
-        for row in rows
-    ]
+    ).all()
+    without = sorted(set(taken) - {row.entry_id for row in found})
+    return [*found, *((entry, None, None, None, None, False) for entry in without)]
 
 
 def add_to_tree(

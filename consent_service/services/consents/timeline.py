@@ -8,8 +8,7 @@ from consent_service.services.consents.find_consent import child_of, controlled_
 from consent_service.services.consents.ports import ConsentsUnit
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.model import Caller
-from consent_service.services.log.model import EntryFilter, LoggedEntry
-from consent_service.services.log.read_log import all_entries
+from consent_service.services.log.model import LoggedEntry
 from consent_service.signing.canonical import instant_text
 
 
@@ -23,13 +22,15 @@ def timeline(
     file = controlled_consent(uow, caller, consent)
     child = child_of(uow, file)
     roles = {s.id: s.role.value for s in uow.consents.signatories(consent)}
-    entries = all_entries(uow, EntryFilter(viewer=caller.organisation, consent=consent))
-    entries += [
-        entry
-        for entry in uow.log.about_child(
-            file.child, ("custody_changed",), controller=file.controller
-        )
-        if entry.time >= file.created_at
+    entries = [
+        *uow.log.about_child(file.child, controller=file.controller, consent=consent),
+        *(
+            entry
+            for entry in uow.log.about_child(
+                file.child, controller=file.controller, types=("custody_changed",)
+            )
+            if entry.time >= file.created_at
+        ),
     ]
     entries.sort(key=lambda entry: entry.id)
     context.journal.write(uow, consent_viewed(caller, file, child, "timeline"), context.clock())

@@ -19,7 +19,7 @@ def family_disclosures(uow: ConsentsUnit, child: str, now: datetime) -> list[dic
     date (R6). Employees are not named.
     """
     shown = []
-    for entry in uow.log.about_child(child, ("disclosure",), controller=None):
+    for entry in uow.log.about_child(child, controller=None, types=("disclosure",)):
         body = entry.body
         visible = body["legal_basis"].get("family_visibility")
         if visible and now < local_instant(date.fromisoformat(visible["from"])):

@@ -45,7 +45,6 @@ class EntryFilter:
     type: str | None = None
     organisation: str | None = None
     outcome: str | None = None
-    consent: str | None = None
     about: str | None = None
     child: CprNumber | None = None
     employee: str | None = None
@@ -53,5 +52,5 @@ class EntryFilter:
     @property
     def is_narrow(self) -> bool:
         """Whether it names somebody or something that few entries are about."""
-        named = (self.child, self.employee, self.consent, self.about)
+        named = (self.child, self.employee, self.about)
         return any(one is not None for one in named)

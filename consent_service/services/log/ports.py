@@ -19,9 +19,17 @@ class Log(LogWriter, Protocol):
     ) -> Sequence[LoggedEntry]: ...
 
     def about_child(
-        self, child: str, types: Iterable[str], *, controller: str | None
+        self,
+        child: str,
+        *,
+        controller: str | None,
+        types: Iterable[str] = (),
+        consent: str | None = None,
     ) -> Sequence[LoggedEntry]:
-        """Entries of these types; `controller` None is the family's view, of every controller."""
+        """Entries of these types, or under this consent, oldest first.
+
+        `controller` None is the family's view, of every controller.
+        """
         ...
 
     def opened(self, entry: str, controller: str) -> LoggedEntry:
