@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.deployment import deploy
-from tests.long_log import lengthen, let_pass, pages_read
+from tests.long_log import analyze, lengthen, let_pass, pages_read
 
 HEADERS = 55_000
 PAGES_A_RUN, PAGES_AN_ENTRY = 100, 30

@@ -19,9 +19,9 @@ from consent_service.persistence.log.tables import log_header, log_leaf, log_nod
 log = logging.getLogger(__name__)
 
 # The queue by where its rows lie (only who has the turn deletes any), the log row by row by its
-# keys, whatever the planner believes. The queue is empty most of the time, and by statistics of such
-# a moment reading the whole log once looks cheaper than a few rows of it; OFFSET 0 keeps each of the
-# two from becoming a join that may be turned around.
+# keys, whatever the planner believes. The queue is empty most of the time, and by statistics of
+# such a moment reading the whole log once looks cheaper than a few rows of it; OFFSET 0 keeps each
+# of the two from becoming a join that may be turned around.
 _TAKE = sa.text(
     "WITH taken AS (DELETE FROM log_pending WHERE ctid = ANY (ARRAY"
     " (SELECT ctid FROM log_pending ORDER BY time, entry_id LIMIT :most))"
