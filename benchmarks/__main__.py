@@ -1,4 +1,4 @@
-"""`python -m benchmarks http|append|cost|verify|search|keys`: see README.md in this folder."""
+"""`python -m benchmarks WHAT`: see README.md in this folder."""
 
 import argparse
 import json
@@ -11,6 +11,7 @@ MODULES = {
     "http": "benchmarks.http_rates",
     "append": "benchmarks.append_rates",
     "cost": "benchmarks.append_cost",
+    "pages": "benchmarks.sequencer_pages",
     "verify": "benchmarks.verify_log",
     "search": "benchmarks.search_page",
     "keys": "benchmarks.key_operations",
@@ -23,7 +24,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="each run (http, append)")
     parser.add_argument("--rounds", type=int, default=3, help="of each side, taking turns")
     parser.add_argument("--scale", choices=("small", "large", "both"), default="small")
-    parser.add_argument("--entries", type=int, nargs="+", help="sizes of the log (verify, search)")
+    parser.add_argument(
+        "--entries", type=int, nargs="+", help="sizes of the log (pages, verify, search)"
+    )
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     results = import_module(MODULES[options.what]).measure(options)
