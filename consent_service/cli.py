@@ -77,10 +77,16 @@ def _check_module(settings: "Settings") -> None:
 @cli.command()
 def migrate() -> None:
     """Bring the database to the newest schema."""
+    from alembic.util import CommandError
+
     from consent_service.config import database_url
     from consent_service.persistence.kernel.migrate import upgrade
 
-    upgrade(database_url(os.environ))
+    try:
+        upgrade(database_url(os.environ))
+    except CommandError as error:
+        detail = "The database was made by another version of the service; nothing was changed."
+        raise click.ClickException(f"{detail} ({error})") from None
 
 
 @cli.command()

@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
+from click.testing import CliRunner
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DatabaseError
 
+from consent_service.cli import cli
 from consent_service.persistence.kernel.database import engine_options, prepare
 from consent_service.persistence.kernel.migrate import is_current, upgrade
 from consent_service.persistence.schema import APPEND_ONLY, metadata
@@ -73,6 +75,22 @@ def test_a_database_of_a_later_version_is_refused_and_left_alone(
     with pytest.raises(CommandError, match="9999"):
         upgrade(blank_database_url)
     assert not is_current(engine)
+
+
+def test_the_command_says_so_in_a_sentence(
+    engine: Engine, blank_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database of before the first schema was made anew stood at revision 0008."""
+    upgrade(blank_database_url)
+    with engine.connect().execution_options(writes=True) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0008'")
+        connection.commit()
+    monkeypatch.setenv("CONSENT_DATABASE_URL", blank_database_url)
+    ran = CliRunner().invoke(cli, ["migrate"])
+    assert ran.exit_code == 1
+    assert ran.output.startswith("Error: The database was made by another version of the service")
+    assert "0008" in ran.output
+    assert "Traceback" not in ran.output
 
 
 def test_a_database_with_tables_of_somebody_else_is_refused_and_left_alone(
