@@ -26,6 +26,8 @@ from tests.deployment import ALL_SCOPES, Deployment, SettableClock, deploy
 from tests.privacy import WATCH
 
 START_SECONDS = 60
+EAGER = "tests.integration.eager_gunicorn"
+"""For services with many workers."""
 
 
 def free_port() -> int:
