@@ -48,7 +48,7 @@ demo: install
 	$(BIN)/consent-service demo $(ARGS)
 
 test: install
-	$(BIN)/python -m tests.in_two $(ARGS)
+	$(BIN)/python -m tests.side_by_side $(ARGS)
 
 check: install
 	$(BIN)/ruff check .

@@ -10,6 +10,8 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -159,6 +161,74 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """A migrated database of the test's own, once on SQLite and once on PostgreSQL."""
     own = "sqlite_url" if request.param == "sqlite" else "fresh_postgres_url"
     url: str = request.getfixturevalue(own)
+    return url
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """A service that was filled and closed: its keys, and what its database is copied from."""
+
+    keys_file: Path
+    database: str
+
+
+@pytest.fixture(scope="session")
+def furnished_sqlite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Furnished:
+    folder = tmp_path_factory.mktemp("furnished-sqlite")
+    database = folder / "consent.db"
+    shutil.copyfile(sqlite_template, database)
+    # The last connection to close brings the write-ahead log home.
+    _furnish(f"sqlite:///{database}", folder)
+    return Furnished(folder / "keys.json", str(database))
+
+
+@pytest.fixture(scope="session")
+def furnished_postgres(
+    postgres_cluster: Cluster, postgres_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Furnished:
+    folder = tmp_path_factory.mktemp("furnished-postgres")
+    name = postgres_cluster.create_database(template=postgres_template)
+    _furnish(postgres_cluster.url(name), folder)
+    postgres_cluster.freeze(name)
+    return Furnished(folder / "keys.json", name)
+
+
+def _furnish(database_url: str, folder: Path) -> None:
+    """A minute before the clock of the tests starts."""
+    from tests.deployment import NOW, SettableClock, deploy
+
+    deploy(database_url, folder, clock=SettableClock(NOW - timedelta(minutes=1))).furnish().close()
+
+
+@pytest.fixture
+def furnished_sqlite_url(furnished_sqlite: Furnished, tmp_path: Path) -> str:
+    """As `sqlite_url`, with the organisations and templates, and its keys in the test's folder."""
+    path = tmp_path / "consent.db"
+    shutil.copyfile(furnished_sqlite.database, path)
+    shutil.copy(furnished_sqlite.keys_file, tmp_path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def furnished_postgres_url(
+    postgres_cluster: Cluster, furnished_postgres: Furnished, tmp_path: Path
+) -> Iterator[str]:
+    """The same on PostgreSQL."""
+    name = postgres_cluster.create_database(template=furnished_postgres.database)
+    shutil.copy(furnished_postgres.keys_file, tmp_path)
+    yield postgres_cluster.url(name)
+    postgres_cluster.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def furnished_url(request: pytest.FixtureRequest) -> str:
+    """As `database_url`, with the organisations and templates, and its keys in `tmp_path`.
+
+    What `deploy(...).furnish()` makes of an empty one, made once per run and copied for each test.
+    """
+    url: str = request.getfixturevalue(
+        "furnished_sqlite_url" if request.param == "sqlite" else "furnished_postgres_url"
+    )
     return url
 
 

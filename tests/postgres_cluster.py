@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import LiteralString
@@ -84,11 +85,19 @@ class Cluster:
             sql.Literal(name),
         )
 
+    def close(self) -> None:
+        """Hang up. The server goes on."""
+        self._connection.close()
+
     def _execute(self, statement: LiteralString, *names: sql.Composable) -> None:
-        with psycopg.connect(
+        self._connection.execute(sql.SQL(statement).format(*names))
+
+    @cached_property
+    def _connection(self) -> psycopg.Connection:
+        """One for all its databases: to connect costs as much as to make a database."""
+        return psycopg.connect(
             host="127.0.0.1", port=self.port, user=SUPERUSER, dbname="postgres", autocommit=True
-        ) as connection:
-            connection.execute(sql.SQL(statement).format(*names))
+        )
 
 
 def find_binaries() -> Path | None:
@@ -139,7 +148,8 @@ def running_cluster(binaries: Path) -> Iterator[Cluster]:
         server.initialise()
         port = server.start()
         try:
-            yield Cluster(port, server.log)
+            with contextlib.closing(Cluster(port, server.log)) as cluster:
+                yield cluster
         finally:
             server.stop()
     finally:

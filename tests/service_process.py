@@ -24,8 +24,11 @@ from consent_service.services.kernel.model import Caller
 from consent_service.wiring import Parts
 from tests.deployment import ALL_SCOPES, Deployment, SettableClock, deploy
 from tests.privacy import WATCH
+from tests.warm_start import WarmProcess
 
 START_SECONDS = 60
+EAGER = "tests.integration.eager_gunicorn"
+"""For services with many workers."""
 
 
 def free_port() -> int:
@@ -97,7 +100,10 @@ class ServiceProcess:
     offset: timedelta = timedelta(0)
     port: int = field(default_factory=free_port)
     gunicorn_settings: str = "consent_service.gunicorn_settings"
-    _process: subprocess.Popen[bytes] | None = None
+    is_warm: bool = False
+    """Started from a process that has its modules imported already."""
+
+    _process: subprocess.Popen[bytes] | WarmProcess | None = None
 
     @property
     def log(self) -> Path:
@@ -127,8 +133,15 @@ class ServiceProcess:
             *("--workers", str(self.workers), "--threads", str(self.threads)),
             *("--log-level", "warning"),
         ]
+        if self.is_warm:
+            self._process = WarmProcess(arguments, self.settings_in_environment(), self.log)
+        else:
+            self._process = self._start_cold(arguments)
+        self._wait_until_ready()
+
+    def _start_cold(self, arguments: list[str]) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", *arguments],
                 cwd=Path(__file__).resolve().parent.parent,
                 env=self.settings_in_environment(),
@@ -137,7 +150,6 @@ class ServiceProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._wait_until_ready()
 
     def kill(self) -> None:
         """End master and workers at once, as a power cut would."""

@@ -2,46 +2,17 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.api.conformity import Conformity
+from tests.conftest import Furnished
 from tests.deployment import NOW, Deployment, SettableClock, deploy
 from tests.postgres_cluster import Cluster
 
 BOTH_DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
-
-
-@dataclass(frozen=True)
-class Furnished:
-    """A service that was filled and closed: its keys, and what its database is copied from."""
-
-    keys_file: Path
-    database: str
-
-
-@pytest.fixture(scope="session")
-def furnished_sqlite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Furnished:
-    folder = tmp_path_factory.mktemp("furnished-sqlite")
-    database = folder / "consent.db"
-    shutil.copyfile(sqlite_template, database)
-    # The last connection to close brings the write-ahead log home.
-    deploy(f"sqlite:///{database}", folder).furnish().close()
-    return Furnished(folder / "keys.json", str(database))
-
-
-@pytest.fixture(scope="session")
-def furnished_postgres(
-    postgres_cluster: Cluster, postgres_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Furnished:
-    folder = tmp_path_factory.mktemp("furnished-postgres")
-    name = postgres_cluster.create_database(template=postgres_template)
-    deploy(postgres_cluster.url(name), folder).furnish().close()
-    postgres_cluster.freeze(name)
-    return Furnished(folder / "keys.json", name)
 
 
 def _copy(

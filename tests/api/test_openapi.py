@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import hypothesis
 import jsonschema_rs
 import pytest
 import schemathesis
@@ -32,6 +33,11 @@ CHECKED = [
 ]
 REJECTED = CHECKS.get_one("negative_data_rejection")
 EXAMPLES = 25
+TURNS = 3
+"""An operation that has not succeeded yet is called with other examples: which ones Hypothesis
+makes depends on what else the process has imported."""
+
+MODES = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
 BY_SECRET = {"auth_method": "client_secret"}
 ENDINGS = (
     "/cancellation",
@@ -169,8 +175,11 @@ def test_no_server_error_and_no_undocumented_answer(lived_in: Deployment) -> Non
     # What ends the consent comes last.
     for operation in sorted(found, key=_when_it_is_called):
         seen: set[int] = set()
-        for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
-            _explore(lived_in, operation, mode, plausible, problems, seen)
+        for turn in range(TURNS):
+            for mode in MODES:
+                _explore(lived_in, operation, mode, turn, plausible, problems, seen)
+            if seen & {200, 201}:
+                break
         statuses[operation.label] = seen
     assert not problems, "\n\n".join(f"{where}\n{error}" for where, error in problems.items())
     # The search was not in vain: every operation succeeded at least once.
@@ -188,6 +197,7 @@ def _explore(
     service: Deployment,
     operation: Any,
     mode: Any,
+    turn: int,
     plausible: Callable[[Any, random.Random], None],
     problems: dict[str, BaseException],
     seen: set[int],
@@ -195,9 +205,9 @@ def _explore(
     """Call one operation with made-up data, the plausible half of it with what is there."""
     token = f"Bearer {service.token('municipality-x')}"
 
+    @hypothesis.seed(turn)
     @settings(
         max_examples=EXAMPLES,
-        derandomize=True,
         database=None,
         deadline=None,
         phases=[Phase.explicit, Phase.generate],

@@ -29,8 +29,8 @@ Audience = Literal["citizen", "dpo"]
 
 
 @pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Deployment]:
-    deployment = deploy(database_url, tmp_path).furnish()
+def service(furnished_url: str, tmp_path: Path) -> Iterator[Deployment]:
+    deployment = deploy(furnished_url, tmp_path)
     yield deployment
     deployment.close()
 

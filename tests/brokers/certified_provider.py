@@ -1,5 +1,6 @@
 """A certified OpenID provider in a process of its own, speaking like one broker or for staff."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -27,8 +28,15 @@ def why_not_here() -> str | None:
     said = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
     if int(said.stdout.lstrip("v").split(".")[0]) < OLDEST_NODE:
         return f"Node.js is older than {OLDEST_NODE}"
-    if _installed():
-        return None
+    # One process of the tests fetches, and the others wait for it.
+    with (FOLDER / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _installed() or (_fetch(npm) and _installed()):
+            return None
+    return "npm could not fetch oidc-provider"
+
+
+def _fetch(npm: str) -> bool:
     done = subprocess.run(
         [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
         cwd=FOLDER,
@@ -37,7 +45,7 @@ def why_not_here() -> str | None:
         timeout=600,
         check=False,
     )
-    return None if done.returncode == 0 and _installed() else "npm could not fetch oidc-provider"
+    return done.returncode == 0
 
 
 def _installed() -> bool:

@@ -270,7 +270,7 @@ def _lasting(body: Any) -> Any:
 def test_killed_in_the_middle_of_writing(database_url: str, tmp_path: Path) -> None:
     deployment = deploy_in_real_time(database_url, tmp_path)
     with (
-        running_service(deployment, tmp_path, workers=1, threads=6) as service,
+        running_service(deployment, tmp_path, workers=1, threads=6, is_warm=True) as service,
         ThreadPoolExecutor(8) as pool,
     ):
         life = Life(deployment, service)

@@ -61,8 +61,8 @@ HEADERS = {
 
 
 @pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Deployment]:
-    deployment = deploy(database_url, tmp_path).furnish()
+def service(furnished_url: str, tmp_path: Path) -> Iterator[Deployment]:
+    deployment = deploy(furnished_url, tmp_path)
     yield deployment
     deployment.close()
 

@@ -139,8 +139,8 @@ def stored_bytes(engine: Engine) -> Iterator[bytes]:
 
 
 @pytest.fixture
-def rotated(database_url: str, tmp_path: Path) -> Iterator[Rotated]:
-    service = deploy(database_url, tmp_path).furnish()
+def rotated(furnished_url: str, tmp_path: Path) -> Iterator[Rotated]:
+    service = deploy(furnished_url, tmp_path)
     asked = service.in_force()
     token = asked["signatories"][0]["signing_url"].rsplit("/", 1)[-1]
     assert service.disclose().status_code == 201

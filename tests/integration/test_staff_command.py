@@ -13,8 +13,8 @@ from tests.web.workplace import BODIL, DORTHE, ZITA, Employee, Workplace, steps,
 
 
 @pytest.fixture
-def office(database_url: str, tmp_path: Path) -> Iterator[Workplace]:
-    with workplace(database_url, tmp_path) as place:
+def office(furnished_url: str, tmp_path: Path) -> Iterator[Workplace]:
+    with workplace(furnished_url, tmp_path) as place:
         yield place
 
 

@@ -27,6 +27,7 @@ from consent_service.services.signatures.withdraw import record_withdrawal
 from consent_service.services.units import UnitOfWork
 from tests.deployment import EMPLOYEE, Deployment
 from tests.service_process import (
+    EAGER,
     Answer,
     Client,
     ServiceProcess,
@@ -146,7 +147,8 @@ def _mother(asked: dict[str, Any]) -> str:
 @pytest.fixture
 def race(database_url: str, tmp_path: Path) -> Iterator[Race]:
     deployment = deploy_in_real_time(database_url, tmp_path)
-    with running_service(deployment, tmp_path, workers=WORKERS, threads=2) as service:
+    options = {"workers": WORKERS, "threads": 2, "gunicorn_settings": EAGER}
+    with running_service(deployment, tmp_path, **options) as service:
         race = Race(deployment, service)
         yield race
         race.close()

@@ -22,7 +22,7 @@ from consent_service.persistence.signatures.tables import signing_session
 from mitid_stand_in import Person, running
 from tests.deployment import MOTHER, Deployment, deploy
 from tests.integration.raw_http import read, request
-from tests.service_process import RealClock, ServiceProcess, free_port, running_service
+from tests.service_process import EAGER, RealClock, ServiceProcess, free_port, running_service
 
 GUESSES = 10_000
 CLIENTS = 40
@@ -92,7 +92,12 @@ def service(deployment: Deployment, tmp_path: Path, port: int) -> Iterator[Servi
     redirect = f"{deployment.settings.base_url}/sign/callback/mitid"
     with running(people, CLIENT_ID, CLIENT_SECRET, redirect) as issuer:
         environment = {"CONSENT_OIDC_ISSUER": issuer}
-        options = {"workers": WORKERS, "port": port, "environment": environment}
+        options = {
+            "workers": WORKERS,
+            "port": port,
+            "environment": environment,
+            "gunicorn_settings": EAGER,
+        }
         with running_service(deployment, tmp_path, **options) as service:
             yield service
 

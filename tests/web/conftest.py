@@ -8,14 +8,14 @@ from tests.web.family import household
 
 
 @pytest.fixture
-def home(database_url: str, tmp_path: Path) -> Iterator[Deployment]:
+def home(furnished_url: str, tmp_path: Path) -> Iterator[Deployment]:
     """A furnished service whose signers log in at the stand-in, on both databases."""
-    with household(database_url, tmp_path) as deployment:
-        yield deployment.furnish()
+    with household(furnished_url, tmp_path) as deployment:
+        yield deployment
 
 
 @pytest.fixture
-def small_home(sqlite_url: str, tmp_path: Path) -> Iterator[Deployment]:
+def small_home(furnished_sqlite_url: str, tmp_path: Path) -> Iterator[Deployment]:
     """The same on SQLite alone, for what has nothing to do with the database."""
-    with household(sqlite_url, tmp_path) as deployment:
-        yield deployment.furnish()
+    with household(furnished_sqlite_url, tmp_path) as deployment:
+        yield deployment

@@ -120,9 +120,9 @@ def test_changing_ones_mind_at_the_login_is_no_attempt(small_home, monkeypatch):
 
 
 @pytest.fixture
-def office(sqlite_url: str, tmp_path: Path) -> Iterator[Workplace]:
+def office(furnished_sqlite_url: str, tmp_path: Path) -> Iterator[Workplace]:
     """A service for staff that allows three failures a minute."""
-    with workplace(sqlite_url, tmp_path) as place:
+    with workplace(furnished_sqlite_url, tmp_path) as place:
         yield place
 
 

@@ -57,9 +57,9 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def tls_home(sqlite_url: str, tmp_path: Path) -> Iterator[Deployment]:
-    with household(sqlite_url, tmp_path, "https://samtykke.example") as deployment:
-        yield deployment.furnish()
+def tls_home(furnished_sqlite_url: str, tmp_path: Path) -> Iterator[Deployment]:
+    with household(furnished_sqlite_url, tmp_path, "https://samtykke.example") as deployment:
+        yield deployment
 
 
 def address(rule: Rule) -> str:

@@ -23,9 +23,9 @@ EMPLOYEE = {"id": "e1", "name": "Karen"}
 
 
 @pytest.fixture
-def tls_home(sqlite_url: str, tmp_path: Path) -> Iterator[Deployment]:
-    with household(sqlite_url, tmp_path, "https://samtykke.example") as deployment:
-        yield deployment.furnish()
+def tls_home(furnished_sqlite_url: str, tmp_path: Path) -> Iterator[Deployment]:
+    with household(furnished_sqlite_url, tmp_path, "https://samtykke.example") as deployment:
+        yield deployment
 
 
 def test_every_link_that_leads_nowhere_gets_one_and_the_same_answer(home):

@@ -34,15 +34,15 @@ from tests.web.workplace import (
 
 
 @pytest.fixture
-def office(database_url: str, tmp_path: Path) -> Iterator[Workplace]:
-    with workplace(database_url, tmp_path) as place:
+def office(furnished_url: str, tmp_path: Path) -> Iterator[Workplace]:
+    with workplace(furnished_url, tmp_path) as place:
         yield place
 
 
 @pytest.fixture
-def small_office(sqlite_url: str, tmp_path: Path) -> Iterator[Workplace]:
+def small_office(furnished_sqlite_url: str, tmp_path: Path) -> Iterator[Workplace]:
     """On SQLite alone, for what has nothing to do with the database."""
-    with workplace(sqlite_url, tmp_path) as place:
+    with workplace(furnished_sqlite_url, tmp_path) as place:
         yield place
 
 

@@ -65,7 +65,11 @@ class Workplace:
 def workplace(
     database_url: str, folder: Path, base_url: str = "http://localhost:8000", **changes: Any
 ) -> Iterator[Workplace]:
-    """A furnished deployment with a provider for signers and one for staff, on one clock."""
+    """A furnished deployment with a provider for signers and one for staff, on one clock.
+
+    A database that is furnished already has its keys in the folder.
+    """
+    is_furnished = (folder / "keys.json").exists()
     clock, tampering = SettableClock(), Tampering()
     signers, signers_issuer = bind(
         PEOPLE,
@@ -106,7 +110,9 @@ def workplace(
             clock=clock,
         )
         try:
-            yield Workplace(deployment.furnish(), tampering)
+            if not is_furnished:
+                deployment.furnish()
+            yield Workplace(deployment, tampering)
         finally:
             deployment.close()
 
