@@ -176,8 +176,8 @@ def explained(connection: Connection, statement: str, parameters: Any) -> set[st
 
 
 @pytest.fixture
-def filled(database_url: str, tmp_path: Path) -> Deployment:
-    deployment = deploy(database_url, tmp_path).furnish()
+def filled(furnished_url: str, tmp_path: Path) -> Deployment:
+    deployment = deploy(furnished_url, tmp_path)
     fill(deployment)
     return deployment
 

@@ -68,7 +68,7 @@ def plant(copy: Path, importer: str, imported: str) -> str:
     """A new module beside the importer that imports what it must not; as the linter names it."""
     folder = copy.joinpath(*importer.split("."))
     name = f"planted_{imported.replace('.', '_')}"
-    if not folder.is_dir():
+    if not (folder / "__init__.py").exists():
         module = folder.with_suffix(".py")
         module.write_text(module.read_text() + f"\nimport {imported}  # planted\n")
         return f"{importer} -> {imported}"
@@ -78,7 +78,8 @@ def plant(copy: Path, importer: str, imported: str) -> str:
 
 def rooms(layer: str, subject: str) -> str | None:
     """A layer's room of a subject, if it has one."""
-    return f"{PACKAGE}.{layer}.{subject}" if (ROOT / PACKAGE / layer / subject).is_dir() else None
+    room = ROOT / PACKAGE / layer / subject / "__init__.py"
+    return f"{PACKAGE}.{layer}.{subject}" if room.exists() else None
 
 
 @pytest.mark.parametrize("subject", MAY_KNOW)
