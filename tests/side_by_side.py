@@ -24,6 +24,7 @@ from typing import IO
 from tests.sharing import TAKEN, write_turns
 
 PROCESSES = 2 * (os.cpu_count() or 1)
+STOP_SECONDS = 60
 MEMORY = Path("/dev/shm")
 ROOM_NEEDED = 6 * 1024**3
 """Bytes. A container's own is often far smaller."""
@@ -54,15 +55,18 @@ def _run(count: int) -> tuple[list[int], list[list[str]]]:
     os.close(writing)
     with ExitStack() as stack:
         kept = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(count - 1)]
-        others = [_start(stack, turns, file) for file in kept]
-        first = _start(stack, turns, subprocess.PIPE)
+        processes: list[subprocess.Popen[str]] = []
+        stack.callback(_stop, processes)
+        for output in (subprocess.PIPE, *kept):
+            processes.append(_start(turns, output))
         os.close(turns)
+        first = processes[0]
         assert first.stdout is not None
         said: list[list[str]] = [[]]
         for line in first.stdout:
             _say(line)
             said[0].append(line.rstrip("\n"))
-        statuses = [process.wait() for process in (first, *others)]
+        statuses = [process.wait() for process in processes]
         for number, file in enumerate(kept, 2):
             file.seek(0)
             said.append(file.read().splitlines())
@@ -70,19 +74,27 @@ def _run(count: int) -> tuple[list[int], list[list[str]]]:
     return statuses, said
 
 
-def _start(stack: ExitStack, turns: int, output: IO[str] | int) -> "subprocess.Popen[str]":
-    """A process of pytest, which is stopped, politely, when we are."""
+def _start(turns: int, output: IO[str] | int) -> subprocess.Popen[str]:
     arguments = ["-p", "tests.sharing", "--turns", str(turns)]
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-m", "pytest", *arguments],
         stdout=output,
         stderr=subprocess.STDOUT,
         pass_fds=[turns],
         text=True,
     )
-    stack.callback(process.wait)
-    stack.callback(process.terminate)
-    return process
+
+
+def _stop(processes: list[subprocess.Popen[str]]) -> None:
+    """All at once, politely; who does not come to an end is killed."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _what_is_missing(said: list[list[str]]) -> str:

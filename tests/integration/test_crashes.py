@@ -120,11 +120,14 @@ class Life:
         once = [self.withdrawal(in_force)]
         over = threading.Event()
         writing = [pool.submit(self._write_until_killed, make, over) for make in writers]
-        threading.Event().wait(random.uniform(0.02, LONGEST_ROUND_SECONDS / 2))
-        writing.append(pool.submit(self._send_all, once))
-        threading.Event().wait(random.uniform(0, LONGEST_ROUND_SECONDS / 2))
-        self.service.kill()
-        over.set()
+        try:
+            threading.Event().wait(random.uniform(0.02, LONGEST_ROUND_SECONDS / 2))
+            writing.append(pool.submit(self._send_all, once))
+            threading.Event().wait(random.uniform(0, LONGEST_ROUND_SECONDS / 2))
+            self.service.kill()
+        finally:
+            # Also where the run is broken off: the pool waits for its writers.
+            over.set()
         for future in writing:
             self.writes += future.result()
 
