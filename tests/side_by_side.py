@@ -37,6 +37,8 @@ def main(arguments: list[str]) -> int:
         return subprocess.call([sys.executable, "-m", "pytest", *arguments])
     if "TMPDIR" not in os.environ and _has_room(MEMORY):
         os.environ["TMPDIR"] = str(MEMORY)
+    # Every process of the tests imports what the others have compiled.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # A polite kill ends like Ctrl-C: the processes are stopped, and they stop their servers.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
