@@ -104,12 +104,13 @@ class Provider:
         tamper: Callable[[Claims], Claims],
         forge: Callable[[str], str],
         clock: Callable[[], float],
+        key: RSAKey,
     ) -> None:
         self._config = config
         self._tamper = tamper
         self._forge = forge
         self._clock = clock
-        self._key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
+        self._key = key
         self._pages: dict[str, Asked] = {}
         self._codes: dict[str, Chosen] = {}
 
@@ -200,18 +201,24 @@ class Provider:
         return redirect(f"{self._config.redirect_uri}{joint}{query}", 303)
 
 
+def new_key() -> RSAKey:
+    """A signing key. To make one takes longer than all else at a start."""
+    return RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
+
+
 def create_app(
     config: Config,
     tamper: Callable[[Claims], Claims] = dict,
     forge: Callable[[str], str] = str,
     clock: Callable[[], float] = time.time,
+    key: RSAKey | None = None,
 ) -> Flask:
-    """The provider as an application, with a signing key made just now.
+    """The provider as an application, with a signing key made just now unless one is given.
 
     For tests that attack a client: `tamper` changes the claims before they are signed, `forge`
     the finished ID token. Neither can be reached from the command line.
     """
-    provider = Provider(config, tamper, forge, clock)
+    provider = Provider(config, tamper, forge, clock, key or new_key())
     app = Flask(__name__, static_url_path="")
     app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost", "[::1]"]
     app.get("/.well-known/openid-configuration")(provider.discovery)

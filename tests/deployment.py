@@ -36,7 +36,7 @@ from consent_service.services.signatures.sign import (
 )
 from consent_service.wiring import Parts
 from tests.privacy import WATCH
-from tests.remembered_rules import RememberedRule
+from tests.remembered import remember
 
 ALL_SCOPES = frozenset(
     {
@@ -337,7 +337,7 @@ def deploy(
 
 def deploy_with(settings: Settings, clock: SettableClock) -> Deployment:
     """A service with these settings."""
-    Flask.url_rule_class = RememberedRule
+    remember()
     app = create_app(settings, clock)
     app.test_client_class = OwnHostClient
     return Deployment(app, settings, clock)

@@ -15,7 +15,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import TestResponse
 
 from consent_service.config import SignerProviderSettings
-from mitid_stand_in.provider import Person, create_app
+from mitid_stand_in.provider import Person, create_app, new_key
 from mitid_stand_in.server import bind
 from tests.deployment import FATHER, MOTHER, Deployment, SettableClock, deploy
 from tests.integration.stand_in_browser import Page
@@ -28,6 +28,7 @@ FREDERIK = Person(FATHER, "Frederik Far", "Almas far")
 STRANGER = Person("0303811115", "Sofie Fremmed", "har intet med sagen at gøre")
 SILJE = Person("1003114320", "Silje Test", "15 år")
 PEOPLE = (METTE, FREDERIK, STRANGER, SILJE)
+PROVIDER_KEY = new_key()
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -60,7 +61,9 @@ def household(
         CLIENT_ID,
         CLIENT_SECRET,
         f"{base_url}/sign/callback/mitid",
-        make_app=lambda config: create_app(config, clock=lambda: clock().timestamp()),
+        make_app=lambda config: create_app(
+            config, clock=lambda: clock().timestamp(), key=PROVIDER_KEY
+        ),
     )
     provider = SignerProviderSettings(issuer, CLIENT_ID, CLIENT_SECRET, "dk.cpr", "acr")
     with serving(stand_in):

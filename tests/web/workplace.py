@@ -11,13 +11,14 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from consent_service.config import SignerProviderSettings, StaffRoleSettings, StaffSettings
-from mitid_stand_in.provider import Claims, Person, create_app
+from mitid_stand_in.provider import Claims, Person, create_app, new_key
 from mitid_stand_in.server import bind
 from tests.deployment import Deployment, SettableClock, deploy
 from tests.integration.stand_in_browser import Page
-from tests.web.family import CLIENT_ID, CLIENT_SECRET, PEOPLE, Signer, serving
+from tests.web.family import CLIENT_ID, CLIENT_SECRET, PEOPLE, PROVIDER_KEY, Signer, serving
 
 STAFF_CLIENT = "urn:consent:staff"
+STAFF_PROVIDER_KEY = new_key()
 STAFF_SECRET = "another + made up: 100 %"
 
 DORTHE = Person(None, "Dorthe Dahl", "DPO i Kommune X", {"roles": ["printer", "consent-dpo-x"]})
@@ -76,7 +77,9 @@ def workplace(
         CLIENT_ID,
         CLIENT_SECRET,
         f"{base_url}/sign/callback/mitid",
-        make_app=lambda config: create_app(config, clock=lambda: clock().timestamp()),
+        make_app=lambda config: create_app(
+            config, clock=lambda: clock().timestamp(), key=PROVIDER_KEY
+        ),
     )
     office, staff_issuer = bind(
         STAFF,
@@ -88,6 +91,7 @@ def workplace(
             tampering.on_claims,
             tampering.on_token,
             lambda: clock().timestamp(),
+            STAFF_PROVIDER_KEY,
         ),
     )
     staff = StaffSettings(
