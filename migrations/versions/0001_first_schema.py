@@ -375,7 +375,6 @@ def _create_log() -> None:
         "log_body",
         ["about_id"],
         unique=False,
-        sqlite_where=sa.text("about_id IS NOT NULL"),
         postgresql_where=sa.text("about_id IS NOT NULL"),
     )
     op.create_index(
@@ -392,7 +391,6 @@ def _create_log() -> None:
         "log_body",
         ["employee_hash_b", "entry_id"],
         unique=False,
-        sqlite_where=sa.text("employee_hash_b IS NOT NULL"),
         postgresql_where=sa.text("employee_hash_b IS NOT NULL"),
     )
     op.create_index(
@@ -400,7 +398,6 @@ def _create_log() -> None:
         "log_body",
         ["employee_hash", "entry_id"],
         unique=False,
-        sqlite_where=sa.text("employee_hash IS NOT NULL"),
         postgresql_where=sa.text("employee_hash IS NOT NULL"),
     )
     op.create_index(
@@ -408,7 +405,6 @@ def _create_log() -> None:
         "log_body",
         ["organisation_id", "entry_id"],
         unique=False,
-        sqlite_where=sa.text("organisation_id <> controller_id"),
         postgresql_where=sa.text("organisation_id <> controller_id"),
     )
     op.create_index(
@@ -416,7 +412,6 @@ def _create_log() -> None:
         "log_body",
         ["recipient_id", "entry_id"],
         unique=False,
-        sqlite_where=sa.text("type = 'disclosure'"),
         postgresql_where=sa.text("type = 'disclosure'"),
     )
     op.create_table(

@@ -94,7 +94,7 @@ def fill(deployment: Deployment) -> None:
     with deployment.parts.units.engine.connect().execution_options(writes=True) as connection:
         keys = []
         wrapped = connection.scalars(sa.select(data_key.c.wrapped).limit(1)).one()
-        for number in range(120):
+        for number in range(240):
             owner = OTHERS[number % len(OTHERS)] if number else CONTROLLER
             known = {"id": new_id(), "version": 0, "cpr_hash": os.urandom(32)}
             connection.execute(sa.insert(child).values(known))
@@ -128,7 +128,7 @@ def fill(deployment: Deployment) -> None:
                     "sealed": os.urandom(64),
                     "time": time,
                     "controller_id": owner,
-                    "organisation_id": OTHERS[number // 7 % 3] if number % 50 else CONTROLLER,
+                    "organisation_id": OTHERS[number // 7 % 3] if number % 400 else CONTROLLER,
                     "recipient_id": recipient,
                     "type": "disclosure" if recipient else "personal_data_viewed",
                     "outcome": "permitted" if recipient else None,
@@ -140,7 +140,9 @@ def fill(deployment: Deployment) -> None:
             )
         connection.execute(sa.insert(log_header), headers)
         connection.execute(sa.insert(log_body), bodies)
-        connection.exec_driver_sql("ANALYZE")
+        if connection.dialect.name == "postgresql":
+            # SQLite has no statistics in this service either.
+            connection.exec_driver_sql("ANALYZE")
         connection.commit()
 
 

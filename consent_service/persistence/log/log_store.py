@@ -39,7 +39,7 @@ from consent_service.persistence.log.tables import (
     log_header,
     log_pending,
 )
-from consent_service.persistence.log.tenancy import controls_entry, may_read_entry, readable_sides
+from consent_service.persistence.log.tenancy import controls_entry, is_under_key_of, may_read_entry
 from consent_service.services.kernel.model import Search
 from consent_service.services.kernel.ports import Answer, Guard
 from consent_service.services.log.model import EntryFilter, ListedEntry, LoggedEntry
@@ -163,11 +163,7 @@ class LogStore:
     # -- reading ------------------------------------------------------------------------------
 
     def get(self, entry_id: str, search: EntryFilter) -> LoggedEntry | None:
-        query = _entries().where(
-            log_body.c.entry_id == entry_id,
-            may_read_entry(search.viewer, as_party=search.as_party),
-            *self._conditions(search),
-        )
+        query = _entries().where(log_body.c.entry_id == entry_id, *self._conditions(search))
         row = self._connection.execute(query).one_or_none()
         return None if row is None else self._open(row)
 
@@ -175,10 +171,6 @@ class LogStore:
         conditions = self._conditions(search)
         if after is not None:
             conditions.append(log_body.c.entry_id > after)
-        if search.is_narrow:
-            conditions.append(may_read_entry(search.viewer, as_party=search.as_party))
-        else:
-            conditions = [log_body.c.entry_id.in_(_page(search, conditions, limit))]
         query = _entries().where(*conditions).order_by(log_body.c.entry_id).limit(limit)
         rows = self._connection.execute(query).all()
         if search.child is not None or search.employee is not None:
@@ -203,7 +195,7 @@ class LogStore:
             _entries().where(data_key.c.child_id == child_id, wanted).order_by(log_body.c.entry_id)
         )
         if controller is not None:
-            query = query.where(controls_entry(controller))
+            query = query.where(is_under_key_of(controller))
         return [self._open(row) for row in self._connection.execute(query).all()]
 
     def opened(self, entry_id: str, controller: str) -> LoggedEntry:
@@ -236,7 +228,7 @@ class LogStore:
         )
 
     def _conditions(self, search: EntryFilter) -> list[sa.ColumnElement[bool]]:
-        conditions: list[sa.ColumnElement[bool]] = []
+        conditions = [may_read_entry(search.viewer, as_party=search.as_party)]
         if search.type == DISCLOSURE:
             # Said to the database in so many words: an index is for these alone.
             conditions.append(log_body.c.type == sa.literal_column(f"'{DISCLOSURE}'"))
@@ -269,24 +261,6 @@ class LogStore:
             .where(found_by(child, "cpr_hash", self._index.child(cpr)))
         )
         return log_body.c.data_key_id.in_(keys.all())
-
-
-def _page(
-    search: EntryFilter, conditions: Sequence[sa.ColumnElement[bool]], limit: int
-) -> sa.CompoundSelect[Any]:
-    """The ids of a page of whatever a reader may see, out of what may be millions.
-
-    Each side of it stops at the end of the page, by an index in the order of the page.
-    """
-    sides = (
-        sa.select(log_body.c.entry_id)
-        .where(side, *conditions)
-        .order_by(log_body.c.entry_id)
-        .limit(limit)
-        .subquery()
-        for side in readable_sides(search.viewer, as_party=search.as_party)
-    )
-    return sa.union(*(sa.select(side) for side in sides))
 
 
 def _entries() -> sa.Select[Any]:

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.tables import log_body
 
 Condition = sa.ColumnElement[bool]
@@ -12,13 +13,16 @@ def controls_entry(viewer: str) -> Condition:
     return log_body.c.controller_id == viewer
 
 
+def is_under_key_of(viewer: str) -> Condition:
+    """The same entries by the owner of their data key: where a child's are looked for by its keys."""
+    return data_key.c.organisation_id == viewer
+
+
 def may_read_entry(viewer: str, *, as_party: bool) -> Condition:
-    """Log entries the organisation controls or brought about; as a party also those it received."""
-    return sa.or_(*readable_sides(viewer, as_party=as_party))
+    """Log entries the organisation controls or brought about; as a party also those it received.
 
-
-def readable_sides(viewer: str, *, as_party: bool) -> list[Condition]:
-    """The same one by one: each has an index of its own (`log.tables`), whose condition is here."""
+    Each side has an index of its own (`log.tables`), whose condition is said here.
+    """
     in_anothers_log = log_body.c.organisation_id != log_body.c.controller_id
     sides = [
         controls_entry(viewer),
@@ -27,4 +31,4 @@ def readable_sides(viewer: str, *, as_party: bool) -> list[Condition]:
     if as_party:
         # What was denied never reached the recipient, who may not know of the consent.
         sides.append(sa.and_(log_body.c.recipient_id == viewer, log_body.c.outcome != "denied"))
-    return sides
+    return sa.or_(*sides)

@@ -48,9 +48,3 @@ class EntryFilter:
     about: str | None = None
     child: CprNumber | None = None
     employee: str | None = None
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether it names somebody or something that few entries are about."""
-        named = (self.child, self.employee, self.about)
-        return any(one is not None for one in named)
