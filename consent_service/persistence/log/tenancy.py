@@ -14,7 +14,7 @@ def controls_entry(viewer: str) -> Condition:
 
 
 def is_under_key_of(viewer: str) -> Condition:
-    """The same entries by the owner of their data key: where a child's are looked for by its keys."""
+    """The same entries by the owner of their data key, by which a child's are looked for."""
     return data_key.c.organisation_id == viewer
 
 
