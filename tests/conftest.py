@@ -303,6 +303,8 @@ def faketime_library(request: pytest.FixtureRequest) -> Path:
 
 
 def _find_chromium() -> Path | None:
-    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    found = (shutil.which(name) for name in names if name)
+    # First the one without windows: it draws the same pages with half of the processor time.
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    wanted = (os.environ.get("CHROMIUM"), *names)
+    found = (shutil.which(name) for name in wanted if name)
     return next((Path(path) for path in found if path), None)

@@ -12,7 +12,7 @@ from consent_service.identity.attempts import LIMITS
 from tests.deployment import Deployment, deploy
 from tests.hardening import flaws
 from tests.integration.tls_proxy import tls_proxy
-from tests.service_process import RealClock, ServiceProcess, free_port, running_service
+from tests.service_process import EAGER, RealClock, ServiceProcess, free_port, running_service
 
 
 @dataclass
@@ -38,8 +38,9 @@ def public(sqlite_url: str, tmp_path: Path) -> Iterator[Public]:
     base_url = f"https://localhost:{listening}"
     deployment = deploy(sqlite_url, tmp_path, base_url=base_url, clock=RealClock()).furnish()
     environment = {"CONSENT_TRUSTED_PROXIES": "1", "CONSENT_EXTRA_HOSTS": "10.0.0.9"}
+    options = {"port": behind, "environment": environment, "gunicorn_settings": EAGER}
     with (
-        running_service(deployment, tmp_path, port=behind, environment=environment) as service,
+        running_service(deployment, tmp_path, **options) as service,
         tls_proxy(tmp_path, listening, behind) as certificate,
         requests.Session() as session,
     ):

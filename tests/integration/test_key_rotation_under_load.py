@@ -30,7 +30,13 @@ from consent_service.persistence.log.tables import log_pending
 from consent_service.persistence.schema import metadata
 from consent_service.signing.keys import KeySet
 from tests.deployment import Deployment, person
-from tests.service_process import Client, ServiceProcess, deploy_in_real_time, running_service
+from tests.service_process import (
+    EAGER,
+    Client,
+    ServiceProcess,
+    deploy_in_real_time,
+    running_service,
+)
 
 SIGNING = ("seal", "promise", "log", "token")
 LEAD_SECONDS = 5
@@ -268,7 +274,7 @@ def test_no_request_fails_while_every_key_is_rotated(
     deployment = deploy_in_real_time(request.getfixturevalue(fixture), tmp_path)
     request.addfinalizer(deployment.close)
     old = KeyFile(deployment.settings.keys_file).read()
-    with running_service(deployment, tmp_path) as service, worker(service):
+    with running_service(deployment, tmp_path, gunicorn_settings=EAGER) as service, worker(service):
         load_ = Load(deployment, service, pause)
         before = [load_.family() for _ in range(3)]
         wait_until_integrated(deployment)

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from consent_service.cli import cli
 from tests.deployment import Deployment
 from tests.service_process import (
+    EAGER,
     Answer,
     Client,
     ServiceProcess,
@@ -38,7 +39,8 @@ AFTER = 10
 @pytest.fixture
 def served(database_url: str, tmp_path: Path) -> Iterator[tuple[Deployment, ServiceProcess]]:
     deployment = deploy_in_real_time(database_url, tmp_path)
-    with running_service(deployment, tmp_path, workers=WORKERS, threads=8) as service:
+    options = {"workers": WORKERS, "threads": 8, "gunicorn_settings": EAGER}
+    with running_service(deployment, tmp_path, **options) as service:
         yield deployment, service
     deployment.close()
 
