@@ -7,7 +7,7 @@ own person id is the child's id.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -30,11 +30,29 @@ class SignerRule(StrEnum):
 
 
 class ActKind(StrEnum):
-    """What a signer did."""
+    """What a signer did. A lift takes their own no back and grants nothing (R5c)."""
 
     GRANT = "grant"
     DECLINE = "decline"
     WITHDRAW = "withdraw"
+    LIFT = "lift"
+
+
+class CancellationReason(StrEnum):
+    """Why a controller took a request back."""
+
+    MISTAKE = "mistake"
+    CASE_CLOSED = "case_closed"
+    OTHER = "other"
+
+
+class ExemptionReason(StrEnum):
+    """Why a holder is excused from signing (R1)."""
+
+    DECEASED = "deceased"
+    UNKNOWN_WHEREABOUTS = "unknown_whereabouts"
+    COURT_DECISION = "court_decision"
+    OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -87,6 +105,8 @@ class Request:
     lapses_at: datetime
     renews: str | None
     terms_sha256: str
+    as_of: date | None = None
+    """The Danish date on which the controller had looked custody up; None: it was not kept."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +114,7 @@ class CustodyChange:
     """A municipality recorded who holds custody, from a date on (R10).
 
     `corrects` is the id of an earlier change that was wrong: from here on that one no longer
-    holds.
+    holds. `as_of` is the Danish date of the look-up, None where it was not kept.
     """
 
     seq: int
@@ -104,14 +124,16 @@ class CustodyChange:
     effective_from: datetime
     id: str
     corrects: str | None = None
+    as_of: date | None = None
 
 
 @dataclass(frozen=True)
 class Act:
-    """A signer granted, declined or withdrew; `kept` is the scope a grant keeps.
+    """A signer granted, declined, withdrew or lifted a no; `kept` is the scope a grant keeps.
 
-    `given_at` is when the grant was given: `at`, or 00:00 of the day a paper was signed.
-    `paper` is then the id under which the paper was recorded.
+    `given_at` is when it was given: `at`, or 00:00 of the day a paper was signed. `paper` is then
+    the id under which the paper was recorded. `attested_by` is the organisation on whose word the
+    act rests; None: the signer's own login proves it (R5b).
     """
 
     seq: int
@@ -122,6 +144,23 @@ class Act:
     kept: Scope | None
     given_at: datetime
     paper: str | None = None
+    attested_by: str | None = None
+
+    def denies(self, asked: Scope) -> bool:
+        """Whether it says no to any of what was asked: a decline, a withdrawal, a leaving-out."""
+        if self.kind is ActKind.LIFT:
+            return False
+        return self.kept is None or not asked <= self.kept
+
+
+@dataclass(frozen=True)
+class LinkIssued:
+    """Somebody who became required later got their first link to sign: their window runs (R9)."""
+
+    seq: int
+    at: datetime
+    consent: str
+    person: str
 
 
 @dataclass(frozen=True)
@@ -162,6 +201,7 @@ class ExemptionRecorded:
     consent: str
     person: str
     ends_at: datetime | None
+    reason: ExemptionReason | None = None
 
 
 @dataclass(frozen=True)
@@ -186,17 +226,19 @@ class ExemptionRevoked:
 
 @dataclass(frozen=True)
 class Cancellation:
-    """The controller took the request back, for the future only."""
+    """The controller took the request back, for the future only. No reason kept: a mistake."""
 
     seq: int
     at: datetime
     consent: str
+    reason: CancellationReason | None = None
 
 
 Fact = (
     Request
     | CustodyChange
     | Act
+    | LinkIssued
     | PaperRecorded
     | PaperRejected
     | ExemptionRecorded
@@ -207,24 +249,46 @@ Fact = (
 
 
 @dataclass(frozen=True)
+class Overlap:
+    """Two purposes of the operator's register overlap, in both directions, since then (R5g)."""
+
+    one: str
+    other: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class History:
-    """All that was recorded about one child, by every controller, in the order of the acts."""
+    """All that was recorded about one child, by every controller, in the order of the acts.
+
+    `overlaps` is of the whole deployment: what is denied for a purpose is denied for those that
+    overlap it, whichever was registered first.
+    """
 
     facts: tuple[Fact, ...]
+    overlaps: tuple[Overlap, ...] = ()
 
     @classmethod
-    def of(cls, facts: Iterable[Fact]) -> "History":
+    def of(cls, facts: Iterable[Fact], overlaps: Iterable[Overlap] = ()) -> "History":
         """The facts in the order of their sequence numbers."""
-        return cls(tuple(sorted(facts, key=lambda fact: fact.seq)))
+        return cls(tuple(sorted(facts, key=lambda fact: fact.seq)), tuple(overlaps))
 
     def with_fact(self, fact: Fact) -> "History":
         """The history after one more act."""
-        return History((*self.facts, fact))
+        return replace(self, facts=(*self.facts, fact))
 
     def recorded_by(self, instant: datetime) -> "History":
         """What was known then: questions about the past are answered from this (R10)."""
         known = tuple(fact for fact in self.facts if fact.at <= instant)
-        return self if len(known) == len(self.facts) else History(known)
+        overlaps = tuple(overlap for overlap in self.overlaps if overlap.since <= instant)
+        if (len(known), len(overlaps)) == (len(self.facts), len(self.overlaps)):
+            return self
+        return History(known, overlaps)
+
+    def overlapping(self, purpose: str) -> frozenset[str]:
+        """The purpose itself and those that overlap it; what overlaps those is not meant."""
+        beside = {o.other for o in self.overlaps if o.one == purpose}
+        return frozenset({purpose} | beside | {o.one for o in self.overlaps if o.other == purpose})
 
     @property
     def newest_at(self) -> datetime | None:

@@ -16,12 +16,15 @@ from consent_service.domain.kernel.facts import (
     Act,
     ActKind,
     Cancellation,
+    CancellationReason,
     CustodyChange,
     ExemptionConfirmed,
+    ExemptionReason,
     ExemptionRecorded,
     ExemptionRevoked,
     Fact,
     Holder,
+    LinkIssued,
     PaperRecorded,
     PaperRejected,
     Request,
@@ -77,30 +80,49 @@ def _kind_person_payload(fact: Fact) -> tuple[str, str | None, dict[str, Any]]:
             return "custody_change", None, _custody_payload(fact)
         case Act():
             act = {"given_at": _text(fact.given_at), "kept": _kept(fact.kept)}
-            named = {} if fact.paper is None else {"paper": fact.paper}
-            return fact.kind.value, fact.person, act | named
+            return (
+                fact.kind.value,
+                fact.person,
+                act | _present_ones(paper=fact.paper, attested_by=fact.attested_by),
+            )
+        case LinkIssued():
+            return "link_issued", fact.person, {}
         case PaperRecorded():
             return "paper_recorded", fact.person, _paper_payload(fact)
-        case PaperRejected():
-            return "paper_rejected", None, {"paper": fact.paper}
         case ExemptionRecorded():
             ends = None if fact.ends_at is None else _text(fact.ends_at)
-            return "exemption_recorded", fact.person, {"exemption": fact.exemption, "ends_at": ends}
-        case ExemptionConfirmed() | ExemptionRevoked():
-            confirmed = isinstance(fact, ExemptionConfirmed)
-            kind = "exemption_confirmed" if confirmed else "exemption_revoked"
-            return kind, None, {"exemption": fact.exemption}
+            recorded = {"exemption": fact.exemption, "ends_at": ends}
+            return "exemption_recorded", fact.person, recorded | _present_ones(reason=fact.reason)
+        case _:
+            return _step(fact)
+
+
+def _step(
+    fact: PaperRejected | ExemptionConfirmed | ExemptionRevoked | Cancellation,
+) -> tuple[str, None, dict[str, Any]]:
+    """A step by the controller, about what is named and nobody in particular."""
+    match fact:
+        case PaperRejected():
+            return "paper_rejected", None, {"paper": fact.paper}
+        case ExemptionConfirmed():
+            return "exemption_confirmed", None, {"exemption": fact.exemption}
+        case ExemptionRevoked():
+            return "exemption_revoked", None, {"exemption": fact.exemption}
         case Cancellation():
-            return "cancellation", None, {}
+            return "cancellation", None, _present_ones(reason=fact.reason)
+
+
+def _present_ones(**members: str | None) -> dict[str, str]:
+    """Those that there are: what older records do not have is left out, not null."""
+    return {name: str(value) for name, value in members.items() if value is not None}
 
 
 def _custody_payload(fact: CustodyChange) -> dict[str, Any]:
-    corrects = {} if fact.corrects is None else {"corrects": fact.corrects}
     return {
         "change": fact.id,
         "effective_from": _text(fact.effective_from),
         "holders": _holders(fact.holders),
-        **corrects,
+        **_present_ones(corrects=fact.corrects, as_of=_day(fact.as_of)),
     }
 
 
@@ -124,6 +146,7 @@ def _request_payload(fact: Request) -> dict[str, Any]:
         "signer_rule": fact.signer_rule.value,
         "terms_sha256": fact.terms_sha256,
         "validity": {"days": fact.validity.days, "months": fact.validity.months},
+        **_present_ones(as_of=_day(fact.as_of)),
     }
 
 
@@ -136,30 +159,50 @@ def read_fact(record: FactRecord, birth_date: date | None) -> Fact:
 
 
 def _read(record: FactRecord, birth_date: date | None) -> Fact:
-    seq, at, payload = record.seq, record.at, record.payload
     if record.kind == "custody_change":
         return _read_custody_change(record)
     consent = _present(record.consent)
     match record.kind:
         case "request":
             return _read_request(record, consent, _present(birth_date))
-        case "grant" | "decline" | "withdraw":
+        case "grant" | "decline" | "withdraw" | "lift":
             return _read_act(record, consent)
+        case "link_issued":
+            return LinkIssued(record.seq, record.at, consent, _present(record.person))
         case "paper_recorded":
             return _read_paper(record, consent)
+        case "exemption_recorded":
+            return _read_exemption(record, consent)
+    return _read_step(record, consent)
+
+
+def _read_exemption(record: FactRecord, consent: str) -> ExemptionRecorded:
+    payload = record.payload
+    ends, reason = payload["ends_at"], payload.get("reason")
+    return ExemptionRecorded(
+        seq=record.seq,
+        at=record.at,
+        exemption=payload["exemption"],
+        consent=consent,
+        person=_present(record.person),
+        ends_at=None if ends is None else _instant(ends),
+        reason=None if reason is None else ExemptionReason(reason),
+    )
+
+
+def _read_step(record: FactRecord, consent: str) -> Fact:
+    seq, at, payload = record.seq, record.at, record.payload
+    match record.kind:
         case "paper_rejected":
             return PaperRejected(seq, at, payload["paper"], consent)
-        case "exemption_recorded":
-            ends = payload["ends_at"]
-            ends_at = None if ends is None else _instant(ends)
-            person = _present(record.person)
-            return ExemptionRecorded(seq, at, payload["exemption"], consent, person, ends_at)
-        case "exemption_confirmed" | "exemption_revoked":
-            confirmed = record.kind == "exemption_confirmed"
-            step = ExemptionConfirmed if confirmed else ExemptionRevoked
-            return step(seq, at, payload["exemption"], consent)
+        case "exemption_confirmed":
+            return ExemptionConfirmed(seq, at, payload["exemption"], consent)
+        case "exemption_revoked":
+            return ExemptionRevoked(seq, at, payload["exemption"], consent)
         case "cancellation":
-            return Cancellation(seq, at, consent)
+            reason = payload.get("reason")
+            why = None if reason is None else CancellationReason(reason)
+            return Cancellation(seq, at, consent, why)
     raise ValueError("unknown kind")
 
 
@@ -173,6 +216,7 @@ def _read_custody_change(record: FactRecord) -> CustodyChange:
         effective_from=_instant(payload["effective_from"]),
         id=payload["change"],
         corrects=payload.get("corrects"),
+        as_of=_read_day(payload.get("as_of")),
     )
 
 
@@ -181,6 +225,9 @@ def _read_act(record: FactRecord, consent: str) -> Act:
     given_at = _instant(payload["given_at"])
     if given_at > record.at:
         raise ValueError("nothing is given after it was recorded")
+    paper = payload.get("paper")
+    # A paper from before that member was kept is its controller's word, as every paper is.
+    attested_by = payload.get("attested_by", record.controller if paper else None)
     return Act(
         seq=record.seq,
         at=record.at,
@@ -189,7 +236,8 @@ def _read_act(record: FactRecord, consent: str) -> Act:
         kind=kind,
         kept=_read_kept(payload["kept"], kind),
         given_at=given_at,
-        paper=payload.get("paper"),
+        paper=paper,
+        attested_by=attested_by,
     )
 
 
@@ -226,6 +274,7 @@ def _read_request(record: FactRecord, consent: str, birth_date: date) -> Request
         lapses_at=_instant(payload["lapses_at"]),
         renews=payload["renews"],
         terms_sha256=payload["terms_sha256"],
+        as_of=_read_day(payload.get("as_of")),
     )
 
 
@@ -259,6 +308,14 @@ def _holders(holders: tuple[Holder, ...]) -> list[dict[str, str]]:
 
 def _read_holders(payload: list[dict[str, str]]) -> tuple[Holder, ...]:
     return tuple(Holder(item["person"], Role(item["role"])) for item in payload)
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _read_day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
 
 
 def _text(instant: datetime) -> str:

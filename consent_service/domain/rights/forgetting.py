@@ -5,7 +5,7 @@ under. Forgetting it while a live consent covers the same would turn a no into a
 consent is kept until the live one ends.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import combinations
 
@@ -60,17 +60,16 @@ def consents_final_before(
 def without(history: History, controller: str, consents: frozenset[str]) -> History:
     """The history that is left: custody changes go with their controller's last consent."""
     keeps_custody = bool(consents_of(history, controller) - consents)
-    return History(
-        tuple(
-            fact
-            for fact in history.facts
-            if (
-                fact.controller != controller or keeps_custody
-                if isinstance(fact, CustodyChange)
-                else fact.consent not in consents
-            )
+    kept = tuple(
+        fact
+        for fact in history.facts
+        if (
+            fact.controller != controller or keeps_custody
+            if isinstance(fact, CustodyChange)
+            else fact.consent not in consents
         )
     )
+    return replace(history, facts=kept)
 
 
 def still_needed(

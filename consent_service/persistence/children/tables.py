@@ -60,6 +60,8 @@ fact = sa.Table(
         "grant",
         "decline",
         "withdraw",
+        "lift",
+        "link_issued",
         "exemption_recorded",
         "exemption_confirmed",
         "exemption_revoked",
