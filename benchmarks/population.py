@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import random
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import psycopg
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ from benchmarks.pattern import Pattern, Rows, case_reference
 from benchmarks.serving import Bench
 from consent_service.audit.merkle import Frontier, frontier_coordinates
 from consent_service.config import Settings
+from consent_service.domain.kernel.calendar import local_date
 from consent_service.domain.kernel.facts import Scope
 from consent_service.persistence.access.tables import client_epoch
 from consent_service.persistence.catalogue.tables import organisation, template_version
@@ -161,7 +162,7 @@ def _add_family(uow: UnitOfWork, parts: Parts, family: Family) -> None:
         child=NamedPerson(family.child, "Alma Test", birth_date=family.birth_date),
         custody=CustodyFacts(
             source="cpr-register",
-            as_of=date(2026, 1, 1),
+            as_of=local_date(context.clock()),
             holders=(NamedPerson(mother, "Mette Mor"), NamedPerson(father, "Frederik Far")),
         ),
         parties=tuple(PARTIES),

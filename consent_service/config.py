@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from consent_service.environment import count, hosts, minutes, required, seconds, yes
+from consent_service.environment import count, days, hosts, minutes, required, seconds, yes
 from consent_service.errors import Misconfigured
 from consent_service.module_settings import ModuleSettings
 
 MOST_PROXIES = 5
 MOST_SESSION_MINUTES = 24 * 60
 LONGEST_TOKEN_MINUTES = 60
+MOST_LOOKUP_DAYS = 365
 SQLITE = "sqlite:///"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -101,7 +102,8 @@ class Settings:
     many reverse proxies stand before the service and add to `X-Forwarded-For`; `extra_hosts` are
     the names beside that of `base_url` under which it answers, for health checks; `log_addresses`
     puts callers' addresses into the access log; `token_lifetime` is that of the tokens issued at
-    the token endpoint.
+    the token endpoint; `oldest_lookup_days` is how old a look-up of custody may be when it is
+    recorded.
     """
 
     database_url: str = field(repr=False)
@@ -119,6 +121,7 @@ class Settings:
     token_lifetime: timedelta = timedelta(minutes=15)
     keys_text: str | None = field(default=None, repr=False)
     key_module: ModuleSettings | None = None
+    oldest_lookup_days: int = 30
 
     @property
     def is_https(self) -> bool:
@@ -156,6 +159,9 @@ class Settings:
             extra_hosts=hosts(environment, "CONSENT_EXTRA_HOSTS"),
             log_addresses=yes(environment, "CONSENT_LOG_ADDRESSES"),
             token_lifetime=minutes(environment, "CONSENT_TOKEN_MINUTES", 15, LONGEST_TOKEN_MINUTES),
+            oldest_lookup_days=days(
+                environment, "CONSENT_CUSTODY_LOOKUP_DAYS", 30, MOST_LOOKUP_DAYS
+            ),
         )
 
 

@@ -36,6 +36,14 @@ def minutes(environment: Mapping[str, str], name: str, default: int, most: int) 
     return timedelta(minutes=found)
 
 
+def days(environment: Mapping[str, str], name: str, default: int, most: int) -> int:
+    """A number of days, one or more."""
+    found = _number(environment.get(name, str(default)))
+    if found is None or not 1 <= found <= most:
+        raise Misconfigured(f"{name} is a number of days from 1 to {most}")
+    return found
+
+
 def seconds(environment: Mapping[str, str], name: str, default: int | None) -> int | None:
     """A number of seconds; `none` says that there is none."""
     text = environment.get(name, "")

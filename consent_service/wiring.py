@@ -75,7 +75,7 @@ def assemble(settings: Settings, engine: Engine, clock: Callable[[], datetime] =
         new_token=lambda: secrets.token_urlsafe(TOKEN_BYTES),
         journal=Journal(settings.log_origin, LiveSigner(live, "promise"), new_id),
         seal_key=LiveSigner(live, "seal"),
-        periods=Periods(),
+        periods=Periods(oldest_lookup_days=settings.oldest_lookup_days),
         public_url=settings.base_url,
     )
     attempts = Attempts(AttemptStore(engine, live.current().index))

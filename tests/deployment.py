@@ -17,6 +17,7 @@ from consent_service.config import (
     StaffRoleSettings,
     StaffSettings,
 )
+from consent_service.domain.kernel.calendar import local_date
 from consent_service.domain.kernel.facts import Scope
 from consent_service.identity.bearer import issue_token
 from consent_service.module_settings import ModuleSettings
@@ -209,7 +210,7 @@ class Deployment:
             "child": person("010317-4321", "Alma Test", birth_date="2017-03-01"),
             "custody": {
                 "source": "cpr-register",
-                "as_of": "2026-11-22",
+                "as_of": local_date(self.clock.now).isoformat(),
                 "holders": [
                     person(MOTHER, "Mette Mor", role="parent"),
                     person(FATHER, "Frederik Far", role="parent"),

@@ -3,10 +3,10 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from consent_service.domain.kernel.calendar import add_months
+from consent_service.domain.kernel.calendar import add_months, local_date
 
 CONTROLLER = "kommune-x"
 PARTIES = (CONTROLLER, "bua", "boerneafdelingen", "laegehuset-y")
@@ -112,7 +112,7 @@ class Family:
             },
             "custody": {
                 "source": "cpr-register",
-                "as_of": date.today().isoformat(),  # noqa: DTZ011 - the day of the demo
+                "as_of": local_date(datetime.now(UTC)).isoformat(),
                 "holders": [
                     {
                         "cpr": holder.cpr,

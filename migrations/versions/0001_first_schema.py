@@ -384,6 +384,14 @@ def _create_log() -> None:
         unique=False,
     )
     op.create_index(
+        "ix_log_body_custody_to_check",
+        "log_body",
+        ["controller_id", "entry_id"],
+        unique=False,
+        postgresql_where=sa.text("type = 'custody_to_check'"),
+        sqlite_where=sa.text("type = 'custody_to_check'"),
+    )
+    op.create_index(
         "ix_log_body_data_key_id_entry_id", "log_body", ["data_key_id", "entry_id"], unique=False
     )
     op.create_index(

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tests.deployment import FATHER, MOTHER, person
+from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.domain.kernel.facts import Fact
+from tests.deployment import FATHER, MOTHER, Deployment, person
 
 GRANDMOTHER = "0303611114"
 
@@ -32,8 +34,16 @@ def holder(cpr: str, name: str, **more: Any) -> dict[str, Any]:
 
 
 def custody(*holders: dict[str, Any]) -> dict[str, Any]:
-    return {"source": "cpr-register", "as_of": "2026-11-22", "holders": list(holders)}
+    return {"source": "cpr-register", "as_of": "2026-11-23", "holders": list(holders)}
 
 
 MOTHER_ALONE = custody(holder(MOTHER, "Mette Mor"))
 BOTH = custody(holder(MOTHER, "Mette Mor"), holder(FATHER, "Frederik Far"))
+
+
+def facts_about(service: Deployment, cpr: str = CHILD.cpr) -> tuple[Fact, ...]:
+    """Everything recorded about a child, as decisions read it."""
+    with service.parts.units.reading() as uow:
+        snapshot = uow.children.snapshot_by_cpr(CprNumber(cpr))
+        assert snapshot is not None
+        return snapshot.history.facts

@@ -39,7 +39,7 @@ _BY = {"performed_by": {"id": "caller-employee", "name": "Ansat"}}
 
 def _holders(case: Case) -> dict[str, Any]:
     own = [person("0303611114", "Ny Forælder", role="parent")]
-    return {"source": "cpr-register", "as_of": "2026-11-22", "holders": own}
+    return {"source": "cpr-register", "as_of": "2026-11-23", "holders": own}
 
 
 def _consent_request(case: Case, caller: str) -> dict[str, Any]:
@@ -197,6 +197,7 @@ FILLS: dict[str, tuple[Fill, ...]] = {
             order=2,
         ),
     ),
+    "GET /v1/work": (LISTED, Fill(query=lambda case, caller: {"limit": 1})),
     "POST /v1/disclosures": (
         Fill(
             "child",

@@ -133,7 +133,7 @@ def _ask(world: World, owner: str, cpr: str, parties: list[str], knows: set[str]
         child=person(cpr, one("child", knows), email=f"{one('mail', {owner})}@example.org"),
         custody={
             "source": "cpr-register",
-            "as_of": "2026-11-22",
+            "as_of": "2026-11-23",
             "holders": [
                 holder("0101801112", one("mother", {owner})),
                 holder("0202791113", one("father", {owner})),

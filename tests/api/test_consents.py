@@ -6,9 +6,17 @@ from typing import Any
 import pytest
 
 from consent_service.audit.receipt import verify_receipt
-from consent_service.domain.kernel.facts import Scope
+from consent_service.domain.kernel.facts import Cancellation, CancellationReason, Scope
 from consent_service.signing.keys import KeySet
-from tests.api.families import ADULT, CHILD, MOTHER_ALONE, SIBLING, YOUNG_PERSON, custody
+from tests.api.families import (
+    ADULT,
+    CHILD,
+    MOTHER_ALONE,
+    SIBLING,
+    YOUNG_PERSON,
+    custody,
+    facts_about,
+)
 from tests.deployment import CATEGORIES, EMPLOYEE, NOW, PARTIES, PURPOSE, Deployment, person
 
 WHOLE = {
@@ -766,3 +774,22 @@ def test_a_custody_change_stands_in_the_timeline(service: Deployment) -> None:
     assert service.post("/v1/custody-changes", body).status_code == 201
     items = service.get(f"/v1/consents/{asked['id']}/timeline").json["items"]
     assert "custody_changed" in {item["type"] for item in items}
+
+
+@pytest.mark.parametrize("reason", CancellationReason)
+def test_why_it_was_cancelled_is_kept(service: Deployment, reason: CancellationReason) -> None:
+    asked = service.ask()
+    body = {"reason": reason.value, "performed_by": EMPLOYEE}
+    assert service.post(f"/v1/consents/{asked['id']}/cancellation", body).status_code == 200
+    (kept,) = [fact for fact in facts_about(service) if isinstance(fact, Cancellation)]
+    assert kept.reason is reason
+
+
+@pytest.mark.parametrize("reason", ["deceased", "Mistake", "", None])
+def test_it_is_cancelled_for_no_other_reason(service: Deployment, reason: str | None) -> None:
+    asked = service.ask()
+    body = {"reason": reason, "performed_by": EMPLOYEE}
+    answer = service.post(f"/v1/consents/{asked['id']}/cancellation", body)
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json["errors"]] == ["/reason"]
+    assert status(service, asked) == "awaiting_signatures"

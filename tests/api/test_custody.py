@@ -1,11 +1,27 @@
 """Custody changes over HTTP: the municipality's own live consents are looked at anew (R10)."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
+import pytest
+
+from consent_service.domain.kernel.facts import CustodyChange, LinkIssued, Request, Role
+from consent_service.persistence.children.children_store import ChildrenStore
+from consent_service.persistence.verification.log_reader import verify_database
 from consent_service.signing.canonical import instant_text
-from tests.api.families import BOTH, CHILD, GRANDMOTHER, MOTHER_ALONE, SIBLING, custody, holder
-from tests.deployment import EMPLOYEE, FATHER, MOTHER, Deployment
+from tests.api.families import (
+    BOTH,
+    CHILD,
+    EIGHTEEN_TOMORROW,
+    GRANDMOTHER,
+    MOTHER_ALONE,
+    SIBLING,
+    custody,
+    facts_about,
+    holder,
+)
+from tests.deployment import EMPLOYEE, FATHER, MOTHER, Deployment, deploy_with, person
 
 MOTHER_AND_GRANDMOTHER = custody(
     holder(MOTHER, "Mette Mor"), holder(GRANDMOTHER, "Gerda", role="guardian")
@@ -247,3 +263,300 @@ def test_what_was_found_wrong_asks_nobody(service: Deployment) -> None:
     assert change(service, BOTH, corrects=wrong).status_code == 201
     asked = service.ask(parties=["municipality-x", "gp-y"])
     assert "Gerda" not in {s["name"] for s in asked["signatories"]}
+
+
+# -- how new what is known is (R10) -----------------------------------------------------------
+
+
+OTHER_PARTIES = ["municipality-x", "gp-y"]
+
+
+def as_of(day: str, facts: dict[str, Any] = BOTH) -> dict[str, Any]:
+    return facts | {"as_of": day}
+
+
+def ask_again(service: Deployment, day: str, facts: dict[str, Any] = BOTH, **more: Any) -> Any:
+    """Another request of the same municipality, on a look-up of that day."""
+    body = service.request_body(parties=OTHER_PARTIES, custody=as_of(day, facts), **more)
+    return service.post("/v1/consents", body)
+
+
+def known_newer(answer: Any, day: str) -> None:
+    assert answer.status_code == 409, answer.json
+    assert (answer.json["code"], answer.json["date"]) == ("custody_known_newer", day)
+
+
+def bad_date(answer: Any) -> None:
+    assert answer.status_code == 422, answer.json
+    assert [error["pointer"] for error in answer.json["errors"]] == ["/custody/as_of"]
+
+
+def custody_facts(service: Deployment) -> list[Request | CustodyChange]:
+    return [fact for fact in facts_about(service) if isinstance(fact, Request | CustodyChange)]
+
+
+def test_the_date_of_a_look_up_is_kept(service: Deployment) -> None:
+    service.ask(custody=as_of("2026-11-20"))
+    change(service, as_of("2026-11-21"))
+    kept = [fact.as_of for fact in custody_facts(service)]
+    assert kept == [date(2026, 11, 20), date(2026, 11, 21)]
+
+
+def test_a_request_on_an_older_look_up_brings_nobody_back(service: Deployment) -> None:
+    asked = service.in_force(custody=as_of("2026-11-20"))
+    assert change(service, as_of("2026-11-22", MOTHER_ALONE)).status_code == 201
+    before = facts_about(service)
+    known_newer(ask_again(service, "2026-11-21"), "2026-11-23")
+    known_newer(ask_again(service, "2026-11-22"), "2026-11-23")
+    assert facts_about(service) == before, "nothing half-written"
+    assert required_names(service, asked) == {"Mette Mor"}
+    assert ask_again(service, "2026-11-23").status_code == 201
+
+
+def test_nor_does_a_custody_change(service: Deployment) -> None:
+    asked = service.in_force(custody=as_of("2026-11-20"))
+    change(service, as_of("2026-11-22", MOTHER_ALONE))
+    known_newer(change(service, as_of("2026-11-22")), "2026-11-23")
+    known_newer(change(service, as_of("2026-11-20"), effective_from="2027-01-01"), "2026-11-23")
+    assert required_names(service, asked) == {"Mette Mor"}
+    assert change(service, as_of("2026-11-23")).status_code == 201
+
+
+def test_an_older_look_up_than_a_requests_is_refused_too(service: Deployment) -> None:
+    service.ask(custody=as_of("2026-11-22"))
+    known_newer(ask_again(service, "2026-11-21"), "2026-11-22")
+    known_newer(change(service, as_of("2026-11-21")), "2026-11-22")
+    assert ask_again(service, "2026-11-22").status_code == 201
+    assert change(service, as_of("2026-11-22")).status_code == 201
+
+
+def test_a_change_still_to_come_counts_by_its_look_up_until_its_day(service: Deployment) -> None:
+    service.ask(custody=as_of("2026-11-20"))
+    change(service, as_of("2026-11-21", MOTHER_ALONE), effective_from="2026-11-25")
+    known_newer(ask_again(service, "2026-11-20"), "2026-11-21")
+    service.clock.set(datetime(2026, 11, 24, 22, 59, 59, tzinfo=UTC))
+    assert change(service, as_of("2026-11-21"), effective_from="2027-01-01").status_code == 201
+    service.clock.set(datetime(2026, 11, 24, 23, tzinfo=UTC))
+    known_newer(ask_again(service, "2026-11-24"), "2026-11-25")
+    assert ask_again(service, "2026-11-25").status_code == 201
+
+
+def test_what_another_municipality_knows_is_its_own(service: Deployment) -> None:
+    service.ask("municipality-z", **Z)
+    change(service, as_of("2026-11-23"), org="municipality-z")
+    assert ask_again(service, "2026-11-01").status_code == 201
+
+
+def test_a_wrong_date_does_not_keep_itself_from_being_corrected(service: Deployment) -> None:
+    service.ask(custody=as_of("2026-11-20"))
+    wrong = change(service, as_of("2026-11-23", MOTHER_ALONE)).json["id"]
+    known_newer(change(service, as_of("2026-11-19"), corrects=wrong), "2026-11-20")
+    known_newer(change(service, as_of("2026-11-21")), "2026-11-23")
+    right = change(service, as_of("2026-11-21"), corrects=wrong, effective_from="2026-12-01")
+    assert right.status_code == 201
+    known_newer(ask_again(service, "2026-11-20"), "2026-11-21")
+    assert ask_again(service, "2026-11-21").status_code == 201, "the wrong one counts no more"
+
+
+def test_a_look_up_is_not_from_the_future_nor_too_old(service: Deployment) -> None:
+    # Half past midnight in Copenhagen, while it is still the day before in UTC.
+    service.clock.set(datetime(2026, 11, 23, 23, 30, tzinfo=UTC))
+    for day in ("2026-11-25", "2199-12-31", "2026-10-24", "1999-01-01"):
+        bad_date(ask_again(service, day))
+    assert ask_again(service, "2026-10-25").status_code == 201
+    for day in ("2026-11-25", "2199-12-31", "2026-10-24", "1999-01-01"):
+        bad_date(change(service, as_of(day)))
+    assert change(service, as_of("2026-10-25"), effective_from="2027-01-01").status_code == 201
+    assert change(service, as_of("2026-11-24")).status_code == 201
+
+
+def test_how_old_a_look_up_may_be_is_configuration(service: Deployment) -> None:
+    settings = replace(service.settings, oldest_lookup_days=2)
+    stricter = deploy_with(settings, service.clock)
+    bad_date(ask_again(stricter, "2026-11-20"))
+    assert ask_again(stricter, "2026-11-21").status_code == 201
+    stricter.close()
+
+
+def test_it_is_accepted_after_the_last_consent_ended(service: Deployment) -> None:
+    """What the municipality knows still speaks where another's consent is decided on (R5e)."""
+    asked = service.in_force()
+    ended = {"reason": "case_closed", "performed_by": EMPLOYEE}
+    assert service.post(f"/v1/consents/{asked['id']}/cancellation", ended).status_code == 200
+    answer = change(service, MOTHER_ALONE)
+    assert (answer.status_code, answer.json["consents"]) == (201, [])
+    holders = [len(fact.holders) for fact in custody_facts(service)]
+    assert holders == [2, 1]
+    # A party that it covered has no custody facts of its own.
+    assert change(service, org="gp-y").status_code == 422
+
+
+def test_nobody_held_custody_before_the_child_was_born(service: Deployment) -> None:
+    service.ask()
+    for day in ("1850-01-01", "2017-02-28"):
+        answer = change(service, effective_from=day)
+        assert answer.status_code == 422
+        assert [error["pointer"] for error in answer.json["errors"]] == ["/effective_from"]
+    assert change(service, effective_from=CHILD.birth_date).status_code == 201
+
+
+# -- who comes later (R9) ---------------------------------------------------------------------
+
+
+def links(service: Deployment, consent: dict[str, Any], **more: Any) -> Any:
+    path = f"/v1/consents/{consent['id']}/links"
+    return service.post(path, {"performed_by": EMPLOYEE, **more})
+
+
+def signatory_of(service: Deployment, consent: dict[str, Any], name: str) -> Any:
+    return next(s["id"] for s in shown(service, consent)["signatories"] if s["name"] == name)
+
+
+def first_links(service: Deployment) -> list[LinkIssued]:
+    return [fact for fact in facts_about(service) if isinstance(fact, LinkIssued)]
+
+
+def test_nobody_acts_before_their_custody_begins(service: Deployment) -> None:
+    asked = service.in_force()
+    change(service, effective_from="2026-12-01")
+    gerda = signatory_of(service, asked, "Gerda")
+    paper = {
+        "signatory": gerda,
+        "decision": "grant",
+        "signed_on": "2026-11-23",
+        "document": {"reference": "paper", "sha256": "0" * 64},
+        "identity_checked": "at the counter",
+        "performed_by": EMPLOYEE,
+    }
+    stop = {"signatory": gerda, "channel": "oral", "performed_by": EMPLOYEE}
+
+    def refused() -> None:
+        before = facts_about(service)
+        answer = links(service, asked, signatories=[gerda])
+        assert answer.status_code == 422
+        (error,) = answer.json["errors"]
+        assert error["pointer"] == "/signatories/0"
+        assert "from 2026-12-01" in error["detail"]
+        path = f"/v1/consents/{asked['id']}"
+        for route, body in (("paper-grants", paper), ("withdrawals", stop)):
+            acted = service.post(f"{path}/{route}", body)
+            assert (acted.status_code, acted.json["code"]) == (409, "signatory_without_standing")
+        assert facts_about(service) == before
+
+    refused()
+    service.clock.set(datetime(2026, 11, 30, 22, 59, 59, tzinfo=UTC))
+    refused()
+    everybody = links(service, asked).json["signatories"]
+    assert {s["name"] for s in everybody if "signing_url" in s} == {"Mette Mor", "Frederik Far"}
+    service.clock.set(datetime(2026, 11, 30, 23, tzinfo=UTC))
+    assert links(service, asked, signatories=[gerda]).status_code == 200
+
+
+def test_a_link_is_refused_to_the_child_before_its_birthday(service: Deployment) -> None:
+    asked = service.ask()
+    child = signatory_of(service, asked, "Alma Test")
+    (error,) = links(service, asked, signatories=[child]).json["errors"]
+    assert "from 2032-03-01" in error["detail"]
+
+
+def test_the_first_link_of_whoever_came_later_is_a_fact(service: Deployment) -> None:
+    asked = service.in_force()
+    assert links(service, asked).status_code == 200
+    assert first_links(service) == [], "they were required from the beginning"
+    change(service)
+    assert links(service, asked).status_code == 200
+    (first,) = first_links(service)
+    gerda = next(h.person for h in custody_facts(service)[-1].holders if h.role is Role.GUARDIAN)
+    assert (first.consent, first.person) == (asked["id"], gerda)
+    service.clock.forward(days=1)
+    assert links(service, asked).status_code == 200
+    assert first_links(service) == [first], "later links are none"
+    types = [e["body"]["type"] for e in service.get("/v1/audit/entries?limit=200").json["items"]]
+    assert types.count("first_link_issued") == 1
+
+
+def test_two_who_came_later_are_two_acts(service: Deployment) -> None:
+    asked = service.ask(custody=MOTHER_ALONE)
+    change(service, custody(holder(FATHER, "F"), holder(GRANDMOTHER, "Gerda", role="guardian")))
+    answer = links(service, asked)
+    assert answer.status_code == 200
+    assert len({s["signing_url"] for s in answer.json["signatories"] if "signing_url" in s}) == 2
+    one, other = first_links(service)
+    assert one.person != other.person
+    assert (other.seq, other.at > one.at) == (one.seq + 1, True)
+    parts = service.parts
+    parts.sequencer.run_once()
+    report = verify_database(
+        parts.units.engine, parts.units.ring, parts.index, parts.keys.published,
+        parts.settings.log_origin, service.clock(),
+    )  # fmt: skip
+    assert report.findings == ()
+
+
+def test_a_link_that_is_refused_is_no_fact(service: Deployment) -> None:
+    asked = service.ask(custody=MOTHER_ALONE)
+    change(service)
+    gerda = signatory_of(service, asked, "Gerda")
+    assert links(service, asked, signatories=[gerda, "nobody"]).status_code == 422
+    assert first_links(service) == []
+
+
+# -- every instant is read once the child's row is held (R8) ----------------------------------
+
+
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch, service: Deployment) -> None:
+    """Whoever takes a child's row waits for a minute, over midnight in Copenhagen."""
+    begin_act = ChildrenStore.begin_act
+
+    def after_a_minute(store: ChildrenStore, child: str) -> int:
+        service.clock.forward(minutes=1)
+        return begin_act(store, child)
+
+    service.clock.set(datetime(2026, 11, 23, 22, 59, 30, tzinfo=UTC))
+    monkeypatch.setattr(ChildrenStore, "begin_act", after_a_minute)
+
+
+@pytest.mark.usefixtures("wait")
+@pytest.mark.parametrize(
+    ("pointer", "changes"),
+    [
+        ("/custody/holders", {"child": EIGHTEEN_TOMORROW.named()}),
+        ("/deadline", {"deadline": "2026-11-23"}),
+        ("/custody/as_of", {"custody": as_of("2026-10-24")}),
+    ],
+)
+def test_what_no_longer_holds_after_the_wait_is_refused(
+    service: Deployment, pointer: str, changes: dict[str, Any]
+) -> None:
+    answer = service.post("/v1/consents", service.request_body(**changes))
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+
+
+@pytest.mark.usefixtures("wait")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"child": EIGHTEEN_TOMORROW.named(), "custody": custody()},
+        {"child": person("6103174321", "Alma Test", birth_date="2026-11-24")},
+        {"custody": as_of("2026-11-24")},
+    ],
+)
+def test_what_holds_only_after_the_wait_is_accepted(
+    service: Deployment, changes: dict[str, Any]
+) -> None:
+    answer = service.post("/v1/consents", service.request_body(**changes))
+    assert answer.status_code == 201, answer.json
+
+
+def test_a_link_is_made_for_whoever_has_a_say_after_the_wait(
+    service: Deployment, request: pytest.FixtureRequest
+) -> None:
+    asked = service.ask()
+    change(service, effective_from="2026-11-24")
+    gerda = signatory_of(service, asked, "Gerda")
+    father = signatory_of(service, asked, "Frederik Far")
+    request.getfixturevalue("wait")
+    assert links(service, asked, signatories=[gerda]).status_code == 200
+    assert links(service, asked, signatories=[father]).status_code == 422

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.families import MOTHER_ALONE, SIBLING
+from consent_service.domain.kernel.facts import ExemptionReason, ExemptionRecorded
+from tests.api.families import MOTHER_ALONE, SIBLING, facts_about
 from tests.deployment import COLLEAGUE, EMPLOYEE, Deployment
 
 
@@ -52,6 +53,22 @@ def test_it_counts_once_another_employee_confirmed_it(service: Deployment) -> No
     assert confirmed.json["status"] == "in_force"
     assert states(service, asked) == ("in_force", ["granted", "excused", "not_required"])
     assert service.disclose().status_code == 201
+
+
+@pytest.mark.parametrize("reason", ExemptionReason)
+def test_its_reason_is_kept_with_it(service: Deployment, reason: ExemptionReason) -> None:
+    asked = service.ask()
+    assert record(service, asked, reason=reason.value).status_code == 201
+    (kept,) = [fact for fact in facts_about(service) if isinstance(fact, ExemptionRecorded)]
+    assert kept.reason is reason
+
+
+@pytest.mark.parametrize("reason", ["mistake", "Deceased", "", None])
+def test_there_is_no_other_reason(service: Deployment, reason: str | None) -> None:
+    asked = service.ask()
+    answer = record(service, asked, reason=reason)
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json["errors"]] == ["/reason"]
 
 
 def test_confirming_again_changes_nothing(service: Deployment) -> None:

@@ -209,6 +209,25 @@ def test_who_lost_their_part_signs_no_paper(service: Deployment) -> None:
     assert_conflict(record(service, asked), "signatory_without_standing")
 
 
+def test_no_grant_was_signed_before_custody_began(service: Deployment) -> None:
+    asked = service.ask(custody=custody(holder(MOTHER, "Mette Mor")))
+    change = {
+        "child": {"cpr": "0103174321"},
+        "custody": custody(holder(MOTHER, "Mette Mor"), holder(FATHER, "Frederik Far")),
+        "effective_from": "2026-11-25",
+        "performed_by": EMPLOYEE,
+    }
+    assert service.post("/v1/custody-changes", change).status_code == 201
+    father = {"signatory": shown(service, asked)["signatories"][2]["id"]}
+    service.clock.set(datetime(2026, 11, 26, 12, tzinfo=UTC))
+    early = record(service, asked, signed_on="2026-11-24", **father)
+    assert early.status_code == 422
+    assert [error["pointer"] for error in early.json["errors"]] == ["/signed_on"]
+    no = record(service, asked, signed_on="2026-11-24", decision="decline", **father)
+    assert no.status_code == 201, "a refusal counts whatever its date"
+    assert record(service, asked, signed_on="2026-11-25", **father).status_code == 201
+
+
 def test_an_answer_that_stands_is_not_given_twice(service: Deployment) -> None:
     asked = half(service)
     paper = record(service, asked).json["id"]

@@ -57,7 +57,7 @@ def texts_of(made: dict[str, Any]) -> list[str]:
 def holders(**mother: Any) -> dict[str, Any]:
     return {
         "source": "cpr-register",
-        "as_of": "2026-11-22",
+        "as_of": "2026-11-23",
         "holders": [
             person(MOTHER, "Mette Mor", role="parent", email="mette@example.org", **mother),
             person(FATHER, "Frederik Far", role="parent", email="frederik@example.org"),
@@ -233,7 +233,7 @@ def test_a_former_holder_sees_their_own_part_only(service: Deployment) -> None:
         "child": {"cpr": ALMA},
         "custody": {
             "source": "cpr-register",
-            "as_of": "2026-11-22",
+            "as_of": "2026-11-23",
             "holders": [person(FATHER, "Frederik Far", role="parent")],
         },
         "effective_from": "2026-11-23",

@@ -19,6 +19,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
+from consent_service.domain.kernel.calendar import local_date
 from consent_service.persistence.children.tables import fact
 from consent_service.persistence.consents.tables import consent, link, signatory
 from consent_service.persistence.idempotency.tables import kept_answer
@@ -95,9 +96,10 @@ class Life:
         holders = [person(MOTHER, "Mette Mor", role="parent")]
         if random.random() < 0.5:
             holders.append(person(FATHER, "Frederik Far", role="parent"))
+        today = local_date(self.deployment.clock()).isoformat()
         body = {
             "child": {"cpr": in_force["cpr"]},
-            "custody": {"source": "cpr-register", "as_of": "2026-11-22", "holders": holders},
+            "custody": {"source": "cpr-register", "as_of": today, "holders": holders},
             "effective_from": "2026-11-22",
             "performed_by": EMPLOYEE,
         }

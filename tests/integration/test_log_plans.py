@@ -68,6 +68,10 @@ QUERIES: dict[str, tuple[Asks, set[str]]] = {
         ),
         {"data_key_id_entry_id"},
     ),
+    "where a controller is to look custody up again": (
+        lambda uow, _: uow.log.custody_to_check(CONTROLLER, after=None, limit=50),
+        {"custody_to_check"},
+    ),
     "what was reported of a disclosure": (
         lambda uow, consent: page(uow, viewer=CONTROLLER, about=consent),
         {"about_id"},

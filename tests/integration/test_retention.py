@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from consent_service.cli import cli
+from consent_service.domain.kernel.calendar import local_date
 from consent_service.persistence.children.tables import child, fact, person_details
 from consent_service.persistence.consents.tables import consent
 from consent_service.persistence.keys.tables import data_key
@@ -217,13 +218,14 @@ def test_whom_an_erased_request_named_is_still_known_where_they_may_sign(
     service.clock.set(begin)
     service.tokens.clear()
     live = service.ask(deadline=(begin + timedelta(days=85)).date().isoformat())
-    named_her = custody(holder(MOTHER, "Mette Mor"), holder(GRANDMOTHER, "Gerda"))
+    looked_up = {"as_of": local_date(begin).isoformat()}
+    named_her = custody(holder(MOTHER, "Mette Mor"), holder(GRANDMOTHER, "Gerda")) | looked_up
     wrong = service.ask(parties=["municipality-x", "gp-y"], custody=named_her)
     ended = {"reason": "mistake", "performed_by": EMPLOYEE}
     assert service.post(f"/v1/consents/{wrong['id']}/cancellation", ended).status_code == 200
     both = {
         "child": {"cpr": "0103174321"},
-        "custody": BOTH,
+        "custody": BOTH | looked_up,
         "effective_from": begin.date().isoformat(),
         "performed_by": EMPLOYEE,
     }

@@ -212,7 +212,7 @@ def _live_a_little(deployment: Deployment) -> str:
         "child": {"cpr": "010317-4321"},
         "custody": {
             "source": "cpr-register",
-            "as_of": "2026-11-22",
+            "as_of": "2026-11-23",
             "holders": [named(FATHER, "Frederik Far", role="parent")],
         },
         "effective_from": "2026-11-23",

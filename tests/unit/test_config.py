@@ -104,6 +104,18 @@ def test_no_token_lives_for_more_than_an_hour(minutes: str) -> None:
         Settings.from_environment(COMPLETE | {"CONSENT_TOKEN_MINUTES": minutes})
 
 
+def test_how_old_a_look_up_of_custody_may_be() -> None:
+    assert Settings.from_environment(COMPLETE).oldest_lookup_days == 30
+    settings = Settings.from_environment(COMPLETE | {"CONSENT_CUSTODY_LOOKUP_DAYS": "7"})
+    assert settings.oldest_lookup_days == 7
+
+
+@pytest.mark.parametrize("days", ["0", "366", "-5", "x", "1.5", ""])
+def test_no_look_up_is_older_than_a_year(days: str) -> None:
+    with pytest.raises(Misconfigured, match="CONSENT_CUSTODY_LOOKUP_DAYS"):
+        Settings.from_environment(COMPLETE | {"CONSENT_CUSTODY_LOOKUP_DAYS": days})
+
+
 @pytest.mark.parametrize(
     ("given", "meant"),
     [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from consent_service.api.http.body import LARGEST_BODY
 from consent_service.api.http.fields import PageQuery
-from consent_service.config import LONGEST_TOKEN_MINUTES, Settings
+from consent_service.config import LONGEST_TOKEN_MINUTES, MOST_LOOKUP_DAYS, Settings
 from consent_service.domain.disclosures.decision import TIME_TO_START
 from consent_service.domain.kernel.deadlines import Periods
 from consent_service.identity.attempts import LIMITS
@@ -34,6 +34,11 @@ def test_the_guide_says_what_the_code_does() -> None:
     assert row("a deadline") == f" {latest} days ahead; left out: {default} days "
     assert row("a request nobody") == f" lapses {PERIODS.grace_days} days after its deadline "
     assert row("a paper") == f" {PERIODS.oldest_paper_days} days "
+    lookup = (
+        f" {PERIODS.oldest_lookup_days} days (the operator may choose up to {MOST_LOOKUP_DAYS}) "
+    )
+    assert row("a look-up of custody") == lookup
+    assert Settings.__dataclass_fields__["oldest_lookup_days"].default == PERIODS.oldest_lookup_days
     assert row("custody holders") == f" {MOST_HOLDERS} "
     assert row("a permitted disclosure") == f" {TIME_TO_START // MINUTE} minutes "
     assert row("an answer kept") == f" {KEPT_FOR // timedelta(hours=1)} hours "

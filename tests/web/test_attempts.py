@@ -68,7 +68,7 @@ def test_time_does_not_tell_which_kind_of_link_it_was(home):
         "child": {"cpr": "0103174321"},
         "custody": {
             "source": "cpr-register",
-            "as_of": "2026-11-22",
+            "as_of": "2026-11-23",
             "holders": [{"cpr": METTE.cpr, "name": "Mette Mor", "role": "parent"}],
         },
         "effective_from": "2026-11-23",

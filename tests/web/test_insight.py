@@ -15,7 +15,7 @@ SECRETS_OF_FREDERIK = [FREDERIK.cpr, "frederik@example.org", "+45 99 88 77 66", 
 def family(**father):
     return {
         "source": "cpr-register",
-        "as_of": "2026-11-22",
+        "as_of": "2026-11-23",
         "holders": [
             {"cpr": METTE.cpr, "name": "Mette Mor", "role": "parent"},
             {

@@ -297,7 +297,7 @@ def test_a_signer_whose_language_only_the_template_has(home):
     )
     assert home.post("/v1/templates", arabic).status_code == 201
     holder = {"cpr": "0101801112", "name": "Mette Mor", "role": "parent", "language": "ar"}
-    custody = {"source": "cpr-register", "as_of": "2026-11-22", "holders": [holder]}
+    custody = {"source": "cpr-register", "as_of": "2026-11-23", "holders": [holder]}
     asked = home.ask(template="arabic", custody=custody)
     mette = Signer(home)
     mette.arrive(links(asked)["Mette Mor"])

@@ -38,7 +38,7 @@ def test_every_link_that_leads_nowhere_gets_one_and_the_same_answer(home):
         "child": {"cpr": "0103174399"},
         "custody": {
             "source": "cpr-register",
-            "as_of": "2026-11-22",
+            "as_of": "2026-11-23",
             "holders": [{"cpr": METTE.cpr, "name": "Mette Mor", "role": "parent"}],
         },
         "effective_from": "2026-11-23",

@@ -5,6 +5,7 @@ from consent_service.api.consents.acts import as_it_stands
 from consent_service.api.consents.commands import consent_request
 from consent_service.api.http.commands import decode_cursor, employee, encode_cursor
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
+from consent_service.domain.kernel.facts import CancellationReason
 from consent_service.services.children.family import check_cpr
 from consent_service.services.consents.cancel import cancel
 from consent_service.services.consents.issue_links import issue_links
@@ -78,7 +79,7 @@ def create_cancellation(call: Call) -> Reply:
         call.context,
         call.caller,
         call.path["consent_id"],
-        call.body["reason"],
+        CancellationReason(call.body["reason"]),
         call.body["note"],
         employee(call.body),
     )

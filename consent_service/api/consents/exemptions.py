@@ -5,6 +5,7 @@ from consent_service.api.consents.acts import as_it_stands, on_record
 from consent_service.api.http.commands import employee
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.api.http.schemas import PerformedByBody
+from consent_service.domain.kernel.facts import ExemptionReason
 from consent_service.services.consents.exempt import (
     ExemptionDraft,
     confirm_exemption,
@@ -16,7 +17,8 @@ from consent_service.services.consents.exempt import (
 def create_exemption(call: Call) -> Reply:
     """POST /v1/consents/{id}/exemptions."""
     body = dict(call.body)
-    draft = ExemptionDraft(**{**body, "performed_by": employee(body)})
+    reason = ExemptionReason(body["reason"])
+    draft = ExemptionDraft(**{**body, "reason": reason, "performed_by": employee(body)})
     exemption = record_exemption(
         call.uow, call.context, call.caller, call.path["consent_id"], draft
     )

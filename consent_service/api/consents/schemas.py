@@ -21,6 +21,7 @@ from consent_service.api.http.fields import (
 )
 from consent_service.api.http.schemas import ChildCpr, PerformedBy
 from consent_service.domain.consents.state import Status
+from consent_service.domain.kernel.facts import CancellationReason, ExemptionReason
 
 STATUSES = [status.value for status in Status]
 
@@ -95,7 +96,7 @@ class LinksBody(Schema):
 class CancellationBody(Schema):
     """Why a request is taken back."""
 
-    reason = one_of("mistake", "case_closed", "other", required=True)
+    reason = one_of(*CancellationReason, required=True)
     note = FreeText(most=2000, allow_none=True, load_default=None)
     performed_by = fields.Nested(PerformedBy, required=True)
 
@@ -104,7 +105,7 @@ class ExemptionBody(Schema):
     """Why a holder need not sign."""
 
     signatory = Text(most=64, required=True)
-    reason = one_of("deceased", "unknown_whereabouts", "court_decision", "other", required=True)
+    reason = one_of(*ExemptionReason, required=True)
     provision = FreeText(required=True)
     evidence_reference = Reference(required=True)
     valid_until = DateField(allow_none=True, load_default=None)

@@ -42,7 +42,12 @@ from consent_service.persistence.log.tables import (
 from consent_service.persistence.log.tenancy import controls_entry, is_under_key_of, may_read_entry
 from consent_service.services.kernel.model import Search
 from consent_service.services.kernel.ports import Answer, Guard
-from consent_service.services.log.model import EntryFilter, ListedEntry, LoggedEntry
+from consent_service.services.log.model import (
+    CUSTODY_TO_CHECK,
+    EntryFilter,
+    ListedEntry,
+    LoggedEntry,
+)
 
 
 class LogStore:
@@ -196,6 +201,21 @@ class LogStore:
         )
         if controller is not None:
             query = query.where(is_under_key_of(controller))
+        return [self._open(row) for row in self._connection.execute(query).all()]
+
+    def custody_to_check(
+        self, controller: str, *, after: str | None, limit: int
+    ) -> Sequence[LoggedEntry]:
+        # Said to the database in so many words: an index is for these alone.
+        asks = log_body.c.type == sa.literal_column(f"'{CUSTODY_TO_CHECK}'")
+        query = (
+            _entries()
+            .where(controls_entry(controller), asks)
+            .order_by(log_body.c.entry_id)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(log_body.c.entry_id > after)
         return [self._open(row) for row in self._connection.execute(query).all()]
 
     def opened(self, entry_id: str, controller: str) -> LoggedEntry:

@@ -46,6 +46,7 @@ ENTRY_TYPES: Mapping[str, str] = {
     "request": "consent_requested",
     "custody_change": "custody_changed",
     **{str(decision): type_ for decision, type_ in SEAL_TYPES.items()},
+    "link_issued": "first_link_issued",
     "exemption_recorded": "exemption_recorded",
     "exemption_confirmed": "exemption_confirmed",
     "exemption_revoked": "exemption_revoked",

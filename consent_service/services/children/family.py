@@ -50,7 +50,7 @@ class CheckedHolder:
 
 @dataclass(frozen=True)
 class CheckedFamily:
-    """A child and its holders, after every rule."""
+    """A child and its holders, after every rule that needs no instant."""
 
     child: PersonDetails
     birth_date: date
@@ -65,16 +65,25 @@ def check_cpr(text: str, pointer: str) -> CprNumber:
         raise InvalidInput.field(pointer, f"This is {error.detail}.") from None
 
 
-def check_family(child: NamedPerson, custody: CustodyFacts, now: datetime) -> CheckedFamily:
-    """Check a child with its custody facts. Raises InvalidInput naming every broken field."""
+def check_family(child: NamedPerson, custody: CustodyFacts) -> CheckedFamily:
+    """Check a child with its custody facts, ages apart, which need an instant (`check_ages`).
+
+    Raises InvalidInput naming every broken field.
+    """
     errors: list[FieldError] = []
     cpr = _collect(errors, child.cpr, "/child/cpr")
-    birth_date = _birth_date(errors, child, cpr, now)
+    birth_date = _birth_date(errors, child, cpr)
     holders = _holders(errors, custody, cpr)
     if errors or cpr is None or birth_date is None:
         raise InvalidInput(errors)
-    check_holder_count(len(custody.holders), birth_date, now)
     return CheckedFamily(_details(child, cpr, birth_date), birth_date, holders)
+
+
+def check_ages(family: CheckedFamily, now: datetime) -> None:
+    """The child is born, and has holders as its age says. Raises InvalidInput."""
+    if family.birth_date > local_date(now):
+        raise InvalidInput.field("/child/birth_date", "This is in the future.")
+    check_holder_count(len(family.holders), family.birth_date, now)
 
 
 def check_custody(custody: CustodyFacts, child: CprNumber) -> tuple[CheckedHolder, ...]:
@@ -138,9 +147,7 @@ def _holders(
     return tuple(checked)
 
 
-def _birth_date(
-    errors: list[FieldError], child: NamedPerson, cpr: CprNumber | None, now: datetime
-) -> date | None:
+def _birth_date(errors: list[FieldError], child: NamedPerson, cpr: CprNumber | None) -> date | None:
     given, proved = child.birth_date, cpr.birth_date if cpr else None
     if given and proved and given != proved:
         errors.append(FieldError("/child/birth_date", "This contradicts the CPR number."))
@@ -148,8 +155,6 @@ def _birth_date(
     if birth_date is None and cpr is not None:
         detail = "The number holds no real birth date, so it must be given here."
         errors.append(FieldError("/child/birth_date", detail))
-    if birth_date is not None and birth_date > local_date(now):
-        errors.append(FieldError("/child/birth_date", "This is in the future."))
     return birth_date
 
 

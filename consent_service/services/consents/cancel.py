@@ -1,7 +1,7 @@
 """The controller takes a request back: for the future only, in every live state."""
 
 from consent_service.domain.consents.state import state_at
-from consent_service.domain.kernel.facts import Cancellation
+from consent_service.domain.kernel.facts import Cancellation, CancellationReason
 from consent_service.errors import Conflict
 from consent_service.services.children.acts import begin_act, record
 from consent_service.services.consents.consent_event import consent_event
@@ -16,7 +16,7 @@ def cancel(
     context: Context,
     caller: Caller,
     consent: str,
-    reason: str,
+    reason: CancellationReason,
     note: str | None,
     performed_by: Employee,
 ) -> None:
@@ -26,6 +26,7 @@ def cancel(
     act = begin_act(uow, context, child)
     if not state_at(act.history, consent, act.now).is_live:
         raise Conflict("consent_not_live", "This consent has ended already.")
-    details = {"reason": reason, **({"note": note} if note else {})}
+    details = {"reason": reason.value, **({"note": note} if note else {})}
     event = consent_event(caller, "consent_cancelled", file, child, performed_by, details)
-    record(uow, context, act, Cancellation(act.seq, act.now, consent), event)
+    fact = Cancellation(act.seq, act.now, consent, reason)
+    record(uow, context, act, fact, event)

@@ -18,6 +18,7 @@ from consent_service.services.children.family import (
     file_holders,
     holder_languages,
 )
+from consent_service.services.consents.check_lookup import check_lookup
 from consent_service.services.consents.find_consent import NOBODY
 from consent_service.services.consents.newcomers import add_newcomers
 from consent_service.services.consents.ports import ConsentsUnit
@@ -53,8 +54,10 @@ def change_custody(
 ) -> CustodyChanged:
     """Record the custody facts for the caller's own consents, and re-evaluate the live ones.
 
-    Takes effect at the later of its date and now; what it corrects ends now. Raises
-    InvalidInput, and Conflict when that was corrected already.
+    Whoever has facts about the child may, also when its consents have ended: they still speak
+    where another's are decided on (R5e). Takes effect at the later of its date and now; what it
+    corrects ends now. Raises InvalidInput, and Conflict when that was corrected already or the
+    look-up is older than what is known.
     """
     cpr = check_cpr(report.child_cpr, "/child/cpr")
     holders = check_custody(report.custody, cpr)
@@ -69,6 +72,9 @@ def change_custody(
         raise _no_consent()
     if report.corrects is not None:
         _check_correctable(act, caller, report.corrects)
+    check_lookup(context, act, caller.organisation, report.custody.as_of, report.corrects)
+    if report.effective_from < own[-1].birth_date:
+        raise InvalidInput.field("/effective_from", "This is before the child was born.")
     effective_from = local_instant(report.effective_from)
     check_holder_count(len(holders), own[-1].birth_date, max(act.now, effective_from))
     live = [r for r in own if state_at(act.history, r.consent, act.now).is_live]
@@ -77,7 +83,14 @@ def change_custody(
     filed = file_holders(uow, caller.organisation, child, holders)
     change = context.new_id()
     fact = CustodyChange(
-        act.seq, act.now, caller.organisation, filed, effective_from, change, report.corrects
+        seq=act.seq,
+        at=act.now,
+        controller=caller.organisation,
+        holders=filed,
+        effective_from=effective_from,
+        id=change,
+        corrects=report.corrects,
+        as_of=report.custody.as_of,
     )
     event = Event.by(
         caller,

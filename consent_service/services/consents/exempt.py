@@ -8,6 +8,7 @@ from consent_service.domain.consents.state import state_at
 from consent_service.domain.kernel.calendar import local_date, local_instant
 from consent_service.domain.kernel.facts import (
     ExemptionConfirmed,
+    ExemptionReason,
     ExemptionRecorded,
     ExemptionRevoked,
     Role,
@@ -32,7 +33,7 @@ class ExemptionDraft:
     """Why a holder need not sign; `valid_until` is the last day it holds."""
 
     signatory: str
-    reason: str
+    reason: ExemptionReason
     provision: str
     evidence_reference: str
     valid_until: date | None
@@ -57,11 +58,13 @@ def record_exemption(
         raise InvalidInput.field("/valid_until", "This is in the past.")
     ends_at = local_instant(draft.valid_until + timedelta(days=1)) if draft.valid_until else None
     exemption = context.new_id()
-    fact = ExemptionRecorded(act.seq, act.now, exemption, consent, signatory.person, ends_at)
+    fact = ExemptionRecorded(
+        act.seq, act.now, exemption, consent, signatory.person, ends_at, draft.reason
+    )
     details = {
         "exemption": exemption,
         "signatory": signatory.id,
-        "reason": draft.reason,
+        "reason": draft.reason.value,
         "provision": draft.provision,
         "evidence_reference": draft.evidence_reference,
         "valid_until": draft.valid_until.isoformat() if draft.valid_until else None,

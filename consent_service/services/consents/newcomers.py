@@ -1,4 +1,7 @@
-"""Whoever holds custody now, or will, can sign every live consent of the municipality (R10)."""
+"""Whoever holds custody now, or will, is filed under every live consent of the municipality (R10).
+
+Filed is not asked: nobody who holds custody only from a date ahead acts before it (R9).
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,7 +17,7 @@ from consent_service.services.kernel.context import Context
 def add_newcomers(
     uow: ConsentsUnit, context: Context, history: History, controller: str, now: datetime
 ) -> None:
-    """Let whoever holds custody, or will, sign each live consent of the controller (R10)."""
+    """File whoever holds custody, or will, under each live consent of the controller (R10)."""
     holders = holders_from(history, controller, now)
     for request in history.requests:
         if request.controller == controller and state_at(history, request.consent, now).is_live:

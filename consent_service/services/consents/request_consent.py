@@ -15,11 +15,13 @@ from consent_service.services.children.family import (
     CheckedFamily,
     CustodyFacts,
     NamedPerson,
+    check_ages,
     check_family,
     check_languages,
     file_holders,
     holder_languages,
 )
+from consent_service.services.consents.check_lookup import check_lookup
 from consent_service.services.consents.issue_links import new_links
 from consent_service.services.consents.model import ConsentFile
 from consent_service.services.consents.newcomers import add_newcomers, add_signatories
@@ -61,18 +63,20 @@ def request_consent(
 ) -> Requested:
     """File a request and make a link for everyone who must sign (R1).
 
-    Raises InvalidInput naming every broken field, and Conflict `already_requested` with the id
-    of a live consent for the same child, template and parties.
+    Raises InvalidInput naming every broken field, Conflict `custody_known_newer` for a look-up
+    older than what is known, and `already_requested` with the id of a live consent for the same
+    child, template and parties.
     """
-    now = context.clock()
     template, parties = _check_catalogue(uow, caller, asked)
-    _check_deadline(context, asked, now)
-    family = check_family(asked.child, asked.custody, now)
+    family = check_family(asked.child, asked.custody)
     languages = {"/child/language": asked.child.language} | holder_languages(asked.custody)
     check_languages(languages, template.languages)
 
     child = uow.children.find_or_add(family.child.cpr)
     act = begin_act(uow, context, child)
+    _check_deadline(context, asked, act.now)
+    check_ages(family, act.now)
+    check_lookup(context, act, caller.organisation, asked.custody.as_of)
     _check_renewal(uow, caller, asked, act)
     _check_not_asked_already(uow, caller, asked, act)
     _check_birth_date(uow, caller, child, family)
@@ -98,6 +102,7 @@ def request_consent(
         lapses_at=context.periods.lapse(deadline),
         renews=asked.renews,
         terms_sha256=terms.sha256_hex,
+        as_of=asked.custody.as_of,
     )
     file = ConsentFile(
         id=consent,

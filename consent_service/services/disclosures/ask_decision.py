@@ -6,6 +6,7 @@ from consent_service.domain.disclosures.decision import Decision
 from consent_service.errors import InvalidInput, NotAllowed, Unavailable
 from consent_service.services.children.family import check_cpr
 from consent_service.services.consents.ports import ConsentsUnit
+from consent_service.services.disclosures.contradicted import note_contradiction
 from consent_service.services.disclosures.decided import (
     consent_and_controller,
     decide_by,
@@ -48,6 +49,9 @@ def ask_decision(
         raise InvalidInput.field("/as_of", "This is in the future.")
     instant = as_of or now
     decision = decide_by(snapshot, question.transfer(), caller, instant)
+    if as_of is None:
+        transfer = question.transfer()
+        note_contradiction(uow, context, snapshot, cpr, transfer, decision, now)
     consent, controller = consent_and_controller(decision, caller)
     event = Event.by(
         caller,

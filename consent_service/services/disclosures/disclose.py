@@ -17,6 +17,7 @@ from consent_service.errors import InvalidInput, NotAllowed, Unavailable
 from consent_service.services.children.family import check_cpr
 from consent_service.services.children.ports import Snapshot
 from consent_service.services.consents.ports import ConsentsUnit
+from consent_service.services.disclosures.contradicted import note_contradiction
 from consent_service.services.disclosures.decided import (
     consent_and_controller,
     decide_by,
@@ -69,10 +70,12 @@ def disclose(
         raise NotAllowed("The sender is the organisation that calls.")
     cpr = check_cpr(disclosure.question.cpr, "/child/cpr")
     _check_recipient(uow, disclosure.question)
+    transfer = disclosure.question.transfer()
     for _ in range(ATTEMPTS):
         snapshot = snapshot_of(uow, cpr)
         now = moment_of(snapshot, context)
         prepared, disclosed = _decide(context, caller, disclosure, snapshot, cpr, now)
+        note_contradiction(uow, context, snapshot, cpr, transfer, disclosed.decision, now)
         answer = answer_for(disclosed)
         if uow.log.append(
             prepared.entry,

@@ -10,6 +10,9 @@ from consent_service.domain.kernel.cpr import CprNumber
 ERASURE = "data_erased"
 """The type of the entry of an erasure, whose header commits to the list of what it erased."""
 
+CUSTODY_TO_CHECK = "custody_to_check"
+"""The type of the entry that asks an organisation to look custody up again (R5e)."""
+
 ListedEntry = tuple[str, bytes]
 """An entry's id and its leaf hash, as an erasure's list holds them."""
 

@@ -32,6 +32,12 @@ class Log(LogWriter, Protocol):
         """
         ...
 
+    def custody_to_check(
+        self, controller: str, *, after: str | None, limit: int
+    ) -> Sequence[LoggedEntry]:
+        """Where this controller was asked to look custody up again, oldest first."""
+        ...
+
     def opened(self, entry: str, controller: str) -> LoggedEntry:
         """An entry that a record of this controller names. Raises NotFound."""
         ...

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from consent_service.domain.consents.latecomers import custody_begins
 from consent_service.domain.consents.paper import (
     find_paper,
     is_rejected,
@@ -86,6 +87,9 @@ def record_paper(
         raise InvalidInput.field("/signed_on", "The child was not yet 15 on that day.")
     kept = _kept(request, draft)
     _check_may_sign(act, request, signatory, draft.decision)
+    begins = custody_begins(act.history, request, signatory.person, act.now)
+    if draft.decision is ActKind.GRANT and begins is not None and signed_at < begins:
+        raise InvalidInput.field("/signed_on", "This person held no custody yet on that day.")
     paper = context.new_id()
     fact = PaperRecorded(
         act.seq, act.now, paper, consent, signatory.person, draft.decision, kept, signed_at

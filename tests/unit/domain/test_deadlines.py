@@ -51,6 +51,12 @@ def test_r9_all_periods_are_configuration() -> None:
     assert periods.default_deadline(asked) == date(2024, 3, 4)
     assert periods.latest_deadline(asked) == date(2024, 3, 11)
     assert periods.lapse(date(2024, 3, 4)) == danish("2024-03-05")
+    assert Periods(oldest_lookup_days=7).oldest_lookup(asked) == date(2024, 2, 23)
+
+
+def test_r10_a_look_up_is_at_most_30_danish_days_old() -> None:
+    assert Periods().oldest_lookup(just_before("2024-03-31")) == date(2024, 2, 29)
+    assert Periods().oldest_lookup(danish("2024-03-31")) == date(2024, 3, 1)
 
 
 @given(st.dates(date(2000, 1, 1), date(2090, 1, 1)))
