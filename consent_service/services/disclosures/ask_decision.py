@@ -7,6 +7,7 @@ from consent_service.errors import InvalidInput, NotAllowed, Unavailable
 from consent_service.services.children.family import check_cpr
 from consent_service.services.consents.ports import ConsentsUnit
 from consent_service.services.disclosures.decided import (
+    attested_by_json,
     consent_and_controller,
     decide_by,
     moment_of,
@@ -64,6 +65,7 @@ def ask_decision(
             "categories": sorted(question.categories),
             "as_of": instant.isoformat(),
             "reasons": reasons_json(decision),
+            **attested_by_json(decision),
         },
     )
     prepared = context.journal.prepare(event, now)
