@@ -99,7 +99,7 @@ def still_needed(
         denials = _denials_about(history, live)
         said_under = {denial.request.consent for *_, denial in denials}
         needed |= said_under & consents
-        is_party = controller in live.asked.parties and (denials or custody_counts)
+        is_party = controller in live.asked.parties and (bool(denials) or custody_counts)
         reads_otherwise |= (
             (
                 custody_differs
