@@ -60,6 +60,7 @@ SEAL_TYPES: Mapping[Decision, str] = {
     "grant": "consent_granted",
     "decline": "consent_declined",
     "withdraw": "consent_withdrawn",
+    "lift": "consent_lifted",
 }
 """The type of the log entry of each sealed act."""
 

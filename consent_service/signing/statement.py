@@ -18,7 +18,7 @@ from consent_service.signing.canonical import (
 )
 from consent_service.signing.members import Members
 
-Decision = Literal["grant", "decline", "withdraw"]
+Decision = Literal["grant", "decline", "withdraw", "lift"]
 
 SALT_BYTES = 32
 _CPR_SIGNS = 10

@@ -26,6 +26,7 @@ DISCLOSED = object_of(
         "terms_sha256": SHA,
         "valid_until": INSTANT,
         "warnings": list_of({"enum": ["family_objected", "objections_unknown"]}),
+        "attested_by": list_of(TEXT),
     },
 )
 
@@ -57,6 +58,7 @@ ANSWERS: dict[str, Json] = {
             "decision": {"enum": ["permitted", "denied"]},
             "reasons": list_of(REASON),
             "as_of": INSTANT,
-        }
+        },
+        {"attested_by": list_of(TEXT)},
     ),
 }

@@ -12,7 +12,11 @@ from consent_service.api.http.problems import MEDIA_TYPE, problem
 from consent_service.domain.disclosures.decision import Denied, Permitted
 from consent_service.errors import Unavailable
 from consent_service.services.disclosures.ask_decision import ask_decision
-from consent_service.services.disclosures.decided import outcome_of, reasons_json
+from consent_service.services.disclosures.decided import (
+    attested_by_json,
+    outcome_of,
+    reasons_json,
+)
 from consent_service.services.disclosures.disclose import Disclosed, disclose
 from consent_service.services.disclosures.find_disclosures import (
     visible_disclosure,
@@ -95,6 +99,7 @@ def _reply(disclosed: Disclosed) -> Reply:
         shown["consent"] = decision.consent
         shown["terms_sha256"] = decision.terms_sha256
         shown["valid_until"] = instant_text(decision.valid_until)
+        shown |= attested_by_json(decision)
     else:
         shown["warnings"] = list(disclosed.warnings)
     return Reply(201, shown)
@@ -117,6 +122,7 @@ def create_decision(call: Call) -> Reply:
             "decision": outcome_of(decision),
             "reasons": reasons_json(decision),
             "as_of": instant_text(instant),
+            **attested_by_json(decision),
         },
     )
 
@@ -152,11 +158,16 @@ def create_disclosure_outcome(call: Call) -> Reply:
 
 def _shown(call: Call, entry: LoggedEntry) -> dict[str, Any]:
     body = entry.body
+    # Whoever would have received it need not know of the consent whose shortcomings were told.
+    is_told = body["outcome"] != "denied" or call.caller.organisation in (
+        body["organisation"],
+        entry.controller,
+    )
     return {
         "id": entry.id,
         "decision": body["outcome"],
         "decided_at": instant_text(entry.time),
-        "consent": body.get("consent"),
+        "consent": body.get("consent") if is_told else None,
         "sender": body["organisation"],
         "recipient": body["recipient"],
         "purpose": body["purpose"],
@@ -164,7 +175,7 @@ def _shown(call: Call, entry: LoggedEntry) -> dict[str, Any]:
         "legal_basis": body["legal_basis"],
         "channel": body["channel"],
         "document": body.get("document"),
-        "reasons": body.get("reasons", []),
+        "reasons": body.get("reasons", []) if is_told else [],
         "warnings": body.get("warnings", []),
         "outcome": disclosure_outcome(call.uow, entry),
     }

@@ -1,10 +1,12 @@
 """Papers over HTTP: recorded by one employee, counted once another confirmed them."""
 
+from functools import partial
+
 from consent_service.api.consents.acts import as_it_stands, on_record
 from consent_service.api.http.commands import Loaded, employee
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.api.http.schemas import PerformedByBody
-from consent_service.api.signatures.schemas import PaperBody, PaperRejectionBody
+from consent_service.api.signatures.schemas import LiftBody, PaperBody, PaperRejectionBody
 from consent_service.domain.kernel.facts import ActKind
 from consent_service.services.signatures.sign_on_paper import (
     KeptOnPaper,
@@ -57,7 +59,41 @@ def create_paper_rejection(call: Call) -> Reply:
     return as_it_stands(call)
 
 
+def create_lift(call: Call) -> Reply:
+    """POST /v1/consents/{id}/lifts."""
+    draft = paper({**call.body, "decision": ActKind.LIFT.value, "scope": None})
+    recorded = record_paper(call.uow, call.context, call.caller, call.path["consent_id"], draft)
+    return Reply(201, {"id": recorded, "consent": as_it_stands(call).content})
+
+
+def create_lift_confirmation(call: Call) -> Reply:
+    """POST /v1/consents/{id}/lifts/{lid}/confirmation."""
+    return on_record(call, partial(confirm_paper, is_lift=True), "lift_id")
+
+
 ENDPOINTS = [
+    Endpoint(
+        "POST",
+        "/v1/consents/<consent_id>/lifts",
+        "consents:write",
+        "Record on paper that somebody takes their own no back, granting nothing",
+        create_lift,
+        {201: "Paper", 404: "Problem", 409: "Problem"},
+        body=LiftBody,
+        idempotency="optional",
+        tag="Consents",
+    ),
+    Endpoint(
+        "POST",
+        "/v1/consents/<consent_id>/lifts/<lift_id>/confirmation",
+        "consents:write",
+        "Confirm a lift that a colleague recorded",
+        create_lift_confirmation,
+        {200: "Consent", 404: "Problem", 409: "Problem"},
+        body=PerformedByBody,
+        idempotency="optional",
+        tag="Consents",
+    ),
     Endpoint(
         "POST",
         "/v1/consents/<consent_id>/paper-grants",

@@ -42,6 +42,16 @@ class PaperBody(Schema):
     performed_by = fields.Nested(PerformedBy, required=True)
 
 
+class LiftBody(Schema):
+    """That somebody takes their own no back, as signed on paper."""
+
+    signatory = Text(most=64, required=True)
+    signed_on = DateField(required=True)
+    document = fields.Nested(PaperDocument, required=True)
+    identity_checked = FreeText(required=True)
+    performed_by = fields.Nested(PerformedBy, required=True)
+
+
 class PaperRejectionBody(PerformedByBody):
     """What was wrong with a paper that nobody has confirmed."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 
-from consent_service.domain.consents.paper import signatures
+from consent_service.domain.consents.paper import latest_answers
 from consent_service.domain.consents.signers import present_holders, required_signers
 from consent_service.domain.kernel.facts import ActKind, History, Request, Role, Scope
 
@@ -23,7 +23,7 @@ class Answers:
     said no: then nothing can pass, whatever the others granted.
     """
 
-    grants: tuple[Scope, ...]
+    granted: Mapping[str, Scope]
     declined: Mapping[str, Role]
     missing: Mapping[str, Role]
     asked: Scope
@@ -31,14 +31,19 @@ class Answers:
     is_refused_beside: bool = False
 
     @property
+    def required(self) -> frozenset[str]:
+        """Everybody who must sign."""
+        return frozenset((*self.granted, *self.declined, *self.missing))
+
+    @property
     def complete(self) -> bool:
         """Whether everybody required has granted."""
-        return bool(self.grants) and not self.declined and not self.missing
+        return bool(self.granted) and not self.declined and not self.missing
 
     @property
     def scope(self) -> Scope:
         """The intersection of the grants: parties × categories (R5)."""
-        return reduce(Scope.__and__, (*self.grants, *self.beside), self.asked)
+        return reduce(Scope.__and__, (*self.granted.values(), *self.beside), self.asked)
 
     @property
     def newly_covered(self) -> frozenset[str]:
@@ -48,8 +53,8 @@ class Answers:
 
 def answers_at(history: History, request: Request, now: datetime) -> Answers:
     """The answers to a request at an instant, by each signer's latest word."""
-    latest = {act.person: act for act in signatures(history, request.consent)}
-    grants: list[Scope] = []
+    latest = latest_answers(history, request.consent)
+    granted: dict[str, Scope] = {}
     declined: dict[str, Role] = {}
     missing: dict[str, Role] = {}
     required = required_signers(history, request, now)
@@ -58,7 +63,7 @@ def answers_at(history: History, request: Request, now: datetime) -> Answers:
         if act is None:
             missing[person] = role
         elif act.kind is ActKind.GRANT and act.kept is not None:
-            grants.append(act.kept)
+            granted[person] = act.kept
         else:
             declined[person] = role
     others = [
@@ -67,7 +72,7 @@ def answers_at(history: History, request: Request, now: datetime) -> Answers:
         if person not in required and person in present_holders(history, request, now)
     ]
     return Answers(
-        tuple(grants),
+        granted,
         declined,
         missing,
         request.asked,

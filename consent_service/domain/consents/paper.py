@@ -1,11 +1,12 @@
-"""What a paper is worth: it counts from its confirmation, but is only as new as its signature.
+"""What a signer's word is worth: a paper counts once confirmed, and is as old as its signature.
 
-A paper reaches the service days after it was signed. What its signer refused in between is newer
-than the paper, so a paper grant never clears it (R5), and a child cannot have granted before its
-15th birthday (R1). Such a grant is no signature here, whatever was stored; what it leaves out
-still counts as refused, and for the expiry it is still a grant that was made (R3).
+A paper reaches the service days after it was signed. What its signer refused in between, under a
+request of the same controller, is newer than the paper (R5f), and a child cannot have granted
+before its 15th birthday (R1). Such a grant is no signature here, whatever was stored; what it
+leaves out still counts as refused, and for the expiry it is still a grant that was made (R3).
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from consent_service.domain.kernel.calendar import YOUNG_PERSON_AGE, child_reaches
@@ -40,7 +41,7 @@ def is_signature(history: History, act: Act) -> bool:
 
     An act through the signing page is given when it is recorded, so nothing overtakes it.
     """
-    if act.kind is not ActKind.GRANT or act.given_at >= act.at:
+    if act.kind is not ActKind.GRANT or not act.is_on_paper:
         return True
     request = history.request(act.consent)
     if act.paper is not None and is_rejected(history, act.consent, act.paper):
@@ -55,6 +56,27 @@ def signatures(history: History, consent: str) -> tuple[Act, ...]:
     return tuple(act for act in history.acts(consent) if is_signature(history, act))
 
 
+def latest_answers(history: History, consent: str) -> Mapping[str, Act]:
+    """Each signer's latest answer to a consent: a no that they have lifted since is none (R5c).
+
+    A lift on paper takes back only what was recorded before 00:00 of the day it was signed.
+    """
+    latest: dict[str, Act] = {}
+    for act in signatures(history, consent):
+        if act.kind is not ActKind.LIFT:
+            latest[act.person] = act
+            continue
+        answer = latest.get(act.person)
+        if answer is not None and answer.kind is ActKind.DECLINE and is_newer(act, answer):
+            del latest[act.person]
+    return latest
+
+
+def is_newer(word: Act, denial: Act) -> bool:
+    """Whether a grant or lift was said after a denial: a paper is as old as its day (R5a)."""
+    return word.seq > denial.seq and (not word.is_on_paper or denial.at < word.given_at)
+
+
 def is_too_young(request: Request, person: str, signed_at: datetime) -> bool:
     """Whether a paper is a child's from before its 15th birthday."""
     return person == request.child and signed_at < child_reaches(
@@ -67,8 +89,9 @@ def refused_since(
 ) -> bool:
     """Whether a person refused anything at or after an instant, by acts before a number.
 
-    A decline, a withdrawal or a leaving-out counts, under this request or another one for the
-    same purpose that has two parties and a category in common with it.
+    A decline, a withdrawal or a leaving-out counts, under this request or another one of the same
+    controller for the same purpose that has two parties and a category in common with it. What was
+    said to another controller is not told by this one's state (R5f).
     """
     requests = {other.consent: other for other in history.requests}
     for fact in history.facts:
@@ -78,9 +101,9 @@ def refused_since(
         if (
             fact.at >= signed_at
             and asked is not None
-            and asked.purpose == request.purpose
+            and (asked.controller, asked.purpose) == (request.controller, request.purpose)
             and not (asked.asked & request.asked).is_empty
-            and (fact.kept is None or not asked.asked <= fact.kept)
+            and fact.denies(asked.asked)
         ):
             return True
     return False

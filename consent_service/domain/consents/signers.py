@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from consent_service.domain.kernel.calendar import (
     ADULT_AGE,
@@ -13,6 +13,7 @@ from consent_service.domain.kernel.calendar import (
 from consent_service.domain.kernel.facts import (
     CustodyChange,
     ExemptionConfirmed,
+    ExemptionReason,
     ExemptionRecorded,
     ExemptionRevoked,
     History,
@@ -21,6 +22,8 @@ from consent_service.domain.kernel.facts import (
     Role,
     SignerRule,
 )
+
+_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Exemption:
     recorded_at: datetime
     confirmed_at: datetime | None
     ended_at: datetime | None
+    reason: ExemptionReason | None = None
 
     def counts_at(self, instant: datetime) -> bool:
         """Whether it excuses its holder at that instant."""
@@ -125,6 +129,7 @@ def exemptions(history: History, consent: str) -> tuple[Exemption, ...]:
                 (end for end in (fact.ends_at, revoked.get(fact.exemption)) if end is not None),
                 default=None,
             ),
+            fact.reason,
         )
         for fact in recorded
     )
@@ -142,18 +147,36 @@ def present_holders(history: History, request: Request, instant: datetime) -> Ma
     return {h.person: h.role for h in holders_at(history, request.controller, instant)}
 
 
-def signers_with_a_say(history: History, request: Request, instant: datetime) -> Mapping[str, Role]:
-    """Who may act on a consent: those required, and holders who are merely excused.
+def holders_have_a_say(request: Request, instant: datetime) -> bool:
+    """Whether the signer rule gives holders a say (R5d).
 
-    Under `child_15_alone` the holders drop out at 15 (Sundhedsloven § 17(3)).
+    Until the child is 18, or 15 where it signs alone (Sundhedsloven § 17(3)).
     """
-    say: dict[str, Role] = {}
     alone = request.signer_rule is SignerRule.CHILD_15_ALONE
-    if not (alone and instant >= parents_released(request.birth_date, YOUNG_PERSON_AGE)):
+    age = YOUNG_PERSON_AGE if alone else ADULT_AGE
+    return instant < parents_released(request.birth_date, age)
+
+
+def excused_holders(history: History, consent: str, instant: datetime) -> frozenset[str]:
+    """Who need not sign a consent, by an exemption that counts."""
+    return frozenset(e.person for e in exemptions(history, consent) if e.counts_at(instant))
+
+
+def signers_with_a_say(history: History, request: Request, instant: datetime) -> Mapping[str, Role]:
+    """Who has a say in a consent: those required, and holders who are merely excused."""
+    say: dict[str, Role] = {}
+    if holders_have_a_say(request, instant):
         say.update(present_holders(history, request, instant))
     if child_has_a_say(request, instant):
         say[request.child] = Role.CHILD
     return say
+
+
+def may_act(history: History, request: Request, instant: datetime) -> frozenset[str]:
+    """Whose act counts at an instant: who has a say just before it, or at it (R2)."""
+    before = instant - _TICK
+    earlier = signers_with_a_say(history.recorded_by(before), request, before)
+    return frozenset((*earlier, *signers_with_a_say(history, request, instant)))
 
 
 def required_signers(history: History, request: Request, instant: datetime) -> Mapping[str, Role]:
@@ -163,7 +186,7 @@ def required_signers(history: History, request: Request, instant: datetime) -> M
     in force, since below 15 at least one holder must grant.
     """
     say = signers_with_a_say(history, request, instant)
-    excused = {e.person for e in exemptions(history, request.consent) if e.counts_at(instant)}
+    excused = excused_holders(history, request.consent, instant)
     return {
         person: role for person, role in say.items() if role is Role.CHILD or person not in excused
     }

@@ -1,13 +1,19 @@
 """What a consent is at an instant, derived from facts and a clock (R1-R4, R10, R13).
 
 A consent's status is a step function of time. It can change only at a few instants: when a fact
-was recorded or takes effect, at the 15th and 18th birthdays, at the lapse and at the expiry.
-`state_at` walks those instants in order and stops at the first final state it reaches, so what
-happened first stays, whoever later drops out of the required set.
+was recorded or takes effect, at the 15th and 18th birthdays, at the lapse, at the end of a
+newcomer's window and at the expiry. `state_at` walks those instants in order and stops at the
+first final state it reaches, so what happened first stays, whoever later drops out of the
+required set.
+
+Where several things fall on one instant, final states come first, in this order: cancelled,
+withdrawn, superseded, expired, declined, lapsed; then who is required; then completion. So a no
+or a silence that is final at an instant is judged by who had to sign just before it (R2).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from consent_service.domain.consents.answers import Answers, answers_at
@@ -20,6 +26,8 @@ from consent_service.domain.kernel.calendar import (
     ADULT_AGE,
     YOUNG_PERSON_AGE,
     child_reaches,
+    local_date,
+    local_instant,
     parents_released,
 )
 from consent_service.domain.kernel.facts import (
@@ -28,6 +36,7 @@ from consent_service.domain.kernel.facts import (
     Cancellation,
     CustodyChange,
     History,
+    LinkIssued,
     Request,
     Role,
     Scope,
@@ -66,6 +75,8 @@ class ReasonCode(StrEnum):
     CATEGORY_NOT_COVERED = "category_not_covered"
     CUSTODY_CHANGED = "custody_changed"
     YOUNG_PERSON_MUST_SIGN = "young_person_must_sign"
+    CUSTODY_CONTRADICTED = "custody_contradicted"
+    OBJECTION_STANDS = "objection_stands"
     UNVERIFIABLE = "unverifiable"
 
 
@@ -112,12 +123,24 @@ def state_at(history: History, consent: str, instant: datetime) -> ConsentState:
     known = history.recorded_by(instant)
     request = known.request(consent)
     superseded_at = _superseded_at(known, request, instant)
-    state = ConsentState(Status.AWAITING_SIGNATURES)
-    for step in _turning_points(known, request, superseded_at, instant):
-        state = _step(known, request, superseded_at, step, state)
-        if not state.is_live:
-            break
-    return state
+    points = _turning_points(known, request, superseded_at, instant)
+    walk = _Walk(ConsentState(Status.AWAITING_SIGNATURES))
+    while points and walk.state.is_live:
+        now = min(points)
+        points.discard(now)
+        walk = _step(known, request, superseded_at, now, walk)
+        if walk.refusal_final_at is not None and now < walk.refusal_final_at <= instant:
+            points.add(walk.refusal_final_at)
+    return walk.state
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """How far the walk has come: the state, since when each must sign, and when a no is final."""
+
+    state: ConsentState
+    required_since: Mapping[str, datetime] = field(default_factory=dict)
+    refusal_final_at: datetime | None = None
 
 
 def _superseded_at(history: History, request: Request, instant: datetime) -> datetime | None:
@@ -129,8 +152,11 @@ def _superseded_at(history: History, request: Request, instant: datetime) -> dat
 
 def _turning_points(
     history: History, request: Request, superseded_at: datetime | None, instant: datetime
-) -> list[datetime]:
-    """Every instant up to the one asked about at which the state can change, in order."""
+) -> set[datetime]:
+    """Every instant up to the one asked about at which the state can change.
+
+    But for the ends of newcomers' windows, which the walk finds.
+    """
     birth = request.birth_date
     points = {request.at, request.lapses_at, instant}
     for age in (YOUNG_PERSON_AGE, ADULT_AGE):
@@ -146,7 +172,7 @@ def _turning_points(
         points |= {p for p in (exemption.confirmed_at, exemption.ended_at) if p is not None}
     ends = expires_at(history, request)
     points |= {p for p in (ends, superseded_at) if p is not None}
-    return sorted(point for point in points if request.at <= point <= instant)
+    return {point for point in points if request.at <= point <= instant}
 
 
 def expires_at(history: History, request: Request) -> datetime | None:
@@ -160,11 +186,11 @@ def _step(
     request: Request,
     superseded_at: datetime | None,
     now: datetime,
-    before: ConsentState,
-) -> ConsentState:
+    walk: _Walk,
+) -> _Walk:
     """The state at one turning point, given the state just before it."""
     known = history.recorded_by(now)
-    ends = expires_at(known, request)
+    before, ends = walk.state, expires_at(known, request)
 
     def state(
         status: Status, reasons: tuple[Reason, ...], final_at: datetime | None = None
@@ -173,29 +199,77 @@ def _step(
             status, reasons, None, before.complete_at, ends, final_at, before.covered
         )
 
-    if final := _final(known, request, superseded_at, now, ends):
-        return state(final.status, final.reasons, now)
+    final = _final(known, request, superseded_at, now, ends) or _overdue(known, request, now, walk)
+    if final is not None:
+        return _Walk(state(final.status, final.reasons, now))
     answers = answers_at(known, request, now)
+    since = {person: walk.required_since.get(person, now) for person in answers.required}
     scope = answers.scope
     if answers.complete and not scope.is_empty:
         complete_at, covered = before.complete_at or now, before.covered | answers.newly_covered
-        return ConsentState(Status.IN_FORCE, (), scope, complete_at, ends, None, covered)
-    lapsed_at = now if now >= request.lapses_at else None
+        in_force = ConsentState(Status.IN_FORCE, (), scope, complete_at, ends, None, covered)
+        return _Walk(in_force, since)
     missing = tuple(
         Reason(ReasonCode.MISSING_SIGNATURE, role, person)
         for person, role in answers.missing.items()
     )
     if refusals := _refusals(answers):
-        reasons = refusals + missing
-        return state(Status.DECLINED, reasons, lapsed_at)
+        was_in_force = before.complete_at is not None
+        due = _window_of(known, request, answers, since) if was_in_force else request.lapses_at
+        declined = state(Status.DECLINED, refusals + missing, now if due <= now else None)
+        return _Walk(declined, since, due)
     if before.complete_at is not None:
         reasons = _why_incomplete(history, request, answers, before.complete_at)
-        return state(Status.INCOMPLETE, reasons)
-    missing = missing or (Reason(ReasonCode.MISSING_SIGNATURE, Role.CUSTODY_HOLDER),)
-    if lapsed_at is not None:
-        reasons = (Reason(ReasonCode.LAPSED), *missing)
-        return state(Status.LAPSED, reasons, lapsed_at)
-    return state(Status.AWAITING_SIGNATURES, missing)
+        return _Walk(state(Status.INCOMPLETE, reasons), since)
+    return _Walk(state(Status.AWAITING_SIGNATURES, missing or _NOBODY_CAN_SIGN), since)
+
+
+_NOBODY_CAN_SIGN = (Reason(ReasonCode.MISSING_SIGNATURE, Role.CUSTODY_HOLDER),)
+
+
+def _overdue(history: History, request: Request, now: datetime, walk: _Walk) -> "_Final | None":
+    """What a no or a silence comes to whose time is over, whoever must sign from now on (R9)."""
+    before = walk.state
+    if walk.refusal_final_at is not None and walk.refusal_final_at <= now:
+        return _Final(Status.DECLINED, before.reasons)
+    if now != request.lapses_at or before.status is not Status.AWAITING_SIGNATURES:
+        return None
+    at_once = tuple(
+        Reason(ReasonCode.DECLINED, role_of(history, request, act), act.person)
+        for act in history.acts(request.consent)
+        if act.at == now and act.kind is ActKind.DECLINE and act.person in walk.required_since
+    )
+    if at_once:
+        return _Final(Status.DECLINED, at_once)
+    return _Final(Status.LAPSED, (Reason(ReasonCode.LAPSED), *before.reasons))
+
+
+def _window_of(
+    history: History, request: Request, answers: Answers, since: Mapping[str, datetime]
+) -> datetime:
+    """When a no to what was in force is final: when one who declined can no longer change it (R9).
+
+    Where nobody declined and the grants together leave nothing, the last window of them counts.
+    """
+    ends = {
+        person: _window_ends(history, request, person, since[person])
+        for person in (answers.declined or answers.granted)
+    }
+    return min(ends.values()) if answers.declined else max(ends.values())
+
+
+def _window_ends(history: History, request: Request, person: str, since: datetime) -> datetime:
+    """Until when a signer may change a no: the lapse; later for who became required later (R9)."""
+    if since <= request.at:
+        return request.lapses_at
+    links = (
+        fact.at
+        for fact in history.facts
+        if isinstance(fact, LinkIssued) and (fact.consent, fact.person) == (request.consent, person)
+    )
+    begins = max(since, min(links, default=since))
+    window = local_instant(local_date(begins) + timedelta(days=request.newcomer_days + 1))
+    return max(request.lapses_at, window)
 
 
 @dataclass(frozen=True)
@@ -241,7 +315,7 @@ def _refusals(answers: Answers) -> tuple[Reason, ...]:
     declined = tuple(
         Reason(ReasonCode.DECLINED, role, person) for person, role in answers.declined.items()
     )
-    empty = answers.grants and answers.scope.is_empty
+    empty = answers.granted and answers.scope.is_empty
     return (*declined, Reason(ReasonCode.SCOPE_EMPTY)) if empty else declined
 
 

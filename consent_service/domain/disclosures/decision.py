@@ -1,36 +1,70 @@
 """May this pass from one party to another now? The decision, with its reasons (R5)."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from consent_service.domain.consents.paper import latest_answers
+from consent_service.domain.consents.signers import excused_holders, present_holders
 from consent_service.domain.consents.state import ConsentState, Reason, ReasonCode, Status, state_at
-from consent_service.domain.disclosures.objections import Transfer, standing_objections
+from consent_service.domain.disclosures.contradictions import (
+    custody_is_contradicted,
+    whose_custody_differs,
+)
+from consent_service.domain.disclosures.objections import (
+    Objection,
+    Transfer,
+    standing_objections,
+)
 from consent_service.domain.kernel.facts import History, Request, Scope
 
 TIME_TO_START = timedelta(minutes=5)
 """How long after the decision a permitted disclosure may begin."""
 
+_HIDDEN = Reason(ReasonCode.OBJECTION_STANDS)
+_CONTRADICTED = Reason(ReasonCode.CUSTODY_CONTRADICTED)
+
 
 @dataclass(frozen=True)
 class Permitted:
-    """The transfer may begin before `valid_until`, under this consent and its terms."""
+    """The transfer may begin before `valid_until`, under this consent and its terms.
+
+    `attested_by` are the organisations on whose word it rests: a paper's, an exemption's.
+    """
 
     consent: str
     controller: str
     terms_sha256: str
     valid_until: datetime
+    attested_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Denied:
-    """The transfer may not happen; `consent` is the newest one that was looked at."""
+    """The transfer may not happen; `consent` is the one whose reasons are told.
+
+    `objections` are what the reasons rest on, whether the caller may know of them or not.
+    `custody_to_check` are the organisations that know a holder whom the consent's controller
+    does not.
+    """
 
     reasons: tuple[Reason, ...]
     consent: str | None = None
     controller: str | None = None
+    objections: tuple[Objection, ...] = ()
+    custody_to_check: tuple[str, ...] = ()
 
 
 Decision = Permitted | Denied
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A consent for the purpose that the caller may know of, and what it lacks for itself."""
+
+    request: Request
+    state: ConsentState
+    shortcomings: tuple[Reason, ...]
 
 
 def decide_transfer(
@@ -39,7 +73,9 @@ def decide_transfer(
     """Decide at an instant, from what was recorded by then.
 
     Only consents that the caller may know of are looked at: those it controls, and those that
-    covered it once. Any one of them in force permits, unless somebody's denial stands.
+    covered it once. The newest that has no shortcoming of its own permits, unless custody is
+    contradicted (R5e) or somebody's denial stands. Where none permits, the one that comes closest
+    is told (R5h): with the fewest shortcomings, and of those the newest.
     """
     if not transfer.is_between_two:
         return Denied((Reason(ReasonCode.NO_CONSENT),))
@@ -47,23 +83,37 @@ def decide_transfer(
     visible = _visible_to(caller, known, instant)
     if not visible:
         return Denied((Reason(ReasonCode.NO_CONSENT),))
-    candidates = [(r, s) for r, s in visible if r.purpose == transfer.purpose]
+    candidates = _candidates(visible, transfer)
     if not candidates:
         return Denied((Reason(ReasonCode.PURPOSE_NOT_COVERED),))
-    for request, state in candidates:
-        if _shortcomings(request, state, transfer):
+    told: Denied | None = None
+    for candidate in candidates:
+        if candidate.shortcomings:
             continue
-        if not standing_objections(known, transfer, instant, request):
-            valid_until = instant + TIME_TO_START
-            if state.expires_at is not None:
-                valid_until = min(valid_until, state.expires_at)
-            return Permitted(request.consent, request.controller, request.terms_sha256, valid_until)
-    request, state = candidates[0]
-    reasons = (
-        *_shortcomings(request, state, transfer),
-        *standing_objections(known, transfer, instant, request),
-    )
-    return Denied(_without_repeats(reasons), request.consent, request.controller)
+        denied = _stopped(known, transfer, candidate.request, visible, instant)
+        if denied is None:
+            return _permitted(known, candidate, instant)
+        told = told or denied
+    return told or _closest(candidates)
+
+
+def objections_told(
+    history: History, transfer: Transfer, caller: str, instant: datetime
+) -> tuple[tuple[Objection, ...], bool]:
+    """Whose denials stand where no consent decides (R6), and whether the caller may know.
+
+    It may where one of them was said under a request it may know, or where a consent that it may
+    know of would permit but for them: as when it asks by consent.
+    """
+    known = history.recorded_by(instant)
+    objections = standing_objections(known, transfer, instant)
+    if not objections:
+        return (), False
+    visible = _visible_to(caller, known, instant)
+    names = {request.consent for request, _ in visible}
+    is_known = any(one.denial.request.consent in names for one in objections)
+    closest = any(not one.shortcomings for one in _candidates(visible, transfer))
+    return objections, is_known or closest
 
 
 def _visible_to(
@@ -80,7 +130,17 @@ def _visible_to(
     return visible
 
 
-def _shortcomings(request: Request, state: ConsentState, transfer: Transfer) -> list[Reason]:
+def _candidates(
+    visible: Iterable[tuple[Request, ConsentState]], transfer: Transfer
+) -> list[_Candidate]:
+    return [
+        _Candidate(request, state, _shortcomings(request, state, transfer))
+        for request, state in visible
+        if request.purpose == transfer.purpose
+    ]
+
+
+def _shortcomings(request: Request, state: ConsentState, transfer: Transfer) -> tuple[Reason, ...]:
     """Why this one consent does not cover the transfer; empty when it does."""
     reasons: list[Reason] = []
     scope: Scope = state.effective_scope or request.asked
@@ -95,8 +155,65 @@ def _shortcomings(request: Request, state: ConsentState, transfer: Transfer) -> 
         Reason(ReasonCode.CATEGORY_NOT_COVERED, category=category)
         for category in sorted(transfer.categories - scope.categories)
     )
-    return reasons
+    return _without_repeats(reasons)
 
 
-def _without_repeats(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
+def _stopped(
+    history: History,
+    transfer: Transfer,
+    request: Request,
+    visible: Sequence[tuple[Request, ConsentState]],
+    instant: datetime,
+) -> Denied | None:
+    """What stops a consent that would permit: custody contradicted, and every denial (R5h).
+
+    A denial under a request that the caller may know is told by code and role; all the others
+    are one `objection_stands`, whosever and however many they are.
+    """
+    contradicted = custody_is_contradicted(history, request, transfer, instant)
+    objections = standing_objections(history, transfer, instant, request)
+    if not contradicted and not objections:
+        return None
+    names = {one.consent for one, _ in visible}
+    told = [one.reason for one in objections if one.denial.request.consent in names]
+    hidden = [_HIDDEN] if len(told) < len(objections) else []
+    return Denied(
+        _without_repeats([*([_CONTRADICTED] if contradicted else []), *told, *hidden]),
+        request.consent,
+        request.controller,
+        objections,
+        whose_custody_differs(history, request, transfer, instant) if contradicted else (),
+    )
+
+
+def _closest(candidates: Sequence[_Candidate]) -> Denied:
+    """The one with the fewest shortcomings of its own; the newest of those, which come first."""
+    closest = min(candidates, key=lambda candidate: len(candidate.shortcomings))
+    request = closest.request
+    return Denied(closest.shortcomings, request.consent, request.controller)
+
+
+def _permitted(history: History, candidate: _Candidate, instant: datetime) -> Permitted:
+    request, ends = candidate.request, candidate.state.expires_at
+    valid_until = instant + TIME_TO_START
+    return Permitted(
+        request.consent,
+        request.controller,
+        request.terms_sha256,
+        valid_until if ends is None else min(valid_until, ends),
+        _attested_by(history, request, instant),
+    )
+
+
+def _attested_by(history: History, request: Request, instant: datetime) -> tuple[str, ...]:
+    """On whose word a consent in force rests, beside its signers' own logins (R5b)."""
+    answers = latest_answers(history, request.consent).values()
+    by = {act.attested_by or request.controller for act in answers if act.is_attested}
+    present = present_holders(history, request, instant)
+    if not excused_holders(history, request.consent, instant).isdisjoint(present):
+        by.add(request.controller)
+    return tuple(sorted(by))
+
+
+def _without_repeats(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     return tuple(dict.fromkeys(reasons))

@@ -1,19 +1,38 @@
-"""Denials that stand: what a signer refused, under any request, until the same signer grants it.
+"""Denials that stand: what a signer refused, under any request, until the same signer clears it.
 
-A decline, a withdrawal or a leaving-out stands for the child, the purpose, and the parties and
-categories it was asked for (R5). For each signer and each thing that would pass, every no since
-their latest grant of it stands, by the child's act sequence; nobody else's grant clears it, and
-it outlives the request it was made under.
+A decline, a withdrawal or a leaving-out stands for the child, the purpose (and those that overlap
+it), and the parties and categories it was asked for (R5a, R5g). For each thing that would pass,
+every no stands that its signer has not cleared since, by a grant or a lift, by the child's act
+sequence; nobody else's word clears it, and it outlives the request it was made under.
+
+Whose word it is decides how far a clearing goes (R5b). What a signer's own login proves clears
+across controllers; what an organisation attests, on paper, clears only what was denied under that
+organisation's own requests, before the day of the paper.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations
 
-from consent_service.domain.consents.paper import is_signature
-from consent_service.domain.consents.signers import child_has_a_say, present_holders
+from consent_service.domain.consents.paper import is_newer, is_signature
+from consent_service.domain.consents.signers import (
+    child_has_a_say,
+    exemptions,
+    holders_at,
+    holders_have_a_say,
+)
 from consent_service.domain.consents.state import Reason, ReasonCode, role_of
-from consent_service.domain.kernel.facts import Act, ActKind, History, Request, Role
+from consent_service.domain.kernel.facts import (
+    Act,
+    ActKind,
+    Cancellation,
+    CancellationReason,
+    ExemptionReason,
+    History,
+    Request,
+    Role,
+)
 
 
 @dataclass(frozen=True)
@@ -31,57 +50,128 @@ class Transfer:
         return self.sender != self.recipient and bool(self.categories)
 
 
+@dataclass(frozen=True)
+class Denial:
+    """A signer's no to one thing that would pass, and the request it was said under."""
+
+    act: Act
+    request: Request
+
+
+@dataclass(frozen=True)
+class Objection:
+    """A denial that stands and counts, and the reason that those are told who may know of it."""
+
+    denial: Denial
+    reason: Reason
+
+
 def standing_objections(
     history: History, transfer: Transfer, instant: datetime, deciding: Request | None = None
-) -> tuple[Reason, ...]:
-    """Whose denial stands against a transfer, as reasons; empty when nobody's does.
+) -> tuple[Objection, ...]:
+    """Whose denials stand against a transfer; empty when nobody's does.
 
-    A denial counts while its signer is a present holder (an excused one too) or a child whose
-    own signature is required. A holder is present when either the municipality asked then or
-    the one whose consent decides now still knows them as such: what is doubtful stops.
+    A denial counts while its signer has a say by the rule of the consent that decides (without
+    one, of the request it was said under), and is a present holder (an excused one too) or a
+    child of that age. A holder is present when the municipality asked then, the one whose consent
+    decides, the sender or the recipient still knows them as such: what is doubtful stops.
     """
     known = history.recorded_by(instant)
-    requests = {r.consent: r for r in known.requests if r.purpose == transfer.purpose}
-    found: dict[Reason, None] = {}
-    for category in sorted(transfer.categories):
-        for denials in _denials(known, requests, transfer, category).values():
-            counting = [
-                act
-                for act in denials
-                if _counts(known, act, requests[act.consent], deciding, instant)
-            ]
-            if counting:
-                act = counting[-1]
-                found.setdefault(_reason(known, act, requests[act.consent], transfer, category))
-    return tuple(found)
-
-
-def latest_denials(history: History, transfer: Transfer) -> tuple[Act, ...]:
-    """The acts by which signers say no to a transfer since they last granted it, whoever counts."""
-    requests = {r.consent: r for r in history.requests if r.purpose == transfer.purpose}
     return tuple(
-        act
+        Objection(denial, _reason(known, denial, transfer, category))
         for category in sorted(transfer.categories)
-        for denials in _denials(history, requests, transfer, category).values()
-        for act in denials
+        for denial in standing_denials(known, transfer, category)
+        if _counts(known, denial, transfer, deciding, instant)
+    )
+
+
+def standing_denials(history: History, transfer: Transfer, category: str) -> tuple[Denial, ...]:
+    """Every denial of this one thing that its signer has not cleared since, oldest first.
+
+    All of them, not the latest alone: whether its signer still counts is asked of each, and one
+    more no, said to a municipality that soon forgets them, must not loosen an earlier one.
+    """
+    requests = {r.consent: r for r in history.requests}
+    overlapping = history.overlapping(transfer.purpose)
+    way = (transfer.sender, transfer.recipient)
+    standing: list[Denial] = []
+    for act in _acts(history):
+        request = requests.get(act.consent)
+        if (
+            request is None
+            or request.purpose not in overlapping
+            or not request.asked.covers(*way, category)
+        ):
+            continue
+        word = Denial(act, request)
+        covers = act.kept is not None and act.kept.covers(*way, category)
+        if not covers and act.kind is not ActKind.LIFT:
+            standing.append(word)
+        elif is_signature(history, act) and not _is_undone(history, act):
+            standing = [one for one in standing if not _clears(word, one, transfer.purpose)]
+    return tuple(standing)
+
+
+def _clears(word: Denial, denial: Denial, purpose: str) -> bool:
+    """Whether a grant or lift of the same thing clears an earlier denial of it (R5a, R5b, R5g)."""
+    if word.act.person != denial.act.person or not is_newer(word.act, denial.act):
+        return False
+    if word.request.purpose not in (purpose, denial.request.purpose):
+        return False
+    return not word.act.is_attested or word.request.controller == denial.request.controller
+
+
+def _is_undone(history: History, act: Act) -> bool:
+    """Whether a cancellation ended what a grant cleared (R5b).
+
+    What was attested ends with its consent; what a login proves only where the consent was a
+    mistake. A lift is no grant of that consent: it stays.
+    """
+    if act.kind is not ActKind.GRANT:
+        return False
+    reasons = [
+        fact.reason
+        for fact in history.facts
+        if isinstance(fact, Cancellation) and fact.consent == act.consent
+    ]
+    mistakes = (None, CancellationReason.MISTAKE)
+    return any(act.is_attested or reason in mistakes for reason in reasons)
+
+
+def has_own_denial(history: History, request: Request, person: str) -> bool:
+    """Whether a signer's own no stands within what a request asks, whichever it was said under.
+
+    Whoever is no holder any more can have said it: then it counts for nothing, and stands.
+    """
+    return any(
+        denial.act.person == person
+        for one, other in combinations(sorted(request.asked.parties), 2)
+        for category in sorted(request.asked.categories)
+        for denial in standing_denials(
+            history, Transfer(one, other, request.purpose, frozenset({category})), category
+        )
     )
 
 
 def stands_whole(history: History, refusal: Act) -> bool:
-    """Whether nothing that a decline or a withdrawal was about has its signer granted since.
+    """Whether its signer has cleared nothing since of what a decline or a withdrawal was about.
 
     While that is so, saying it once more would change nothing.
     """
-    request = history.request(refusal.consent)
-    requests = {r.consent: r for r in history.requests if r.purpose == request.purpose}
-    return not any(
-        act.person == refusal.person
-        and act.seq > refusal.seq
-        and act.consent in requests
-        and act.kept is not None
-        and not (act.kept & request.asked).is_empty
-        for act in _acts(history)
-    )
+    refused = history.request(refusal.consent)
+    overlapping = history.overlapping(refused.purpose)
+    for act in _acts(history):
+        if act.person != refusal.person or act.seq <= refusal.seq:
+            continue
+        request = history.request(act.consent)
+        cleared = request.asked if act.kind is ActKind.LIFT else act.kept
+        if (
+            cleared is not None
+            and request.purpose in overlapping
+            and not (cleared & refused.asked).is_empty
+        ):
+            return False
+    return True
 
 
 def requests_stopped_by_declining(
@@ -91,36 +181,15 @@ def requests_stopped_by_declining(
 
     Whatever their age or state, and whoever asked: a refusal stands against all of them.
     """
+    known = history.recorded_by(instant)
+    overlapping = known.overlapping(request.purpose)
     return tuple(
         other
-        for other in history.recorded_by(instant).requests
+        for other in known.requests
         if other.consent != request.consent
-        and other.purpose == request.purpose
+        and other.purpose in overlapping
         and not (other.asked & request.asked).is_empty
     )
-
-
-def _denials(
-    history: History, requests: Mapping[str, Request], transfer: Transfer, category: str
-) -> Mapping[str, list[Act]]:
-    """Each signer's denials of this one thing since they last granted it, oldest first.
-
-    All of them, not the latest alone: whether its signer still counts is asked of each, and one
-    more no, said to a municipality that soon forgets them, must not loosen an earlier one.
-    """
-    standing: dict[str, list[Act]] = {}
-    way = (transfer.sender, transfer.recipient)
-    for act in _acts(history):
-        request = requests.get(act.consent)
-        if request is None or not request.asked.covers(*way, category):
-            continue
-        covers = act.kept is not None and act.kept.covers(*way, category)
-        # A paper that was overtaken clears nothing; what it leaves out is refused all the same.
-        if not covers:
-            standing.setdefault(act.person, []).append(act)
-        elif is_signature(history, act):
-            standing.pop(act.person, None)
-    return standing
 
 
 def _acts(history: History) -> Iterable[Act]:
@@ -128,18 +197,46 @@ def _acts(history: History) -> Iterable[Act]:
 
 
 def _counts(
-    history: History, act: Act, request: Request, deciding: Request | None, instant: datetime
+    history: History,
+    denial: Denial,
+    transfer: Transfer,
+    deciding: Request | None,
+    instant: datetime,
 ) -> bool:
-    if act.person == request.child:
-        return child_has_a_say(request, instant)
-    asking = (request,) if deciding is None else (request, deciding)
-    return any(act.person in present_holders(history, r, instant) for r in asking)
+    rule = deciding or denial.request
+    if denial.act.person == denial.request.child:
+        return child_has_a_say(rule, instant)
+    if not holders_have_a_say(rule, instant):
+        return False
+    asking = {denial.request.controller, rule.controller, transfer.sender, transfer.recipient}
+    is_present = any(
+        holder.person == denial.act.person
+        for organisation in asking
+        for holder in holders_at(history, organisation, instant)
+    )
+    return is_present and not (deciding and _is_set_aside(history, denial, deciding, instant))
 
 
-def _reason(
-    history: History, act: Act, request: Request, transfer: Transfer, category: str
-) -> Reason:
-    role: Role = role_of(history, request, act)
+def _is_set_aside(history: History, denial: Denial, deciding: Request, instant: datetime) -> bool:
+    """Whether an exemption answers for an earlier no of the one it excuses (R5b).
+
+    Only one by a court's decision or for a holder who died, under the consent that decides, and
+    only for what was denied under requests of the same controller.
+    """
+    if denial.request.controller != deciding.controller:
+        return False
+    return any(
+        exemption.person == denial.act.person
+        and exemption.reason in (ExemptionReason.COURT_DECISION, ExemptionReason.DECEASED)
+        and exemption.counts_at(instant)
+        and denial.act.at < exemption.recorded_at
+        for exemption in exemptions(history, deciding.consent)
+    )
+
+
+def _reason(history: History, denial: Denial, transfer: Transfer, category: str) -> Reason:
+    act = denial.act
+    role: Role = role_of(history, denial.request, act)
     if act.kind is ActKind.DECLINE:
         return Reason(ReasonCode.DECLINED, role, act.person)
     if act.kind is ActKind.WITHDRAW or act.kept is None:

@@ -108,6 +108,9 @@ class Request:
     as_of: date | None = None
     """The Danish date on which the controller had looked custody up; None: it was not kept."""
 
+    newcomer_days: int = 14
+    """How many whole days whoever becomes required later has to answer (R9)."""
+
 
 @dataclass(frozen=True)
 class CustodyChange:
@@ -145,6 +148,16 @@ class Act:
     given_at: datetime
     paper: str | None = None
     attested_by: str | None = None
+
+    @property
+    def is_on_paper(self) -> bool:
+        """Whether it was signed before it was recorded."""
+        return self.paper is not None or self.given_at < self.at
+
+    @property
+    def is_attested(self) -> bool:
+        """Whether it rests on an organisation's word, and not on the signer's own login."""
+        return self.attested_by is not None or self.is_on_paper
 
     def denies(self, asked: Scope) -> bool:
         """Whether it says no to any of what was asked: a decline, a withdrawal, a leaving-out."""

@@ -141,6 +141,7 @@ def _request_payload(fact: Request) -> dict[str, Any]:
         "granular": fact.granular,
         "holders": _holders(fact.holders),
         "lapses_at": _text(fact.lapses_at),
+        "newcomer_days": fact.newcomer_days,
         "purpose": fact.purpose,
         "renews": fact.renews,
         "signer_rule": fact.signer_rule.value,
@@ -275,6 +276,7 @@ def _read_request(record: FactRecord, consent: str, birth_date: date) -> Request
         renews=payload["renews"],
         terms_sha256=payload["terms_sha256"],
         as_of=_read_day(payload.get("as_of")),
+        newcomer_days=payload["newcomer_days"],
     )
 
 

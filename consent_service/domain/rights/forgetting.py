@@ -11,9 +11,10 @@ from itertools import combinations
 
 from consent_service.domain.consents.signers import holders_at
 from consent_service.domain.consents.state import state_at
-from consent_service.domain.disclosures.objections import Transfer, latest_denials
+from consent_service.domain.disclosures.contradictions import custody_facts_count
+from consent_service.domain.disclosures.objections import Denial, Transfer, standing_denials
 from consent_service.domain.kernel.calendar import shift
-from consent_service.domain.kernel.facts import Act, CustodyChange, History, Request
+from consent_service.domain.kernel.facts import CustodyChange, History, Request
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def still_needed(
     live consent, of whichever controller, would let pass; whether the signer counts at this very
     instant is not asked, for they may count tomorrow. When that keeps none of them, all stay if a
     live consent would read otherwise without them: its state, whose denials are about it, or who
-    is known to hold custody by the controller that asked for it or that a denial was said to.
+    is known to hold custody by the controller that asked for it, by the one that a denial was said
+    to, or by a party where a denial stands or custody can be contradicted.
     """
     left = without(history, controller, consents)
     needed: set[str] = set()
@@ -90,14 +92,19 @@ def still_needed(
     custody_differs = holders_at(left, controller, instant) != holders_at(
         history, controller, instant
     )
+    custody_counts = custody_facts_count(history, controller, instant)
     for live in live_consents(history, instant):
         if live.consent in consents:
             continue
         denials = _denials_about(history, live)
-        said_under = {denial.consent for *_, denial in denials}
+        said_under = {denial.request.consent for *_, denial in denials}
         needed |= said_under & consents
+        is_party = controller in live.asked.parties and (bool(denials) or custody_counts)
         reads_otherwise |= (
-            (custody_differs and (live.consent in own or not own.isdisjoint(said_under)))
+            (
+                custody_differs
+                and (is_party or live.consent in own or not own.isdisjoint(said_under))
+            )
             or denials != _denials_about(left, live)
             or state_at(left, live.consent, instant) != state_at(history, live.consent, instant)
         )
@@ -106,13 +113,13 @@ def still_needed(
     return consents
 
 
-def _denials_about(history: History, live: Request) -> set[tuple[str, str, str, Act]]:
+def _denials_about(history: History, live: Request) -> set[tuple[str, str, str, Denial]]:
     """Each denial that is its signer's latest word about one thing that a live consent covers."""
     return {
         (one, other, category, denial)
         for one, other in combinations(sorted(live.asked.parties), 2)
         for category in live.asked.categories
-        for denial in latest_denials(
-            history, Transfer(one, other, live.purpose, frozenset({category}))
+        for denial in standing_denials(
+            history, Transfer(one, other, live.purpose, frozenset({category})), category
         )
     }

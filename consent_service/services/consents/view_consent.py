@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from consent_service.domain.consents.paper import signatures
+from consent_service.domain.consents.paper import latest_answers
 from consent_service.domain.consents.signers import exemptions, holders_at, required_signers
 from consent_service.domain.consents.state import ConsentState, Reason
 from consent_service.domain.kernel.facts import ActKind, History, Role, Scope
@@ -149,13 +149,13 @@ def _signatories(
 
 def signatory_state(history: History, signatory: Signatory, now: datetime, opened: bool) -> str:
     """How far a signatory has come: what they did, else whether they must, else their link."""
-    acts = [a for a in signatures(history, signatory.consent) if a.person == signatory.person]
-    if acts:
+    answer = latest_answers(history, signatory.consent).get(signatory.person)
+    if answer is not None:
         return {
             ActKind.GRANT: "granted",
             ActKind.DECLINE: "declined",
             ActKind.WITHDRAW: "withdrawn",
-        }[acts[-1].kind]
+        }[answer.kind]
     request = history.request(signatory.consent)
     if signatory.person not in required_signers(history, request, now):
         is_holder = signatory.person in {

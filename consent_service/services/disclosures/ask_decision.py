@@ -8,6 +8,7 @@ from consent_service.services.children.family import check_cpr
 from consent_service.services.consents.ports import ConsentsUnit
 from consent_service.services.disclosures.contradicted import note_contradiction
 from consent_service.services.disclosures.decided import (
+    attested_by_json,
     consent_and_controller,
     decide_by,
     moment_of,
@@ -68,6 +69,7 @@ def ask_decision(
             "categories": sorted(question.categories),
             "as_of": instant.isoformat(),
             "reasons": reasons_json(decision),
+            **attested_by_json(decision),
         },
     )
     prepared = context.journal.prepare(event, now)

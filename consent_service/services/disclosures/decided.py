@@ -32,6 +32,13 @@ def reasons_json(decision: Decision | None) -> list[dict[str, str]]:
     return unique
 
 
+def attested_by_json(decision: Decision | None) -> dict[str, list[str]]:
+    """On whose word a permission rests, where it does: a paper's, an exemption's (R5b)."""
+    if not isinstance(decision, Permitted) or not decision.attested_by:
+        return {}
+    return {"attested_by": list(decision.attested_by)}
+
+
 def snapshot_of(uow: ConsentsUnit, cpr: CprNumber) -> Snapshot:
     """The facts about a child; one that nobody knew is known from here on, without facts."""
     found = uow.children.snapshot_by_cpr(cpr)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from consent_service.domain.disclosures.decision import Decision, Permitted
-from consent_service.domain.disclosures.objections import Transfer, standing_objections
+from consent_service.domain.disclosures.decision import Decision, Permitted, objections_told
+from consent_service.domain.disclosures.objections import Transfer
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import InvalidInput, NotAllowed, Unavailable
 from consent_service.services.children.family import check_cpr
@@ -19,6 +19,7 @@ from consent_service.services.children.ports import Snapshot
 from consent_service.services.consents.ports import ConsentsUnit
 from consent_service.services.disclosures.contradicted import note_contradiction
 from consent_service.services.disclosures.decided import (
+    attested_by_json,
     consent_and_controller,
     decide_by,
     moment_of,
@@ -102,10 +103,11 @@ def _decide(
     transfer = disclosure.question.transfer()
     decision: Decision | None = None
     warnings: tuple[str, ...] = ()
+    is_objected = False
     if disclosure.legal_basis.is_consent:
         decision = decide_by(snapshot, transfer, caller, now)
     else:
-        warnings = _warnings(snapshot, transfer, now)
+        warnings, is_objected = _warnings(snapshot, transfer, caller, now)
     consent, controller = consent_and_controller(decision, caller)
     event = Event.by(
         caller,
@@ -116,25 +118,32 @@ def _decide(
         recipient=transfer.recipient,
         outcome=outcome_of(decision),
         consent=consent,
-        details=_details(disclosure, decision, warnings),
+        details=_details(disclosure, decision, warnings, is_objected=is_objected),
     )
     prepared = context.journal.prepare(event, now)
     disclosed = Disclosed(prepared.entry.id, prepared.promise, now, decision, warnings)
     return prepared, disclosed
 
 
-def _warnings(snapshot: Snapshot, transfer: Transfer, instant: datetime) -> tuple[str, ...]:
-    """What the sender should know. It is recorded all the same: the law may demand it."""
+def _warnings(
+    snapshot: Snapshot, transfer: Transfer, caller: Caller, instant: datetime
+) -> tuple[tuple[str, ...], bool]:
+    """What the sender may know, and whether somebody's denial stands: the log has it always (R6).
+
+    It is recorded all the same: the law may demand it.
+    """
     if snapshot.facts is None:
-        return ("objections_unknown",)
-    objections = standing_objections(snapshot.facts, transfer, instant)
-    return ("family_objected",) if objections else ()
+        return ("objections_unknown",), False
+    objections, is_told = objections_told(snapshot.facts, transfer, caller.organisation, instant)
+    return (("family_objected",) if is_told else ()), bool(objections)
 
 
 def _details(
     disclosure: Disclosure,
     decision: Decision | None,
     warnings: tuple[str, ...],
+    *,
+    is_objected: bool,
 ) -> dict[str, Any]:
     question = disclosure.question
     details: dict[str, Any] = {
@@ -148,10 +157,13 @@ def _details(
     if isinstance(decision, Permitted):
         details["terms_sha256"] = decision.terms_sha256
         details["valid_until"] = decision.valid_until.isoformat()
+    details |= attested_by_json(decision)
     if reasons := reasons_json(decision):
         details["reasons"] = reasons
     if warnings:
         details["warnings"] = list(warnings)
+    if is_objected:
+        details["objected"] = True
     return details
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from consent_service.domain.consents.paper import signatures
+from consent_service.domain.consents.paper import latest_answers
 from consent_service.domain.consents.signers import required_signers, signers_with_a_say
 from consent_service.domain.consents.state import ConsentState, state_at
 from consent_service.domain.kernel.cpr import CprNumber
@@ -188,9 +188,8 @@ def _consent(
     signatories: Sequence[Signatory],
 ) -> dict[str, Any]:
     state = state_at(place.history, request.consent, place.now)
-    said = signatures(place.history, request.consent)
-    acts = [act for act in said if act.person == place.person]
-    own = acts[-1].kind if acts else None
+    answer = latest_answers(place.history, request.consent).get(place.person)
+    own = answer.kind if answer else None
     whole = asked.audience == "dpo"
     seen = state.status if whole else as_shown(state, own)
     return {

@@ -69,7 +69,7 @@ def sign_grant(
     if kept is not None:
         is_new = grant(uow, context, act, signer.file, signer.signatory, kept, evidence)
         return Answered(ActKind.GRANT, is_new)
-    kind = refusal_kind(state_at(act.history, signer.file.id, act.now), latest)
+    kind = refusal_kind(state_at(act.history, signer.file.id, act.now), latest, act.now)
     is_new = refuse(uow, context, act, signer.file, signer.signatory, evidence)
     return Answered(kind if is_new or latest is None else latest.kind, is_new)
 

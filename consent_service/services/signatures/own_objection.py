@@ -16,7 +16,7 @@ def own_objection_stands(
     (R11). A denial covers both directions, so each pair of parties is asked once.
     """
     return any(
-        objection.person == person
+        objection.denial.act.person == person
         for sender, recipient in combinations(sorted(scope.parties), 2)
         for objection in standing_objections(
             history,

@@ -4,13 +4,14 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
 from consent_service.audit.receipt import SEAL_TYPES
-from consent_service.domain.consents.paper import signatures
-from consent_service.domain.consents.signers import signers_with_a_say
-from consent_service.domain.consents.state import ConsentState, Status, role_of, state_at
-from consent_service.domain.disclosures.objections import stands_whole
+from consent_service.domain.consents.paper import latest_answers
+from consent_service.domain.consents.signers import may_act
+from consent_service.domain.consents.state import ConsentState, role_of, state_at
+from consent_service.domain.disclosures.objections import has_own_denial, stands_whole
 from consent_service.domain.kernel.facts import Act, ActKind, Request, Scope
 from consent_service.errors import Conflict, InvalidInput, NotFound
 from consent_service.services.children.acts import ActInProgress, record
@@ -23,6 +24,7 @@ from consent_service.services.signatures.ports import SignaturesUnit
 from consent_service.signing.seal import seal_statement
 from consent_service.signing.statement import (
     SALT_BYTES,
+    Decision,
     IdentityEvidence,
     Statement,
     person_commitment,
@@ -40,11 +42,15 @@ class ShownText:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What stands behind a statement; `kept` goes, encrypted, into the evidence file."""
+    """What stands behind a statement; `kept` goes, encrypted, into the evidence file.
+
+    `attested_by` is the organisation on whose word it rests; None: the signer's own login (R5b).
+    """
 
     identity: IdentityEvidence
     shown: ShownText | None
     kept: Mapping[str, Any]
+    attested_by: str | None = None
 
 
 def evidence_of_login(identity: Identity, shown: ShownText) -> Evidence:
@@ -63,8 +69,8 @@ def evidence_of_login(identity: Identity, shown: ShownText) -> Evidence:
 
 
 def check_standing(act: ActInProgress, request: Request, signatory: Signatory) -> None:
-    """Raise NotFound unless the signatory has a say now (R1, R10)."""
-    if signatory.person not in signers_with_a_say(act.history, request, act.now):
+    """Raise NotFound unless the signatory has a say now, or had one just before (R1, R2, R10)."""
+    if signatory.person not in may_act(act.history, request, act.now):
         raise NotFound("This person has no part in the consent now.")
 
 
@@ -81,12 +87,15 @@ def kept_scope(request: Request, left_out: Scope) -> Scope | None:
     return None if kept.is_empty or request.controller not in kept.parties else kept
 
 
-def refusal_kind(state: ConsentState, latest: Act | None) -> ActKind:
-    """What saying no is: a withdrawal of what was in force, before that a decline (R4)."""
+def refusal_kind(state: ConsentState, latest: Act | None, now: datetime) -> ActKind:
+    """What saying no is: a withdrawal of what one had granted and was in force, else a decline.
+
+    That is R4. At the very instant at which it completes it is a withdrawal whoever says it (R2).
+    """
+    if state.complete_at is None:
+        return ActKind.DECLINE
     granted = latest is not None and latest.kind is ActKind.GRANT
-    if state.status is Status.IN_FORCE or (state.complete_at is not None and granted):
-        return ActKind.WITHDRAW
-    return ActKind.DECLINE
+    return ActKind.WITHDRAW if granted or state.complete_at == now else ActKind.DECLINE
 
 
 def grant(
@@ -131,15 +140,33 @@ def refuse(
         and stands_whole(act.history, latest)
     ):
         return False
-    kind = refusal_kind(state_at(act.history, file.id, act.now), latest)
+    kind = refusal_kind(state_at(act.history, file.id, act.now), latest, act.now)
     _record_act(uow, context, act, file, signatory, kind, None, evidence)
     return True
 
 
+def lift(
+    uow: SignaturesUnit,
+    context: Context,
+    act: ActInProgress,
+    file: ConsentFile,
+    signatory: Signatory,
+    evidence: Evidence,
+) -> bool:
+    """Take back a signer's own no within what this request asks, ended or not; grants nothing.
+
+    False, and nothing recorded, where no such no stands (R5c).
+    """
+    request = act.history.request(file.id)
+    if not has_own_denial(act.history, request, signatory.person):
+        return False
+    _record_act(uow, context, act, file, signatory, ActKind.LIFT, None, evidence)
+    return True
+
+
 def latest_act(act: ActInProgress, consent: str, person: str) -> Act | None:
-    """What this person last did about this consent."""
-    acts = [a for a in signatures(act.history, consent) if a.person == person]
-    return acts[-1] if acts else None
+    """This person's latest answer to this consent; None where a no of theirs was lifted."""
+    return latest_answers(act.history, consent).get(person)
 
 
 def _record_act(
@@ -164,11 +191,12 @@ def _record_act(
         kept,
         given_at,
         paper.id if paper else None,
+        evidence.attested_by,
     )
     details = uow.children.details(file.controller, [signatory.person])[signatory.person]
     salt = os.urandom(SALT_BYTES)
     shown = evidence.shown
-    decision: Literal["grant", "decline", "withdraw"] = kind.value
+    decision: Decision = kind.value
     statement = Statement(
         terms_sha256=file.terms_sha256,
         consent=file.id,

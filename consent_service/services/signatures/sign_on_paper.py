@@ -2,7 +2,8 @@
 
 A paper counts from its confirmation, as a sealed act like any other. It is only as new as its
 signature (`domain.consents.paper`): a grant never clears what its signer refused on that day or
-since, and its year counts from 00:00 of that day. A refusal counts whatever its date.
+since, and its year counts from 00:00 of that day. A refusal counts whatever its date. A lift takes
+back what was refused before that day, under this organisation's requests (R5c).
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from consent_service.domain.consents.paper import (
     is_too_young,
     refused_since,
 )
-from consent_service.domain.consents.signers import signers_with_a_say
+from consent_service.domain.consents.signers import may_act
 from consent_service.domain.consents.state import state_at
 from consent_service.domain.kernel.calendar import local_date, local_instant
 from consent_service.domain.kernel.facts import (
@@ -40,7 +41,7 @@ from consent_service.services.consents.model import Signatory
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.model import Caller, Employee
 from consent_service.services.signatures.ports import SignaturesUnit
-from consent_service.services.signatures.sign import Evidence, grant, kept_scope, refuse
+from consent_service.services.signatures.sign import Evidence, grant, kept_scope, lift, refuse
 from consent_service.signing.statement import ON_PAPER, IdentityEvidence, Paper
 
 
@@ -107,8 +108,13 @@ def confirm_paper(
     consent: str,
     paper: str,
     performed_by: Employee,
+    *,
+    is_lift: bool = False,
 ) -> None:
     """Confirm what a colleague recorded: from here it counts. Confirming again changes nothing.
+
+    `is_lift` says which of the two is meant: a lift is not confirmed as a grant or a no, nor the
+    other way round.
 
     Raises NotFound, and Conflict when the same employee recorded it, when it was rejected, when
     the signer has no say now or has answered so already, and for a grant that can no longer count.
@@ -116,7 +122,7 @@ def confirm_paper(
     file = controlled_consent(uow, caller, consent)
     act = begin_act(uow, context, child_of(uow, file))
     found = find_paper(act.history, consent, paper)
-    if found is None:
+    if found is None or (found.kind is ActKind.LIFT) is not is_lift:
         raise NotFound("There is no such paper.")
     if _is_confirmed(act, consent, paper):
         return
@@ -130,6 +136,8 @@ def confirm_paper(
     if found.kind is ActKind.GRANT and found.kept is not None:
         _check_still_counts(act, request, found)
         is_new = grant(uow, context, act, file, signatory, found.kept, evidence)
+    elif found.kind is ActKind.LIFT:
+        is_new = lift(uow, context, act, file, signatory, evidence)
     else:
         is_new = refuse(uow, context, act, file, signatory, evidence)
     if not is_new:
@@ -184,7 +192,7 @@ def _check_day(context: Context, act: ActInProgress, request: Request, signed_on
 def _check_may_sign(
     act: ActInProgress, request: Request, signatory: Signatory, decision: ActKind
 ) -> None:
-    if signatory.person not in signers_with_a_say(act.history, request, act.now):
+    if signatory.person not in may_act(act.history, request, act.now):
         raise Conflict("signatory_without_standing", "This person has no part in the consent now.")
     is_live = state_at(act.history, request.consent, act.now).is_live
     if decision is ActKind.GRANT and not is_live:
@@ -253,4 +261,4 @@ def _evidence(caller: Caller, signed_at: datetime, paper: str, document_sha256: 
         id_token_sha256=None,
         paper=Paper(paper, document_sha256),
     )
-    return Evidence(identity, None, {})
+    return Evidence(identity, None, {}, attested_by=caller.organisation)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from consent_service.domain.consents.paper import signatures
-from consent_service.domain.consents.signers import required_signers, signers_with_a_say
+from consent_service.domain.consents.paper import latest_answers
+from consent_service.domain.consents.signers import may_act, required_signers
 from consent_service.domain.consents.state import ConsentState, Status, state_at
 from consent_service.domain.disclosures.objections import (
     requests_stopped_by_declining,
@@ -92,7 +92,7 @@ def _signer(uow: SignaturesUnit, context: Context, link: Link | None) -> Signer:
     history = uow.children.snapshot(file.child).history
     request = history.request(file.id)
     now = moment_after(history, context.clock())
-    if signatory.person not in signers_with_a_say(history, request, now):
+    if signatory.person not in may_act(history, request, now):
         raise LinkUnknown
     details = uow.children.details(file.controller, [signatory.person])
     controller = uow.catalogue.organisation(file.controller)
@@ -196,7 +196,7 @@ def consent_page(uow: SignaturesUnit, context: Context, signer: Signer) -> Conse
         is_required=person in required,
         can_grant=state.is_live and own is not ActKind.GRANT,
         can_refuse=_can_refuse(signer, state, latest),
-        refusal=refusal_kind(state, latest),
+        refusal=refusal_kind(state, latest, signer.now),
         stops_older=stops_older(signer),
         effective_scope=scope,
         objects=scope is not None
@@ -221,8 +221,7 @@ def _can_refuse(signer: Signer, state: ConsentState, latest: Act | None) -> bool
 
 
 def _latest_of(signer: Signer) -> Act | None:
-    acts = signatures(signer.history, signer.file.id)
-    return next((a for a in reversed(acts) if a.person == signer.signatory.person), None)
+    return latest_answers(signer.history, signer.file.id).get(signer.signatory.person)
 
 
 def as_shown(state: ConsentState, own: ActKind | None) -> Status:
@@ -237,7 +236,7 @@ def as_shown(state: ConsentState, own: ActKind | None) -> Status:
 def refusal_of(signer: Signer) -> ActKind:
     """What saying no would be by now: a decline or a withdrawal (R4)."""
     state = state_at(signer.history, signer.file.id, signer.now)
-    return refusal_kind(state, _latest_of(signer))
+    return refusal_kind(state, _latest_of(signer), signer.now)
 
 
 def stops_older(signer: Signer) -> bool:

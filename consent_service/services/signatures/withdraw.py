@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from consent_service.domain.consents.signers import signers_with_a_say
+from consent_service.domain.consents.signers import may_act
 from consent_service.errors import Conflict
 from consent_service.services.children.acts import begin_act
 from consent_service.services.consents.consent_event import consent_event
@@ -34,7 +34,7 @@ def record_withdrawal(
     person = find_signatory(uow, consent, signatory)
     child = child_of(uow, file)
     act = begin_act(uow, context, child)
-    if person.person not in signers_with_a_say(act.history, act.history.request(consent), act.now):
+    if person.person not in may_act(act.history, act.history.request(consent), act.now):
         raise Conflict("signatory_without_standing", "This person has no part in the consent now.")
     identity = IdentityEvidence(
         issuer=caller.organisation,
@@ -43,7 +43,9 @@ def record_withdrawal(
         time=act.now,
         id_token_sha256=None,
     )
-    if not refuse(uow, context, act, file, person, Evidence(identity, None, {})):
+    if not refuse(
+        uow, context, act, file, person, Evidence(identity, None, {}, caller.organisation)
+    ):
         return
     details = {"signatory": signatory, "channel": channel, **({"note": note} if note else {})}
     event = consent_event(caller, "withdrawal_recorded", file, child, performed_by, details)

@@ -17,13 +17,17 @@ from consent_service.domain.kernel.facts import (
     Act,
     ActKind,
     Cancellation,
+    CancellationReason,
     CustodyChange,
     ExemptionConfirmed,
+    ExemptionReason,
     ExemptionRecorded,
     ExemptionRevoked,
     Fact,
     History,
     Holder,
+    LinkIssued,
+    Overlap,
     Request,
     Role,
     Scope,
@@ -94,6 +98,7 @@ class Story:
         self.born = date.fromisoformat(born)
         self.clock = danish("2024-03-01 10:00")
         self.facts: list[Fact] = []
+        self.overlaps: list[Overlap] = []
 
     def at(self, when: str | datetime) -> "Story":
         """What follows happens then."""
@@ -149,7 +154,8 @@ class Story:
     ) -> "Story":
         seq, now = self._now()
         given = now if signed is None else danish(signed)
-        return self._tell(Act(seq, now, consent, person, kind, kept, given))
+        attested = None if signed is None else self.history.request(consent).controller
+        return self._tell(Act(seq, now, consent, person, kind, kept, given, attested_by=attested))
 
     def grants(
         self,
@@ -170,6 +176,19 @@ class Story:
     def withdraws(self, person: str, consent: str = "A") -> "Story":
         return self._act(ActKind.WITHDRAW, person, consent, None, None)
 
+    def lifts(self, person: str, consent: str = "A", signed: str | None = None) -> "Story":
+        """A signer takes their own no back; `signed` is a paper's date."""
+        return self._act(ActKind.LIFT, person, consent, None, signed)
+
+    def link_issued(self, person: str, consent: str = "A") -> "Story":
+        """Somebody who became required later gets their first link."""
+        return self._tell(LinkIssued(*self._now(), consent, person))
+
+    def overlap(self, one: str, other: str) -> "Story":
+        """The operator registers that two purposes overlap, from now on."""
+        self.overlaps.append(Overlap(one, other, self.clock))
+        return self
+
     def custody_is(
         self,
         *persons: str,
@@ -186,12 +205,18 @@ class Story:
         return self._tell(change)
 
     def exemption(
-        self, person: str, consent: str = "A", *, name: str = "e", until: str | None = None
+        self,
+        person: str,
+        consent: str = "A",
+        *,
+        name: str = "e",
+        until: str | None = None,
+        reason: ExemptionReason | None = None,
     ) -> "Story":
         """One employee records why a holder is excused."""
         seq, now = self._now()
         ends = None if until is None else danish(until)
-        return self._tell(ExemptionRecorded(seq, now, name, consent, person, ends))
+        return self._tell(ExemptionRecorded(seq, now, name, consent, person, ends, reason))
 
     def confirmed(self, name: str = "e", consent: str = "A") -> "Story":
         """Another employee confirms an exemption."""
@@ -201,17 +226,24 @@ class Story:
         return self._tell(ExemptionRevoked(*self._now(), name, consent))
 
     def excuses(
-        self, person: str, consent: str = "A", *, name: str = "e", until: str | None = None
+        self,
+        person: str,
+        consent: str = "A",
+        *,
+        name: str = "e",
+        until: str | None = None,
+        reason: ExemptionReason | None = None,
     ) -> "Story":
         """An exemption, recorded and confirmed."""
-        return self.exemption(person, consent, name=name, until=until).confirmed(name, consent)
+        self.exemption(person, consent, name=name, until=until, reason=reason)
+        return self.confirmed(name, consent)
 
-    def cancels(self, consent: str = "A") -> "Story":
-        return self._tell(Cancellation(*self._now(), consent))
+    def cancels(self, consent: str = "A", reason: CancellationReason | None = None) -> "Story":
+        return self._tell(Cancellation(*self._now(), consent, reason))
 
     @property
     def history(self) -> History:
-        return History.of(self.facts)
+        return History.of(self.facts, self.overlaps)
 
     def instant(self, when: str | datetime | None) -> datetime:
         return self.clock if when is None else danish(when)
@@ -241,7 +273,7 @@ class Story:
     ) -> set[str | None]:
         """Whose denial stands then, whichever consent would decide."""
         found = standing_objections(self.history, transfer or passing(), self.instant(when))
-        return {reason.person for reason in found}
+        return {objection.denial.act.person for objection in found}
 
 
 def in_force(born: str = "2013-05-10", validity: str = "P1Y") -> Story:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from consent_service.domain.consents.state import Status
 from consent_service.domain.disclosures.decision import Denied, Permitted, decide_transfer
 from consent_service.domain.disclosures.objections import Transfer
+from consent_service.domain.kernel.calendar import shift
 from consent_service.domain.kernel.facts import History
 from consent_service.domain.rights.forgetting import (
     RetentionRule,
@@ -127,12 +128,12 @@ def test_what_makes_a_denial_count_stays_with_it() -> None:
 
 def test_what_overtakes_a_paper_stays_with_it() -> None:
     """The mother has since said yes to all she refused in B, but not by the paper under A."""
-    story = Story().asks(asked=SHARED, holders=(MOTHER,)).at(EARLY)
-    story.asks("B", by=OTHER_MUNI, asked=SHARED, holders=(MOTHER,)).declines(MOTHER, "B")
-    story.cancels("B").asks("C", by=OTHER_MUNI, asked=SHARED, holders=(MOTHER,))
+    story = Story().asks(asked=SHARED, holders=(MOTHER,), lapses="2025-06-01").at(EARLY)
+    story.asks("B", asked=SHARED, holders=(MOTHER,)).declines(MOTHER, "B")
+    story.cancels("B").asks("C", asked=SHARED, holders=(MOTHER,))
     story.grants(MOTHER, consent="C").grants(MOTHER, signed="2024-03-02").at(LATE)
     assert story.state().status is Status.AWAITING_SIGNATURES
-    assert "B" in kept_by_the_rule(story, OTHER_MUNI)
+    assert "B" in kept_by_the_rule(story, MUNI)
 
 
 def test_what_overtakes_a_paper_that_would_clear_a_denial_stays() -> None:
@@ -148,9 +149,15 @@ def test_what_overtakes_a_paper_that_would_clear_a_denial_stays() -> None:
     assert "B" in kept_by_the_rule(story, OTHER_MUNI)
 
 
-def test_custody_that_no_denial_counts_by_is_forgotten() -> None:
+def test_custody_stays_while_it_can_contradict() -> None:
+    """It counts for a year after that municipality's newest consent ended, and not longer (R5e)."""
     story = Story().asks(by=OTHER_MUNI, asked=SHARED, holders=(FATHER,)).cancels()
-    story.asks("C", asked=SHARED).grants(MOTHER, FATHER, consent="C").at(LATE)
+    ended = story.clock
+    story.at(LATE).asks("C", asked=SHARED, holders=(MOTHER,)).grants(MOTHER, consent="C")
+    assert isinstance(story.decide(passing(OTHER_MUNI, MUNI)), Denied)
+    assert kept_by_the_rule(story, OTHER_MUNI) == {"A"}
+    story.at(shift(ended, months=12))
+    assert isinstance(story.decide(passing(OTHER_MUNI, MUNI)), Permitted)
     assert kept_by_the_rule(story, OTHER_MUNI) == frozenset()
 
 

@@ -10,7 +10,7 @@ from consent_service.domain.disclosures.objections import (
     requests_stopped_by_declining,
     standing_objections,
 )
-from consent_service.domain.kernel.facts import Role
+from consent_service.domain.kernel.facts import CancellationReason, Role
 from tests.unit.domain.story import (
     ASKED,
     BUA,
@@ -234,10 +234,21 @@ STANDING = [
         {FATHER},
     ),
     (
-        "a grant clears, though its request was cancelled",
-        Story().asks().declines(FATHER).asks("B").grants(FATHER, consent="B").cancels("B"),
+        "a grant clears, though the case of its request was closed",
+        Story()
+        .asks()
+        .declines(FATHER)
+        .asks("B")
+        .grants(FATHER, consent="B")
+        .cancels("B", CancellationReason.CASE_CLOSED),
         passing(),
         set(),
+    ),
+    (
+        "a grant under what was a mistake clears nothing",
+        Story().asks().declines(FATHER).asks("B").grants(FATHER, consent="B").cancels("B"),
+        passing(),
+        {FATHER},
     ),
     (
         "an excused holder's counts",
@@ -368,7 +379,7 @@ def test_r5_present_for_the_municipality_that_decides_is_enough() -> None:
     deciding = story.history.request("B")
     assert story.objecting() == set()
     found = standing_objections(story.history, passing(), story.clock, deciding)
-    assert {reason.person for reason in found} == {FATHER}
+    assert {objection.denial.act.person for objection in found} == {FATHER}
 
 
 HEALTH_TO_GP = passing()
@@ -412,7 +423,8 @@ DENIALS = [
 def test_r5_a_denial_says_why_and_by_which_role(
     story: Story, transfer: Transfer, reason: Reason
 ) -> None:
-    assert standing_objections(story.history, transfer, story.clock) == (reason,)
+    found = standing_objections(story.history, transfer, story.clock)
+    assert [objection.reason for objection in found] == [reason]
 
 
 # The same across a whole decision: would it pass under a consent that is in force?

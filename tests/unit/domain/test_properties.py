@@ -128,7 +128,7 @@ def test_one_more_refusal_never_permits(
     ):
         assert isinstance(becomes, Denied), "it stands for all that it was asked for"
         objecting = standing_objections(after, transfer, now, request)
-        assert person in {reason.person for reason in objecting}
+        assert person in {one.denial.act.person for one in objecting}
 
 
 @given(lives(), TRANSFERS, CALLERS, st.integers(0, 100))
@@ -241,9 +241,9 @@ def test_a_no_that_stands_whole_said_again_changes_nothing(life: Life, transfer:
             after = history.with_fact(again)
             before, now = (
                 {
-                    reason.person
-                    for reason in standing_objections(told, transfer, when + TICK)
-                    if reason.person == no.person
+                    one.denial.act.person
+                    for one in standing_objections(told, transfer, when + TICK)
+                    if one.denial.act.person == no.person
                 }
                 for told in (history, after)
             )

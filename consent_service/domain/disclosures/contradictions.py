@@ -1,0 +1,70 @@
+"""Custody contradicted: a consent does not permit what leaves out a holder somebody knows (R5e).
+
+What a consent's controller was told of custody can be wrong, or invented. Whatever the grants rest
+on, nothing passes while the controller, the sender or the recipient knows a present holder who
+has neither granted this consent nor is excused under it.
+"""
+
+from datetime import datetime
+
+from consent_service.domain.consents.paper import latest_answers
+from consent_service.domain.consents.signers import (
+    excused_holders,
+    holders_at,
+    holders_have_a_say,
+)
+from consent_service.domain.consents.state import state_at
+from consent_service.domain.disclosures.objections import Transfer
+from consent_service.domain.kernel.calendar import shift
+from consent_service.domain.kernel.facts import ActKind, History, Request
+
+COUNTS_FOR_MONTHS = 12
+"""How long an organisation's custody facts count after its newest consent ended, in months."""
+
+
+def custody_is_contradicted(
+    history: History, request: Request, transfer: Transfer, instant: datetime
+) -> bool:
+    """Whether a holder whom one of the three knows has not answered this consent with a yes."""
+    if not holders_have_a_say(request, instant):
+        return False
+    answers = latest_answers(history, request.consent)
+    granted = {person for person, act in answers.items() if act.kind is ActKind.GRANT}
+    answered = granted | excused_holders(history, request.consent, instant)
+    return any(
+        not known_holders(history, organisation, instant) <= answered
+        for organisation in {request.controller, transfer.sender, transfer.recipient}
+    )
+
+
+def known_holders(history: History, organisation: str, instant: datetime) -> frozenset[str]:
+    """Who holds custody as this organisation knows it; nobody where its facts do not count."""
+    if not custody_facts_count(history, organisation, instant):
+        return frozenset()
+    return frozenset(holder.person for holder in holders_at(history, organisation, instant))
+
+
+def custody_facts_count(history: History, organisation: str, instant: datetime) -> bool:
+    """Whether a consent of the organisation's own is live, or ended less than a year ago."""
+    cutoff = shift(instant, months=-COUNTS_FOR_MONTHS)
+    finals = (
+        state_at(history, request.consent, instant).final_at
+        for request in history.requests
+        if request.controller == organisation
+    )
+    return any(final_at is None or final_at > cutoff for final_at in finals)
+
+
+def whose_custody_differs(
+    history: History, request: Request, transfer: Transfer, instant: datetime
+) -> tuple[str, ...]:
+    """Sender and recipient whose own facts name a holder that the consent's controller's do not.
+
+    They are who can look custody up once more.
+    """
+    known = {holder.person for holder in holders_at(history, request.controller, instant)}
+    return tuple(
+        organisation
+        for organisation in (transfer.sender, transfer.recipient)
+        if not known_holders(history, organisation, instant) <= known
+    )
