@@ -1,63 +1,44 @@
-"""A caseworker's list: custody to be looked up again after a denial contradicted it (R5e).
+"""A caseworker's list: custody to be looked up again after a denial contradicted it (R5e)."""
 
-The rule that denies so is the domain's. Here its answer is put in its place, beneath the services
-that decide, log and note, in the units of work that the routes use.
-"""
-
-from enum import StrEnum
 from typing import Any
 
 import pytest
 
-from consent_service.domain.consents.state import Reason
-from consent_service.domain.disclosures.decision import Denied
 from consent_service.persistence.verification.log_reader import verify_database
-from consent_service.services.disclosures import decided
-from consent_service.services.disclosures.ask_decision import ask_decision
-from consent_service.services.disclosures.disclose import disclose
-from consent_service.services.disclosures.question import Disclosure, LegalBasis, Question
-from consent_service.services.kernel.model import Caller, Employee
+from consent_service.signing.canonical import instant_text
 from tests.api.families import CHILD, MOTHER_ALONE, SIBLING
 from tests.api.test_custody import change
-from tests.deployment import ALL_SCOPES, PURPOSE, Deployment
+from tests.deployment import ALL_SCOPES, Deployment
 
-DOCTOR = Employee("g1", "Lise Læge")
-GP = Caller("gp-y", "gp-y-system", ALL_SCOPES)
-CONSENT = LegalBasis("consent")
 BOTH_WAYS = ("decision", "disclosure")
+CODE = "custody_contradicted"
 
 
-class Code(StrEnum):
-    CUSTODY_CONTRADICTED = "custody_contradicted"
-    CUSTODY_CHANGED = "custody_changed"
+def z_knows_the_mother_alone(service: Deployment, **more: Any) -> dict[str, Any]:
+    """A consent of Z in force between the GP, X and Z, which leaves the father out."""
+    parties = ["gp-y", "municipality-x", "municipality-z"]
+    asked = service.ask("municipality-z", parties=parties, custody=MOTHER_ALONE, **more)
+    service.act(asked["id"], "custody_holder")
+    return asked
 
 
 @pytest.fixture
-def denied(service: Deployment, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """X has a consent in force; every answer denies under Z's, which knows the mother alone."""
-    own = service.in_force()
-    other = service.ask("municipality-z", parties=["municipality-z", "gp-y"], custody=MOTHER_ALONE)
-    answer = {"code": Code.CUSTODY_CONTRADICTED, "own": own, "other": other}
-
-    def decide(*_: object) -> Denied:
-        reason = Reason(answer["code"])
-        return Denied((reason,), other["id"], "municipality-z")
-
-    monkeypatch.setattr(decided, "decide_transfer", decide)
-    return answer
+def own(service: Deployment) -> dict[str, Any]:
+    """X's own request, which both parents have yet to answer, beside Z's in force."""
+    asked = service.ask()
+    z_knows_the_mother_alone(service)
+    return asked
 
 
-def ask(service: Deployment, way: str = "decision", cpr: str = CHILD.cpr, **as_of: Any) -> None:
-    """The GP wants to tell X, and is denied."""
-    question = Question(cpr, "gp-y", "municipality-x", PURPOSE, ("health",))
-    context = service.parts.context
-    with service.parts.units.stepwise() as uow:
-        if way == "decision":
-            ask_decision(uow, context, GP, question, CONSENT, as_of.get("as_of"), DOCTOR)
-        else:
-            disclosure = Disclosure(question, CONSENT, "phone", None, DOCTOR)
-            assert disclose(uow, context, GP, disclosure, lambda _: None) is not None
-        uow.commit()
+def ask(service: Deployment, way: str = "decision", cpr: str = CHILD.cpr, **more: Any) -> set[str]:
+    """The GP wants to tell X; the reasons of the denial."""
+    body = service.disclosure_body(child={"cpr": cpr}, **more)
+    if way == "disclosure":
+        answer = service.post("/v1/disclosures", body, org="gp-y")
+    else:
+        del body["document"], body["channel"]
+        answer = service.post("/v1/decisions", body, org="gp-y")
+    return {reason["code"] for reason in answer.json["reasons"]}
 
 
 def work(service: Deployment, org: str = "municipality-x", query: str = "") -> Any:
@@ -78,12 +59,12 @@ def test_nobody_has_work_before_anything_happened(service: Deployment) -> None:
 
 @pytest.mark.parametrize("way", BOTH_WAYS)
 def test_whose_own_facts_name_another_holder_is_asked_to_look(
-    service: Deployment, denied: dict[str, Any], way: str
+    service: Deployment, own: dict[str, Any], way: str
 ) -> None:
-    ask(service, way)
+    assert CODE in ask(service, way)
     item = {
         "kind": "custody_to_check",
-        "consent": denied["own"]["id"],
+        "consent": own["id"],
         "case_reference": "2026-0117",
     }
     assert work(service) == {"items": [item], "next": None}
@@ -93,49 +74,50 @@ def test_whose_own_facts_name_another_holder_is_asked_to_look(
 
 
 def test_what_is_noted_names_nobody_elses_consent_controller_or_person(
-    service: Deployment, denied: dict[str, Any]
+    service: Deployment, own: dict[str, Any]
 ) -> None:
     ask(service)
     (body,) = notes(service)
     assert body == {
         "type": "custody_to_check",
         "organisation": "municipality-x",
-        "consent": denied["own"]["id"],
+        "consent": own["id"],
         "child": {"cpr": CHILD.cpr},
     }
-    timeline = service.get(f"/v1/consents/{denied['own']['id']}/timeline").json["items"]
+    timeline = service.get(f"/v1/consents/{own['id']}/timeline").json["items"]
     (shown,) = [item for item in timeline if item["type"] == "custody_to_check"]
     assert shown["detail"] == {"organisation": "municipality-x"}
 
 
 @pytest.mark.parametrize("way", BOTH_WAYS)
-def test_another_denial_is_noted_as_nothing(
-    service: Deployment, denied: dict[str, Any], way: str
-) -> None:
-    denied["code"] = Code.CUSTODY_CHANGED
-    ask(service, way)
-    assert work(service)["items"] == []
+def test_another_denial_is_noted_as_nothing(service: Deployment, way: str) -> None:
+    asked = service.in_force()
+    service.act(asked["id"], "custody_holder", "withdraw")
+    assert ask(service, way) == {"withdrawn"}
+    assert notes(service) == []
 
 
-def test_once_asked_it_is_asked_once(service: Deployment, denied: dict[str, Any]) -> None:
+def test_once_asked_it_is_asked_once(service: Deployment, own: dict[str, Any]) -> None:
     for way in (*BOTH_WAYS, *BOTH_WAYS):
         ask(service, way)
     assert len(work(service)["items"]) == len(notes(service)) == 1
 
 
-def test_a_question_about_the_past_asks_nobody(service: Deployment, denied: dict[str, Any]) -> None:
-    ask(service, as_of=service.clock.now)
+def test_a_question_about_the_past_asks_nobody(service: Deployment, own: dict[str, Any]) -> None:
+    before = instant_text(service.clock.now)
+    service.clock.forward(minutes=1)
+    assert CODE in ask(service, as_of=before)
     assert notes(service) == []
 
 
-def test_it_stands_on_the_newest_consent(service: Deployment, denied: dict[str, Any]) -> None:
+def test_it_stands_on_the_newest_consent(service: Deployment, own: dict[str, Any]) -> None:
     newest = service.ask(parties=["municipality-x", "gp-y"], case_reference="2026-0200")
     ask(service)
     (item,) = work(service)["items"]
     assert (item["consent"], item["case_reference"]) == (newest["id"], "2026-0200")
 
 
-def test_a_look_up_since_is_what_does_it(service: Deployment, denied: dict[str, Any]) -> None:
+def test_a_look_up_since_is_what_does_it(service: Deployment, own: dict[str, Any]) -> None:
     service.clock.forward(days=2)
     ask(service)
     old = service.request_body()["custody"] | {"as_of": "2026-11-24"}
@@ -150,12 +132,9 @@ def test_a_look_up_since_is_what_does_it(service: Deployment, denied: dict[str, 
     assert len(notes(service)) == 2
 
 
-def test_pages_leave_out_what_is_done(service: Deployment, denied: dict[str, Any]) -> None:
+def test_pages_leave_out_what_is_done(service: Deployment, own: dict[str, Any]) -> None:
     service.ask(child=SIBLING.named(), case_reference="2026-0300")
-    service.ask(
-        "municipality-z", child=SIBLING.named(), parties=["municipality-z", "gp-y"],
-        custody=MOTHER_ALONE,
-    )  # fmt: skip
+    z_knows_the_mother_alone(service, child=SIBLING.named())
     ask(service)
     ask(service, cpr=SIBLING.cpr)
     assert [item["case_reference"] for item in work(service)["items"]] == ["2026-0117", "2026-0300"]
@@ -179,7 +158,7 @@ def test_the_list_needs_its_scope(service: Deployment) -> None:
     assert (answer.status_code, answer.json["code"]) == (403, "insufficient_scope")
 
 
-def test_the_log_verifies_with_it(service: Deployment, denied: dict[str, Any]) -> None:
+def test_the_log_verifies_with_it(service: Deployment, own: dict[str, Any]) -> None:
     ask(service, "disclosure")
     service.parts.sequencer.run_once()
     parts = service.parts

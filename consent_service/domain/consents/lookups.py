@@ -7,11 +7,7 @@ cannot be newer, and an older one must not take the place of what may be newer.
 from collections.abc import Iterator
 from datetime import date, datetime
 
-from consent_service.domain.consents.signers import (
-    corrected_changes,
-    custody_takes_effect,
-    holders_at,
-)
+from consent_service.domain.consents.signers import corrected_changes, custody_takes_effect
 from consent_service.domain.kernel.calendar import local_date
 from consent_service.domain.kernel.facts import CustodyChange, History, Request
 
@@ -49,17 +45,6 @@ def is_looked_up_since(history: History, controller: str, since: datetime) -> bo
         fact.at > since and looked_up_on(fact) >= local_date(since)
         for fact in _standing(history, controller, newest)
     )
-
-
-def names_another_holder(
-    history: History, organisation: str, controller: str, instant: datetime
-) -> bool:
-    """Whether an organisation's own facts name a holder that the controller's do not (R5e)."""
-    own, known = (
-        {holder.person for holder in holders_at(history, whose, instant)}
-        for whose in (organisation, controller)
-    )
-    return not own <= known
 
 
 def _standing(

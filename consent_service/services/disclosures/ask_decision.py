@@ -51,8 +51,7 @@ def ask_decision(
     instant = as_of or now
     decision = decide_by(snapshot, question.transfer(), caller, instant)
     if as_of is None:
-        transfer = question.transfer()
-        note_contradiction(uow, context, snapshot, cpr, transfer, decision, now)
+        note_contradiction(uow, context, snapshot, cpr, decision, now)
     consent, controller = consent_and_controller(decision, caller)
     event = Event.by(
         caller,

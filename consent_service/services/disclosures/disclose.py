@@ -71,12 +71,11 @@ def disclose(
         raise NotAllowed("The sender is the organisation that calls.")
     cpr = check_cpr(disclosure.question.cpr, "/child/cpr")
     _check_recipient(uow, disclosure.question)
-    transfer = disclosure.question.transfer()
     for _ in range(ATTEMPTS):
         snapshot = snapshot_of(uow, cpr)
         now = moment_of(snapshot, context)
         prepared, disclosed = _decide(context, caller, disclosure, snapshot, cpr, now)
-        note_contradiction(uow, context, snapshot, cpr, transfer, disclosed.decision, now)
+        note_contradiction(uow, context, snapshot, cpr, disclosed.decision, now)
         answer = answer_for(disclosed)
         if uow.log.append(
             prepared.entry,

@@ -5,18 +5,12 @@ from datetime import date
 
 import pytest
 
-from consent_service.domain.consents.lookups import (
-    is_looked_up_since,
-    known_up_to,
-    names_another_holder,
-)
+from consent_service.domain.consents.lookups import is_looked_up_since, known_up_to
 from consent_service.domain.kernel.facts import CustodyChange, Request
 from tests.unit.domain.story import (
-    FATHER,
     MOTHER,
     MUNI,
     OTHER_MUNI,
-    STEPFATHER,
     Story,
     danish,
     just_before,
@@ -126,13 +120,3 @@ def test_what_is_a_look_up_since_an_instant(day: str | None, when: str, done: bo
     since = danish("2024-03-05 12:00")
     assert is_looked_up_since(story.history, MUNI, since) is done
     assert is_looked_up_since(story.history, OTHER_MUNI, since) is False
-
-
-def test_who_names_a_holder_whom_the_controller_does_not_name() -> None:
-    story = Story().asks(holders=(MOTHER,)).asks("B", by=OTHER_MUNI, holders=(MOTHER, FATHER))
-    assert names_another_holder(story.history, OTHER_MUNI, MUNI, story.clock)
-    assert not names_another_holder(story.history, MUNI, OTHER_MUNI, story.clock)
-    assert not names_another_holder(story.history, MUNI, MUNI, story.clock)
-    assert not names_another_holder(story.history, "gp", MUNI, story.clock), "has no facts"
-    story.custody_is(MOTHER, STEPFATHER)
-    assert names_another_holder(story.history, MUNI, OTHER_MUNI, story.clock)
