@@ -90,6 +90,10 @@ def _paper(case: Case, caller: str) -> dict[str, Any]:
     }
 
 
+def _lift(case: Case, caller: str) -> dict[str, Any]:
+    return {name: value for name, value in _paper(case, caller).items() if name != "decision"}
+
+
 def _client(case: Case, caller: str) -> dict[str, Any]:
     return {
         "id": f"new-{next(_NUMBERS)}",
@@ -182,6 +186,10 @@ FILLS: dict[str, tuple[Fill, ...]] = {
     ),
     "POST /v1/consents/{consent_id}/paper-grants/{paper_id}/rejection": (
         Fill("controller", body=_by_colleague, named={"paper_id": "mistaken_paper_id"}),
+    ),
+    "POST /v1/consents/{consent_id}/lifts": (Fill("controller", body=_lift),),
+    "POST /v1/consents/{consent_id}/lifts/{lift_id}/confirmation": (
+        Fill("controller", body=_by_colleague, order=3),
     ),
     "GET /v1/consents/{consent_id}/receipt": (Fill("knows"),),
     "GET /v1/consents/{consent_id}/timeline": (Fill("controller"),),

@@ -155,6 +155,7 @@ def _ask(world: World, owner: str, cpr: str, parties: list[str], knows: set[str]
     asked["employee"] = body["performed_by"]["id"]
     asked["exemption"] = _exempt(world, owner, asked)
     asked["paper"] = _record_paper(world, owner, asked, knows)
+    asked["lift"] = _record_lift(world, owner, asked)
     asked["mistaken_paper"] = _record_paper(world, owner, asked, {owner})
     return asked
 
@@ -194,6 +195,20 @@ def _record_paper(world: World, owner: str, asked: dict[str, Any], knows: set[st
     answer = world.service.post(f"/v1/consents/{asked['id']}/paper-grants", body, org=owner)
     assert answer.status_code == 201, answer.json
     return world.remember(answer.json["id"], knows)
+
+
+def _record_lift(world: World, owner: str, asked: dict[str, Any]) -> str:
+    """Recorded and not confirmed: nothing of it stands anywhere else yet."""
+    body = {
+        "signatory": asked["signatories"][0]["id"],
+        "signed_on": "2026-11-23",
+        "document": {"reference": world.mark(owner, "lift", {owner}), "sha256": "0" * 64},
+        "identity_checked": world.mark(owner, "checked", {owner}),
+        "performed_by": {"id": asked["employee"], "name": "Karen"},
+    }
+    answer = world.service.post(f"/v1/consents/{asked['id']}/lifts", body, org=owner)
+    assert answer.status_code == 201, answer.json
+    return world.remember(answer.json["id"], {owner})
 
 
 def _grant(world: World, asked: dict[str, Any], left_out: Scope | None = None) -> None:
@@ -239,6 +254,7 @@ def _case(
         "signatory": asked["signatories"][0]["id"],
         "exemption_id": asked["exemption"],
         "paper_id": asked["paper"],
+        "lift_id": asked["lift"],
         "mistaken_paper_id": asked["mistaken_paper"],
         **_client_ids(world, owner),
         "case_reference": asked["case_reference"],

@@ -186,7 +186,7 @@ def test_a_denial_under_another_request_stops_an_older_consent(service: Deployme
     wider = service.ask()
     assert service.disclose().status_code == 201
     service.act(wider["id"], "custody_holder", "decline")
-    assert_denied(service.disclose(), {"code": "declined", "role": "custody_holder"})
+    assert_denied(service.disclose(), {"code": "objection_stands"})
     service.act(wider["id"], "custody_holder", nth=1)
     assert service.disclose().status_code == 403
     service.act(wider["id"], "custody_holder", nth=0)
@@ -216,15 +216,30 @@ def test_another_basis_is_recorded(service: Deployment, type_: str) -> None:
 
 
 def test_it_warns_when_the_family_objected(service: Deployment) -> None:
-    asked = service.ask()
+    service.in_force(parties=["municipality-x", "gp-y"])
+    wider = service.ask()
     assert service.disclose(legal_basis=VITAL).json["warnings"] == []
-    service.act(asked["id"], "custody_holder", "decline")
+    service.act(wider["id"], "custody_holder", "decline")
     recorded = service.disclose(legal_basis=VITAL)
     assert recorded.json["warnings"] == ["family_objected"]
     shown = service.get(f"/v1/disclosures/{recorded.json['id']}", org="gp-y").json
     assert shown["warnings"] == ["family_objected"]
-    other = service.disclose(legal_basis=VITAL, categories=["identity"])
+    other = service.disclose(legal_basis=VITAL, categories=["earlier-measures"])
     assert other.json["warnings"] == []
+
+
+def test_it_warns_nobody_of_a_request_they_may_not_know(service: Deployment) -> None:
+    asked = service.ask()
+    service.act(asked["id"], "custody_holder", "decline")
+    recorded = service.disclose(legal_basis=VITAL)
+    assert recorded.json["warnings"] == [], "the GP was never covered by it"
+    entry = service.get(f"/v1/audit/entries/{recorded.json['id']}", org="gp-y").json
+    assert entry["body"]["objected"] is True, "the data-protection officer sees it all the same"
+    theirs = service.disclose(org="municipality-x", legal_basis=VITAL, **TO_GP)
+    assert theirs.json["warnings"] == ["family_objected"]
+
+
+TO_GP = {"sender": "municipality-x", "recipient": "gp-y"}
 
 
 def test_what_was_recorded_is_found_for_review(service: Deployment) -> None:
@@ -239,7 +254,7 @@ def test_what_was_recorded_is_found_for_review(service: Deployment) -> None:
         (found,) = items
         assert found["id"] == recorded
         assert found["body"]["legal_basis"] == VITAL
-        assert found["body"]["warnings"] == ["family_objected"]
+        assert found["body"]["objected"] is True
         assert found["body"]["performed_by"] == GP
     assert service.get("/v1/audit/entries?outcome=recorded").json["items"] == []
 

@@ -138,18 +138,19 @@ def _is_undone(history: History, act: Act) -> bool:
     return any(act.is_attested or reason in mistakes for reason in reasons)
 
 
-def has_own_denial(history: History, request: Request, person: str) -> bool:
-    """Whether a signer's own no stands within what a request asks, whichever it was said under.
+def own_denials(history: History, request: Request, person: str) -> frozenset[Denial]:
+    """A signer's own noes that stand within what a request asks, whichever they were said under.
 
-    Whoever is no holder any more can have said it: then it counts for nothing, and stands.
+    Whoever is no holder any more can have said one: then it counts for nothing, and stands.
     """
-    return any(
-        denial.act.person == person
+    return frozenset(
+        denial
         for one, other in combinations(sorted(request.asked.parties), 2)
         for category in sorted(request.asked.categories)
         for denial in standing_denials(
             history, Transfer(one, other, request.purpose, frozenset({category})), category
         )
+        if denial.act.person == person
     )
 
 

@@ -81,8 +81,8 @@ def _wrong_member(row: Row[Any], payload: Any, said: Statement) -> str | None:
 def _payload(said: Statement) -> dict[str, Any]:
     """What the fact says beside its columns.
 
-    Nothing else vouches for when it was given: when it was recorded, or on paper the day that
-    the statement names.
+    Nothing else vouches for when it was given (when it was recorded, or on paper the day that the
+    statement names) and on whose word: who did not log in is named by the organisation.
     """
     paper = said.identity.paper
     given_at = said.time if paper is None else said.identity.time
@@ -90,6 +90,7 @@ def _payload(said: Statement) -> dict[str, Any]:
         "given_at": given_at.isoformat(timespec="microseconds"),
         "kept": _kept(said.scope),
         **({} if paper is None else {"paper": paper.id}),
+        **({} if said.identity.id_token_sha256 else {"attested_by": said.identity.issuer}),
     }
 
 

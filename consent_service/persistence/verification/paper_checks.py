@@ -19,6 +19,8 @@ from consent_service.persistence.verification.column_checks import open_body
 from consent_service.signing.canonical import NotCanonical, parse_canonical
 from consent_service.signing.keys import KeySet
 
+_REFUSALS = frozenset({"decline", "withdraw"})
+
 
 @dataclass
 class _Paper:
@@ -75,11 +77,11 @@ class PaperChecks:
 
     def _wrong_act(self, row: Row[Any], payload: Mapping[str, Any], found: _Paper) -> str | None:
         recorded, stated = found.row, found.stated
-        # What was recorded as a decline may by then be a withdrawal.
+        # What was recorded as a decline may be a withdrawal by then.
         same = (
             (recorded.consent_id, recorded.person_id) == (row.consent_id, row.person_id)
             and (stated["signed_at"], stated["kept"]) == (payload["given_at"], payload["kept"])
-            and (stated["decision"] == "grant") == (row.kind == "grant")
+            and (stated["decision"] == row.kind or {stated["decision"], row.kind} <= _REFUSALS)
         )
         if not same:
             return "it says something else than the paper that was recorded"

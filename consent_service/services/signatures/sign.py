@@ -11,7 +11,7 @@ from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.consents.paper import latest_answers
 from consent_service.domain.consents.signers import may_act
 from consent_service.domain.consents.state import ConsentState, role_of, state_at
-from consent_service.domain.disclosures.objections import has_own_denial, stands_whole
+from consent_service.domain.disclosures.objections import own_denials, stands_whole
 from consent_service.domain.kernel.facts import Act, ActKind, Request, Scope
 from consent_service.errors import Conflict, InvalidInput, NotFound
 from consent_service.services.children.acts import ActInProgress, record
@@ -155,10 +155,19 @@ def lift(
 ) -> bool:
     """Take back a signer's own no within what this request asks, ended or not; grants nothing.
 
-    False, and nothing recorded, where no such no stands (R5c).
+    False, and nothing recorded, where none stands that this would clear: what an organisation
+    attests clears what was said under its own requests, before the day of the paper (R5b, R5c).
     """
     request = act.history.request(file.id)
-    if not has_own_denial(act.history, request, signatory.person):
+    denials = own_denials(act.history, request, signatory.person)
+    if evidence.attested_by is not None:
+        denials = frozenset(
+            denial
+            for denial in denials
+            if denial.request.controller == file.controller
+            and denial.act.at < evidence.identity.time
+        )
+    if not denials:
         return False
     _record_act(uow, context, act, file, signatory, ActKind.LIFT, None, evidence)
     return True
