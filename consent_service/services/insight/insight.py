@@ -10,7 +10,12 @@ from typing import Any
 
 from consent_service.domain.disclosures.objections import Transfer
 from consent_service.domain.insight.held_back import Attempt, is_held_back, secret_refusals
-from consent_service.domain.insight.places import NamedPlaces, controllers_of, people_around
+from consent_service.domain.insight.places import (
+    NamedPlaces,
+    controllers_of,
+    parties_asked_about,
+    people_around,
+)
 from consent_service.domain.insight.standing import CUSTODY_CONTRADICTED, may_see, who_knows
 from consent_service.domain.kernel.calendar import local_instant
 from consent_service.domain.kernel.facts import History
@@ -92,7 +97,7 @@ def insight_of(
         knowing=who_knows(history, person, now),
         secret=secret_refusals(history, person, now),
         protected=protected,
-        named=_named(uow, history, child, person, protected),
+        named=_named(history, child, person, protected, now),
     )
 
 
@@ -160,15 +165,9 @@ def _protected(uow: ConsentsUnit, history: History) -> frozenset[str]:
 
 
 def _named(
-    uow: ConsentsUnit, history: History, child: str, person: str, protected: frozenset[str]
+    history: History, child: str, person: str, protected: frozenset[str], now: datetime
 ) -> NamedPlaces:
     """A protected child counts for everybody, itself too: its copy may be in others' hands."""
     if child not in protected and not protected - {person}:
         return NamedPlaces(None)
-    return NamedPlaces(
-        tuple(
-            request.asked.parties
-            for request in history.requests
-            if any(s.person == person for s in uow.consents.signatories(request.consent))
-        )
-    )
+    return NamedPlaces(parties_asked_about(history, person, now))

@@ -5,7 +5,12 @@ from collections.abc import Mapping
 import pytest
 
 from consent_service.domain.insight.held_back import Attempt, is_held_back, secret_refusals
-from consent_service.domain.insight.places import NamedPlaces, controllers_of, people_around
+from consent_service.domain.insight.places import (
+    NamedPlaces,
+    controllers_of,
+    parties_asked_about,
+    people_around,
+)
 from consent_service.domain.insight.refusers import whose_no
 from consent_service.domain.insight.standing import may_see, who_knows
 from tests.unit.domain.story import (
@@ -240,6 +245,29 @@ def test_otherwise_the_parties_of_one_consent_that_one_was_asked_for(
     places = NamedPlaces((ASKED.parties, frozenset({OTHER_MUNI, WARD})))
     assert places.are_named(together) is named
     assert not NamedPlaces(()).are_named(together)
+
+
+def test_who_was_asked_has_read_the_parties() -> None:
+    story = in_force(born="2010-05-10")
+    history, parties = story.history, (ASKED.parties,)
+    assert parties_asked_about(history, MOTHER, story.clock) == parties
+    assert parties_asked_about(history, STEPFATHER, story.clock) == ()
+    # A request that is over when the child turns 15 never asked it.
+    assert parties_asked_about(history, CHILD, danish("2025-03-01")) == ()
+    assert parties_asked_about(history, CHILD, danish("2025-05-10")) == ()
+    later = in_force(born="2010-05-10").at("2025-03-01").asks("B", lapses="2025-06-01").history
+    assert parties_asked_about(later, CHILD, danish("2025-05-09")) == ()
+    assert parties_asked_about(later, CHILD, danish("2025-05-10")) == parties
+
+
+def test_a_holder_to_come_has_read_nothing_and_a_former_one_has() -> None:
+    story = in_force().at("2024-04-01").custody_is(STEPFATHER, since="2024-05-01")
+    for person, before, after in (
+        (STEPFATHER, (), (ASKED.parties,)),
+        (MOTHER, *2 * [(ASKED.parties,)]),
+    ):
+        assert parties_asked_about(story.history, person, danish("2024-04-30")) == before
+        assert parties_asked_about(story.history, person, danish("2024-05-01")) == after
 
 
 def test_everybody_whom_anybody_called_a_holder_is_around_the_child() -> None:
