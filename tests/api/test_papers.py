@@ -341,7 +341,7 @@ def write_past_the_service(
         assert file is not None
         act = begin_act(uow, service.parts.context, child_of(uow, file))
         kept = act.history.request(file.id).asked
-        evidence = Evidence(proof, None, {})
+        evidence = Evidence(proof, None, {}, proof.issuer)
         assert grant(uow, service.parts.context, act, file, signatory, kept, evidence)
         uow.commit()
 
