@@ -596,7 +596,7 @@ def test_an_exemption_until_the_last_day_of_the_calendar(service: Deployment) ->
 def test_a_disclosure_shown_to_the_family_at_an_end_of_the_calendar(
     service: Deployment, day: str
 ) -> None:
-    from consent_service.services.disclosures.find_disclosures import family_disclosures
+    from consent_service.services.insight.insight import family_disclosures, insight_of
 
     asked = service.ask()
     basis = {
@@ -609,7 +609,9 @@ def test_a_disclosure_shown_to_the_family_at_an_end_of_the_calendar(
     with service.parts.units.reading() as uow:
         file = uow.consents.get(asked["id"], "municipality-x")
         assert file is not None
-        family_disclosures(uow, file.child, service.clock())
+        now, history = service.clock(), uow.children.snapshot(file.child).history
+        insight = insight_of(uow, history, file.child, file.child, now)
+        family_disclosures(uow, insight, now)
 
 
 HOSTILE = ["%00", "a%00b", "%F0%9F%98%80", "%ED%A0%80", "%C3%28", "x" * 3000, "%0A", "' OR 1=1 --"]

@@ -408,3 +408,143 @@ def test_the_command_reads_the_number_from_standard_input(service: Deployment) -
     assert "What has been shared" in page.output
     wrong = run(service, *by, number="nobody")
     assert wrong.exit_code != 0
+
+
+# -- insight (R11) -----------------------------------------------------------------------------
+
+SOFIE = "0303811115"
+SMALL = ["gp-y", "municipality-x"]
+STATUTE = {"type": "other_statute", "provision": "§ 43", "justification": "Nødvendigt."}
+
+
+def told(about: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The disclosures: from, to, outcome."""
+    return [(one["sender"], one["recipient"], one["outcome"]) for one in about["disclosures"]]
+
+
+def named_by_z(service: Deployment) -> dict[str, Any]:
+    """Municipality Z asks about X's child, and calls somebody its only holder."""
+    custody = holders()
+    custody["holders"] = [person(SOFIE, "Sofie Fremmed", role="parent")]
+    return service.ask(
+        org="municipality-z", custody=custody, parties=["gp-y", "municipality-x", "municipality-z"]
+    )
+
+
+def test_the_stranger_whom_z_names_is_told_what_z_knows_alone(service: Deployment) -> None:
+    service.in_force()
+    for sender, recipient in (
+        ("municipality-x", "municipality-z"),
+        ("gp-y", "municipality-z"),
+        ("municipality-z", "gp-y"),
+    ):
+        sent = service.disclose(sender, sender=sender, recipient=recipient, legal_basis=STATUTE)
+        assert sent.status_code == 201
+    named_by_z(service)
+    (about,) = export(service, SOFIE, org="municipality-z")["about"]
+    assert told(about) == [
+        ("gp-y", "municipality-z", "recorded"),
+        ("municipality-z", "gp-y", "recorded"),
+    ]
+    assert export(service, SOFIE)["about"] == []
+    # X's parents see what X sent; what Z controls or received is by Z's facts, which differ.
+    (parent,) = export(service, MOTHER)["about"]
+    assert told(parent) == [("municipality-x", "municipality-z", "recorded")]
+    (whole,) = export(service, SOFIE, "dpo", org="municipality-z")["about"]
+    assert len(whole["disclosures"]) == 3
+
+
+def test_an_eight_year_olds_parents_see_what_the_gp_sent(service: Deployment) -> None:
+    child = person("0203184328", "Bo Test", birth_date="2018-03-02")
+    service.in_force(child=child)
+    sent = service.disclose(child={"cpr": child["cpr"]}, legal_basis=STATUTE)
+    assert sent.status_code == 201
+    for cpr in (MOTHER, FATHER, child["cpr"]):
+        (about,) = export(service, cpr)["about"]
+        assert told(about) == [("gp-y", "municipality-x", "recorded")]
+
+
+def test_what_another_stopped_waits_until_the_request_is_final(service: Deployment) -> None:
+    service.in_force(parties=SMALL)
+    newer = service.ask()
+    service.act(newer["id"], "custody_holder", "decline", nth=1)
+    assert (
+        service.disclose("municipality-x", sender="municipality-x", recipient="gp-y").status_code
+        == 403
+    )
+    question = {
+        name: value
+        for name, value in service.disclosure_body().items()
+        if name not in ("document", "channel")
+    }
+    assert service.post("/v1/decisions", question).status_code == 200
+
+    def seen(cpr: str, audience: Audience = "citizen") -> tuple[int, int]:
+        (about,) = export(service, cpr, audience)["about"]
+        return len(about["disclosures"]), len(about["questions"])
+
+    assert seen(MOTHER) == seen(ALMA) == (0, 0)
+    assert seen(FATHER) == seen(MOTHER, "dpo") == (1, 1)
+    cancelled = {"reason": "case_closed", "performed_by": EMPLOYEE}
+    answer = service.post(f"/v1/consents/{newer['id']}/cancellation", cancelled)
+    assert answer.status_code == 200, answer.json
+    assert seen(MOTHER) == seen(ALMA) == (1, 1)
+
+
+def test_a_protected_familys_copy_holds_no_place_but_those_they_were_asked_about(
+    service: Deployment,
+) -> None:
+    service.in_force(parties=SMALL, custody=holders(name_protected=True))
+    # Where she lives now only she is asked.
+    alone = holders()
+    alone["holders"] = alone["holders"][:1]
+    service.ask(org="municipality-z", custody=alone, parties=["municipality-x", "municipality-z"])
+    for recipient in ("gp-y", "municipality-z"):
+        sent = service.disclose(
+            "municipality-x", sender="municipality-x", recipient=recipient, legal_basis=STATUTE
+        )
+        assert sent.status_code == 201
+    service.get(f"/v1/disclosures/{sent.json['id']}", org="municipality-z")
+    (own,) = export(service, MOTHER)["about"]
+    assert ("municipality-x", "municipality-z", "recorded") in told(own)
+    for made in (export(service, ALMA), export(service, FATHER)):
+        for text in texts_of(made):
+            assert "Kommune Z" not in text
+            assert "municipality-z" not in text
+    (father,) = export(service, FATHER)["about"]
+    assert told(father) == [
+        ("municipality-x", "gp-y", "recorded"),
+        ("kind:municipality", "kind:municipality", "recorded"),
+    ]
+    (child,) = export(service, ALMA)["about"]
+    # The child was asked for none of them itself.
+    assert told(child) == [
+        ("kind:municipality", "kind:general_practice", "recorded"),
+        ("kind:municipality", "kind:municipality", "recorded"),
+    ]
+    assert [one["document"] for one in child["disclosures"]] == [None, None]
+    assert {party for one in child["consents"] for party in one["parties"]} == {
+        "kind:general_practice",
+        "kind:municipality",
+    }
+    assert {one["organisation"] for one in child["accesses"]} <= {"kind:municipality"}
+    assert "Fra</dt><dd>en kommune" in subject_page(export(service, ALMA), "da")
+    assert "From</dt><dd>a municipality" in subject_page(export(service, ALMA), "en")
+    assert "Kommune Z" in texts_of(export(service, ALMA, "dpo"))[0]
+
+
+def test_the_familys_own_looks_are_in_no_citizens_copy(furnished_url: str, tmp_path: Path) -> None:
+    """They would tell one parent that the other has answered, or has asked for everything."""
+    with household(furnished_url, tmp_path) as service:
+        asked = service.ask()
+        frederik = Signer(service, FREDERIK)
+        frederik.arrive(links(asked)[FREDERIK.name])
+        before = export(service, MOTHER)["about"][0]["accesses"]
+        frederik.press("/sign/decline")
+        assert frederik.get("/sign/receipt").status_code == 200
+        assert frederik.get("/sign/everything").status_code == 200
+        after = export(service, MOTHER)["about"][0]["accesses"]
+        # Only the officer's own export for her came in between.
+        assert [one["type"] for one in after[len(before) :]] == ["subject_exported"]
+        whole = export(service, MOTHER, "dpo")["about"][0]["accesses"]
+        assert len(whole) > len(after) + 1

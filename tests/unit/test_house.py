@@ -33,8 +33,9 @@ MAY_KNOW: Mapping[str, str] = {
     "log": "children access",
     "consents": "catalogue children log",
     "disclosures": "catalogue children log consents",
-    "signatures": "catalogue children log consents disclosures",
-    "rights": "catalogue children log consents disclosures signatures",
+    "insight": "catalogue children log consents disclosures",
+    "signatures": "catalogue children log consents disclosures insight",
+    "rights": "catalogue children log consents disclosures insight signatures",
 }
 
 

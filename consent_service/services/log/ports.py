@@ -28,7 +28,7 @@ class Log(LogWriter, Protocol):
     ) -> Sequence[LoggedEntry]:
         """Entries of these types, or under this consent, oldest first.
 
-        `controller` None is the family's view, of every controller.
+        `controller` None is every controller's: who of the family sees what, insight decides.
         """
         ...
 

@@ -20,6 +20,7 @@ from consent_service.errors import NotFound
 from consent_service.services.children.acts import moment_after
 from consent_service.services.children.model import PersonDetails
 from consent_service.services.consents.model import ConsentFile, Signatory
+from consent_service.services.insight.insight import Insight, insight_of
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Event
 from consent_service.services.kernel.model import ChildRef, Employee
@@ -55,6 +56,8 @@ class _Place:
     now: datetime
     requests: Sequence[Request]
     has_insight: bool
+    insight: Insight | None
+    """None in the data-protection officer's copy, which is whole."""
 
     @property
     def is_child(self) -> bool:
@@ -128,7 +131,8 @@ def _place(
     now = moment_after(history, context.clock())
     requests = [r for r in history.requests if r.controller == asked.controller]
     has_a_say = any(person in signers_with_a_say(history, r, now) for r in requests)
-    return _Place(child, person, history, now, requests, child == person or has_a_say)
+    insight = None if asked.audience == "dpo" else insight_of(uow, history, child, person, now)
+    return _Place(child, person, history, now, requests, child == person or has_a_say, insight)
 
 
 def _about(uow: RightsUnit, asked: SubjectRequest, place: _Place) -> dict[str, Any]:
@@ -161,7 +165,7 @@ def _about(uow: RightsUnit, asked: SubjectRequest, place: _Place) -> dict[str, A
         "statements": statements,
         **exported_log(
             uow, asked.controller, number, place.child, own, place.now,
-            whole=whole, has_insight=whole or place.has_insight,
+            place.insight, has_insight=whole or place.has_insight,
         ),
     }  # fmt: skip
 
@@ -198,7 +202,7 @@ def _consent(
         "template_version": file.template_version,
         "case_reference": file.case_reference,
         "purpose": request.purpose,
-        "parties": sorted(request.asked.parties),
+        "parties": _parties(place, request),
         "categories": sorted(request.asked.categories),
         "asked_at": instant_text(request.at),
         "deadline": file.deadline.isoformat(),
@@ -208,6 +212,11 @@ def _consent(
         "terms_sha256": file.terms_sha256,
         "others": _others(uow, asked, place, request, signatories),
     }
+
+
+def _parties(place: _Place, request: Request) -> list[str]:
+    parties = sorted(request.asked.parties)
+    return parties if place.insight is None else sorted(place.insight.places(*parties))
 
 
 def _ends(state: ConsentState) -> str | None:
@@ -234,7 +243,7 @@ def _others(
     shown = []
     for one in others:
         known = details.get(one.person)
-        hidden = known is None or (known.name_protected and not whole)
+        hidden = place.insight is not None and place.insight.is_protected(one.person)
         shown.append(
             {"role": one.role.value, "name": None if hidden or known is None else known.name}
         )

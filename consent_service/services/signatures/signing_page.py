@@ -10,7 +10,11 @@ from datetime import date, datetime
 from typing import Any
 
 from consent_service.domain.consents.paper import latest_answers
-from consent_service.domain.consents.signers import may_act, required_signers
+from consent_service.domain.consents.signers import (
+    may_act,
+    required_signers,
+    signers_with_a_say,
+)
 from consent_service.domain.consents.state import ConsentState, Status, state_at
 from consent_service.domain.disclosures.objections import (
     requests_stopped_by_declining,
@@ -24,7 +28,7 @@ from consent_service.services.children.acts import moment_after
 from consent_service.services.children.model import PersonDetails
 from consent_service.services.consents.find_consent import child_of
 from consent_service.services.consents.model import ConsentFile, Link, Signatory
-from consent_service.services.disclosures.find_disclosures import family_disclosures
+from consent_service.services.insight.insight import Insight, family_disclosures, insight_of
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Event
 from consent_service.services.signatures.consent_text import ConsentText, consent_text
@@ -153,8 +157,8 @@ class ConsentPage:
     `own` is the signer's latest act, `own_at` when it was made, `own_kept` what a grant keeps,
     `own_signed_on` the day of a paper it was made on.
     `refusal` is what saying no would be. `stops_older` tells that declining also stops an older
-    consent (R5). `objects` tells that a no of their own elsewhere stops part of this one.
-    `disclosures` is every one so far.
+    consent (R5), `may_stop_another` that taking a yes back may. `objects` tells that a no of
+    their own elsewhere stops part of this one. `disclosures` is every one they may see so far.
     """
 
     status: Status
@@ -169,6 +173,7 @@ class ConsentPage:
     can_refuse: bool
     refusal: ActKind
     stops_older: bool
+    may_stop_another: bool
     effective_scope: Scope | None
     objects: bool
     expires_at: datetime | None
@@ -184,6 +189,7 @@ def consent_page(uow: SignaturesUnit, context: Context, signer: Signer) -> Conse
     own = latest.kind if latest else None
     required = required_signers(signer.history, signer.request, signer.now)
     scope, person = state.effective_scope, signer.signatory.person
+    insight = insight_of(uow, signer.history, signer.file.child, person, signer.now)
     _write(uow, context, signer, "personal_data_viewed", {"view": "family"})
     return ConsentPage(
         status=as_shown(state, own),
@@ -198,13 +204,14 @@ def consent_page(uow: SignaturesUnit, context: Context, signer: Signer) -> Conse
         can_refuse=_can_refuse(signer, state, latest),
         refusal=refusal_kind(state, latest, signer.now),
         stops_older=stops_older(signer),
+        may_stop_another=_may_stop_another(signer, state),
         effective_scope=scope,
         objects=scope is not None
         and own_objection_stands(signer.history, signer.request, scope, person, signer.now),
         expires_at=state.expires_at,
         lapses_at=signer.request.lapses_at,
-        others=_others(uow, signer, required),
-        disclosures=family_disclosures(uow, signer.file.child, signer.now),
+        others=_others(uow, signer, required, insight),
+        disclosures=family_disclosures(uow, insight, signer.now),
     )
 
 
@@ -240,18 +247,53 @@ def refusal_of(signer: Signer) -> ActKind:
 
 
 def stops_older(signer: Signer) -> bool:
-    """Whether declining also stops another consent that is in force (R5)."""
+    """Whether declining also stops another consent of the signer's that is in force (R5)."""
     return any(
         state_at(signer.history, older.consent, signer.now).status is Status.IN_FORCE
-        for older in requests_stopped_by_declining(signer.history, signer.request, signer.now)
+        for older in _stopped_too(signer)
     )
 
 
-def _others(uow: SignaturesUnit, signer: Signer, required: Mapping[str, Role]) -> list[OtherSigner]:
+def _may_stop_another(signer: Signer, state: ConsentState) -> bool:
+    """Whether taking a yes back may stop another consent too, by what the signer did alone.
+
+    Whether that one is in force depends on the others as well, and the page of a consent in
+    force must not tell what they did under another request (R11).
+    """
+    person = signer.signatory.person
+    for other in _stopped_too(signer):
+        if other.consent == signer.request.renews and state.complete_at is not None:
+            continue  # This one took over from it.
+        own = latest_answers(signer.history, other.consent).get(person)
+        required = required_signers(signer.history, other, signer.now)
+        if own is None and person not in required:
+            return True
+        if own is not None and own.kind is ActKind.GRANT:
+            return True
+    return False
+
+
+def _stopped_too(signer: Signer) -> list[Request]:
+    """The requests that a refusal stops as well, of those the signer has a part in.
+
+    Whatever else was asked about the child, by somebody who calls others its holders, is not
+    theirs to know of.
+    """
+    stopped = requests_stopped_by_declining(signer.history, signer.request, signer.now)
+    return [
+        other
+        for other in stopped
+        if signer.signatory.person in signers_with_a_say(signer.history, other, signer.now)
+    ]
+
+
+def _others(
+    uow: SignaturesUnit, signer: Signer, required: Mapping[str, Role], insight: Insight
+) -> list[OtherSigner]:
     others = {p: role for p, role in required.items() if p != signer.signatory.person}
     details = uow.children.details(signer.file.controller, others)
     return [
-        OtherSigner(role, None if details[p].name_protected else details[p].name)
+        OtherSigner(role, None if insight.is_protected(p) else details[p].name)
         for p, role in others.items()
     ]
 

@@ -48,7 +48,7 @@ def subject_page(export: Mapping[str, Any], language: Language) -> str:
         moment=moment,
         day=day,
         code=lambda value: codes.get(value, value),
-        organisation=lambda id_: export["organisations"].get(id_, id_),
+        organisation=lambda id_: export["organisations"].get(id_) or codes.get(id_, id_),
         purpose=lambda slug: named.get("purposes", {}).get(slug, slug),
         category=lambda slug: named.get("categories", {}).get(slug, slug),
         own_name=own_name,

@@ -97,6 +97,9 @@ CODES: Final[Words] = {
         "custody_changed": "Forældremyndigheden er ændret",
         "document": "Dokument", "meeting": "Møde", "phone": "Telefon",
         "oral": "Mundtligt", "letter": "Brev",
+        "kind:municipality": "en kommune", "kind:general_practice": "en lægepraksis",
+        "kind:child_psychiatry": "en psykiatrisk afdeling for børn",
+        "kind:paediatrics": "en børneafdeling på et hospital", "kind:other": "en anden instans",
         "substantial": "MitID (betydelig)", "high": "MitID (høj)", "low": "MitID (lav)",
     },
     "en": {
@@ -120,6 +123,9 @@ CODES: Final[Words] = {
         "custody_changed": "Custody changed",
         "document": "Document", "meeting": "Meeting", "phone": "Phone",
         "oral": "In conversation", "letter": "Letter",
+        "kind:municipality": "a municipality", "kind:general_practice": "a practice",
+        "kind:child_psychiatry": "a psychiatric clinic for children",
+        "kind:paediatrics": "a hospital’s children’s ward", "kind:other": "another organisation",
         "substantial": "MitID (substantial)", "high": "MitID (high)", "low": "MitID (low)",
     },
 }  # fmt: skip

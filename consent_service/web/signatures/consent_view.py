@@ -8,6 +8,7 @@ from flask_babel import gettext
 
 from consent_service.domain.consents.state import Status
 from consent_service.domain.kernel.facts import ActKind, Role, Scope
+from consent_service.services.insight.insight import KIND
 from consent_service.services.signatures.signing_page import ConsentPage, Signer
 from consent_service.web.frame.language import direction, period
 from consent_service.web.signatures.state_words import state_words
@@ -143,11 +144,24 @@ def _shared(visit: Visit, entry: Mapping[str, Any], labels: Mapping[str, Any]) -
 
 
 def _organisation(visit: Visit, organisation: str) -> str:
+    """An organisation's name, as it was when the family was asked; or the words for its kind."""
+    if organisation.startswith(KIND):
+        return _kind_words(organisation.removeprefix(KIND))
     for party in visit.signer.terms.parties:
         if party.id == organisation:
             return party.name
     found = visit.uow.catalogue.organisation(organisation)
     return found.name if found else organisation
+
+
+def _kind_words(kind: str) -> str:
+    words: dict[str, str] = {
+        "municipality": gettext("a municipality"),
+        "general_practice": gettext("a practice"),
+        "child_psychiatry": gettext("a psychiatric clinic for children"),
+        "paediatrics": gettext("a hospital’s children’s ward"),
+    }
+    return words.get(kind) or gettext("another organisation")
 
 
 def _basis(entry: Mapping[str, Any]) -> str:
