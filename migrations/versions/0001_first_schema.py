@@ -707,6 +707,7 @@ def _create_the_rest() -> None:
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("replays", sa.Integer(), server_default="0", nullable=False),
         sa.Column("data_key_id", UuidText(), nullable=True),
         sa.PrimaryKeyConstraint("key_hash", name=op.f("pk_kept_answer")),
     )

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -220,9 +221,13 @@ def test_a_permitted_disclosure_is_decided_again(service: Deployment) -> None:
     asked = service.in_force()
     first = disclose(service)
     assert first.json["decision"] == "permitted"
+    service.clock.forward(minutes=10)
     again = disclose(service)
-    assert (again.status_code, again.json) == (201, first.json)
+    assert again.status_code == 201
     assert again.headers[REPLAYED] == "true"
+    assert again.json["id"] == first.json["id"], "there is one disclosure"
+    assert again.json["valid_until"] > first.json["valid_until"]
+    assert again.json["log_promise"] != first.json["log_promise"]
     service.act(asked["id"], "custody_holder", "withdraw")
     for _ in range(2):
         denied = disclose(service)
@@ -231,6 +236,44 @@ def test_a_permitted_disclosure_is_decided_again(service: Deployment) -> None:
         assert "withdrawn" in {reason["code"] for reason in denied.json["reasons"]}
         assert denied.json["id"] != first.json["id"]
     assert logged(service)[-2:] == ["denied", "denied"]
+
+
+def test_a_replay_is_answered_under_whichever_consent_permits_now(service: Deployment) -> None:
+    asked = service.in_force()
+    first = disclose(service).json
+    service.act(asked["id"], "custody_holder", "withdraw")
+    assert disclose(service).status_code == 403
+    newer = service.in_force()
+    again = disclose(service)
+    assert (again.status_code, again.json["id"]) == (201, first["id"])
+    assert again.json["consent"] == newer["id"]
+    assert again.json["terms_sha256"] == newer["terms_sha256"] != first["terms_sha256"]
+    assert again.json["decided_at"] > first["decided_at"]
+    entries = service.get("/v1/audit/entries?type=disclosure_replayed").json["items"]
+    assert [one["body"]["about"] for one in entries] == [first["id"]]
+    listed = service.get("/v1/disclosures", org="gp-y").json["items"]
+    assert [one["id"] for one in listed if one["decision"] == "permitted"] == [first["id"]]
+
+
+def test_the_sixth_replay_is_refused_whatever_the_five_answered(service: Deployment) -> None:
+    asked = service.in_force()
+    assert disclose(service).status_code == 201
+    answers = [disclose(service).status_code for _ in range(3)]
+    service.act(asked["id"], "custody_holder", "withdraw")
+    answers += [disclose(service).status_code for _ in range(2)]
+    assert answers == [201, 201, 201, 403, 403]
+    for _ in range(2):
+        sixth = disclose(service)
+        assert (sixth.status_code, sixth.json["code"]) == (409, "idempotency_exhausted")
+    assert disclose(service, key="another").status_code == 403
+
+
+def test_at_the_same_time_too_no_more_than_five_are_decided(service: Deployment) -> None:
+    service.in_force()
+    assert disclose(service).status_code == 201
+    with ThreadPoolExecutor(8) as pool:
+        answers = [one.result() for one in [pool.submit(disclose, service) for _ in range(8)]]
+    assert sorted(answer.status_code for answer in answers) == [201] * 5 + [409] * 3
 
 
 def test_a_replayed_denial_stays_a_denial(service: Deployment) -> None:

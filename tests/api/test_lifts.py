@@ -1,4 +1,4 @@
-"""A signer takes their own no back on paper: it clears at its own controller, and grants nothing."""
+"""A signer takes their own no back on paper: it clears at one controller, and grants nothing."""
 
 from typing import Any
 

@@ -168,7 +168,9 @@ def test_who_was_excused_and_why_is_not_told(small_home):
     assert "Giv ikke samtykke" not in page
     for word in ("Forældreansvarsloven", "sag 12", "unknown"):
         assert word not in page
-    assert "trukket tilbage" in words(frederik.press("/sign/decline"))
+    page = words(frederik.press("/sign/decline"))
+    assert "Samtykket gælder" in page, "he never granted it: it is a no, which stops what it covers"
+    assert small_home.disclose().status_code == 403
 
 
 def test_every_disclosure_is_shown_without_employees_and_reasons(home):

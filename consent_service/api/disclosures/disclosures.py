@@ -10,7 +10,7 @@ from consent_service.api.http.fields import PageQuery
 from consent_service.api.http.idempotency import Repeat
 from consent_service.api.http.problems import MEDIA_TYPE, problem
 from consent_service.domain.disclosures.decision import Denied, Permitted
-from consent_service.errors import Unavailable
+from consent_service.errors import Conflict, Unavailable
 from consent_service.services.disclosures.ask_decision import ask_decision
 from consent_service.services.disclosures.decided import (
     attested_by_json,
@@ -26,6 +26,9 @@ from consent_service.services.disclosures.report_outcome import disclosure_outco
 from consent_service.services.kernel.ports import Answer
 from consent_service.services.log.model import LoggedEntry
 from consent_service.signing.canonical import instant_text
+
+MOST_REPLAYS = 5
+"""How often a permitted disclosure is decided again under its key, whatever the answers were."""
 
 
 def create_disclosure(call: Call) -> Reply:
@@ -50,31 +53,31 @@ def create_disclosure(call: Call) -> Reply:
 
 
 def _repeated(call: Call, repeat: Repeat) -> Reply:
-    """The first answer; a permitted disclosure is decided again and may be denied now."""
+    """The first answer; a permitted disclosure is decided again, under whatever holds now.
+
+    There is one disclosure, with the first id. Permitted again, the answer is of the new decision
+    in all else; denied now, it is the denial, and whoever asks once more is decided once more. The
+    sixth replay is refused. Raises Conflict.
+    """
     kept = repeat.find(call.uow)
     if kept is None:
         raise Unavailable("contention", "The first answer is being forgotten: try again.")
     content = repeat.open(kept)
     replayed = {"Idempotency-Replayed": "true"}
-    if content.get("decision") == "permitted":
-        command = disclosure(call.body)
-        decision, _ = ask_decision(
-            call.uow,
-            call.context,
-            call.caller,
-            command.question,
-            command.legal_basis,
-            None,
-            command.performed_by,
-        )
-        if isinstance(decision, Denied):
-            # Now it is denied, and a denial of a disclosure is logged as one.
-            again = disclose(call.uow, call.context, call.caller, command, _keep_nothing)
-            if again is not None and isinstance(again.decision, Denied):
-                reply = _reply(again)
-                return Reply(reply.status, reply.content, None, replayed, reply.media_type)
-    media_type = "application/json" if kept.status < 400 else MEDIA_TYPE
-    return Reply(kept.status, content, None, replayed, media_type)
+    if content.get("decision") != "permitted":
+        media_type = "application/json" if kept.status < 400 else MEDIA_TYPE
+        return Reply(kept.status, content, None, replayed, media_type)
+    if call.uow.answers.count_replay(kept.key_hash) > MOST_REPLAYS:
+        detail = "This disclosure was asked for too often: ask anew, under another key."
+        raise Conflict("idempotency_exhausted", detail)
+    command, first = disclosure(call.body), content["id"]
+    again = disclose(call.uow, call.context, call.caller, command, _keep_nothing, replays=first)
+    if again is None:
+        raise TypeError("nothing is kept, so nothing was kept meanwhile")
+    reply = _reply(again)
+    if isinstance(again.decision, Permitted):
+        reply.content["id"] = first
+    return Reply(reply.status, reply.content, None, replayed, reply.media_type)
 
 
 def _keep_nothing(_disclosed: Disclosed) -> None:
@@ -188,7 +191,7 @@ ENDPOINTS = [
         "disclosures:write",
         "Decide, log and answer a disclosure in one step",
         create_disclosure,
-        {201: "Disclosed", 403: "DisclosureDenied", 503: "Problem"},
+        {201: "Disclosed", 403: "DisclosureDenied", 409: "Problem", 503: "Problem"},
         body=schemas.DisclosureBody,
         idempotency="required",
         stepwise=True,

@@ -83,7 +83,7 @@ def still_needed(
     instant is not asked, for they may count tomorrow. When that keeps none of them, all stay if a
     live consent would read otherwise without them: its state, whose denials are about it, or who
     is known to hold custody by the controller that asked for it, by the one that a denial was said
-    to, or by a party where a denial stands or custody can be contradicted.
+    to, or by a party that knows somebody more, where a denial stands or custody is contradicted.
     """
     left = without(history, controller, consents)
     needed: set[str] = set()
@@ -92,6 +92,7 @@ def still_needed(
     custody_differs = holders_at(left, controller, instant) != holders_at(
         history, controller, instant
     )
+    forgotten = _holders(history, controller, instant) - _holders(left, controller, instant)
     custody_counts = custody_facts_count(history, controller, instant)
     for live in live_consents(history, instant):
         if live.consent in consents:
@@ -99,7 +100,11 @@ def still_needed(
         denials = _denials_about(history, live)
         said_under = {denial.request.consent for *_, denial in denials}
         needed |= said_under & consents
-        is_party = controller in live.asked.parties and (bool(denials) or custody_counts)
+        is_party = (
+            controller in live.asked.parties
+            and (bool(denials) or custody_counts)
+            and not forgotten <= _holders(left, live.controller, instant)
+        )
         reads_otherwise |= (
             (
                 custody_differs
@@ -111,6 +116,10 @@ def still_needed(
     if needed or not reads_otherwise:
         return frozenset(needed)
     return consents
+
+
+def _holders(history: History, organisation: str, instant: datetime) -> frozenset[str]:
+    return frozenset(holder.person for holder in holders_at(history, organisation, instant))
 
 
 def _denials_about(history: History, live: Request) -> set[tuple[str, str, str, Denial]]:

@@ -78,6 +78,15 @@ class AnswerStore:
         row = answer_row(answer, self._clock(), self._keys.written_about)
         self._connection.execute(insert_or_ignore(self._connection, kept_answer).values(**row))
 
+    def count_replay(self, key_hash: bytes) -> int:
+        counted = self._connection.scalar(
+            sa.update(kept_answer)
+            .where(kept_answer.c.key_hash == key_hash)
+            .values(replays=kept_answer.c.replays + 1)
+            .returning(kept_answer.c.replays)
+        )
+        return int(counted or 0)
+
 
 def forget_old_answers(connection: Connection, now: datetime) -> int:
     """Delete what is older than 24 hours; how many."""

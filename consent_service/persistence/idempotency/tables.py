@@ -13,6 +13,7 @@ kept_answer = sa.Table(
     sa.Column("status", sa.Integer, nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("replays", sa.Integer, nullable=False, server_default="0"),
     # Whose child it is about, so that erasing finds it. No foreign key and no index: every
     # disclosure writes here, and a row lives a day.
     sa.Column("data_key_id", Id),

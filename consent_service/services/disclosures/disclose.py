@@ -61,9 +61,13 @@ def disclose(
     caller: Caller,
     disclosure: Disclosure,
     answer_for: AnswerFor,
+    *,
+    replays: str | None = None,
 ) -> Disclosed | None:
     """Decide and log a disclosure; `answer_for` makes the answer kept with it.
 
+    `replays` is the entry of a permitted disclosure that is asked for once more: permitted again,
+    it is no second disclosure and logged as what it is; denied now, it is a denial like any other.
     None when an answer for the same key was kept meanwhile. Raises InvalidInput, NotAllowed when
     the sender is not the caller, and Unavailable when others kept acting about this child.
     """
@@ -74,7 +78,7 @@ def disclose(
     for _ in range(ATTEMPTS):
         snapshot = snapshot_of(uow, cpr)
         now = moment_of(snapshot, context)
-        prepared, disclosed = _decide(context, caller, disclosure, snapshot, cpr, now)
+        prepared, disclosed = _decide(context, caller, disclosure, snapshot, cpr, now, replays)
         note_contradiction(uow, context, snapshot, cpr, disclosed.decision, now)
         answer = answer_for(disclosed)
         if uow.log.append(
@@ -98,6 +102,7 @@ def _decide(
     snapshot: Snapshot,
     cpr: CprNumber,
     now: datetime,
+    replays: str | None,
 ) -> tuple[Prepared, Disclosed]:
     transfer = disclosure.question.transfer()
     decision: Decision | None = None
@@ -110,13 +115,14 @@ def _decide(
     consent, controller = consent_and_controller(decision, caller)
     event = Event.by(
         caller,
-        "disclosure",
+        "disclosure_replayed" if replays and isinstance(decision, Permitted) else "disclosure",
         controller,
         child=ChildRef(snapshot.child, cpr),
         employee=disclosure.performed_by,
         recipient=transfer.recipient,
         outcome=outcome_of(decision),
         consent=consent,
+        about=replays,
         details=_details(disclosure, decision, warnings, is_objected=is_objected),
     )
     prepared = context.journal.prepare(event, now)

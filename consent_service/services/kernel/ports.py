@@ -61,6 +61,10 @@ class Answers(Protocol):
 
     def keep(self, answer: Answer) -> None: ...
 
+    def count_replay(self, key_hash: bytes) -> int:
+        """Count one more replay of a kept answer: how many there were by now, this one included."""
+        ...
+
 
 class Unit(Protocol):
     """One piece of work: it is committed whole, or leaves nothing behind.
