@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from consent_service.api.http.fields import FreeText, Reference, Text
+from consent_service.api.http.fields import EmployeeId, FreeText, Text
 
 
 def cpr(**kwargs: Any) -> Text:
@@ -15,7 +15,7 @@ def cpr(**kwargs: Any) -> Text:
 class PerformedBy(Schema):
     """The employee behind the system."""
 
-    id = Reference(most=64, required=True)
+    id = EmployeeId(required=True)
     name = FreeText(required=True)
 
 

@@ -3,10 +3,10 @@
 from marshmallow import fields
 
 from consent_service.api.http.fields import (
+    EmployeeId,
     InstantField,
     PageBody,
     PageQuery,
-    Reference,
     Text,
     one_of,
     slug,
@@ -28,7 +28,7 @@ class EntrySearchBody(PageBody):
     """A search of the log that names people."""
 
     child = fields.Nested(ChildCpr)
-    employee = Reference(most=64)
+    employee = EmployeeId()
     since = InstantField(data_key="from")
     until = InstantField(data_key="to")
     type = Text(most=40)

@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.domain.kernel.employee import folded
 from consent_service.errors import Unreadable
 
 _FORMAT = b"\x01"
@@ -245,8 +246,8 @@ class Index:
         return self._hashes(b"person", child_id, cpr.value)
 
     def employee(self, organisation: str, employee: str) -> Hashes:
-        """Finds what an organisation's employee did."""
-        return self._hashes(b"employee", organisation, employee)
+        """Finds what an organisation's employee did, however the id is typed."""
+        return self._hashes(b"employee", organisation, folded(employee))
 
     def token(self, token: str) -> bytes:
         """Finds a signing link or a session by its secret."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from consent_service.domain.kernel.employee import is_same_person
 from consent_service.errors import Conflict, NotFound
 from consent_service.services.consents.model import ConsentFile
 from consent_service.services.consents.ports import ConsentsUnit, TwoPersonKind
@@ -20,6 +21,6 @@ def recorded_by_another(
     if entry is None:
         raise NotFound("There is no such record.")
     body = uow.log.opened(entry, file.controller).body
-    if body["performed_by"]["id"] == confirms.id:
+    if is_same_person(body["performed_by"]["id"], confirms.id):
         raise Conflict("same_employee", "Another employee than the one who recorded it confirms.")
     return body

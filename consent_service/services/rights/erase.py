@@ -12,6 +12,7 @@ from typing import Any
 
 from consent_service.audit.entry import erased_list
 from consent_service.domain.kernel.cpr import CprNumber, contains_cpr
+from consent_service.domain.kernel.employee import is_employee_id, is_same_person
 from consent_service.domain.kernel.facts import CustodyChange, History, Request
 from consent_service.domain.rights.forgetting import (
     RetentionRule,
@@ -45,7 +46,10 @@ class Approval:
             text = getattr(self, name).strip()
             if not text or contains_cpr(text):
                 raise InvalidInput.field(f"/{name}", "This is missing, or holds a CPR number.")
-        if self.performed_by.strip() == self.approved_by.strip():
+        for name in ("performed_by", "approved_by"):
+            if not is_employee_id(getattr(self, name).strip()):
+                raise InvalidInput.field(f"/{name}", "This is no employee's id.")
+        if is_same_person(self.performed_by.strip(), self.approved_by.strip()):
             raise InvalidInput.field("/approved_by", "Another employee than the one who erases.")
 
 
