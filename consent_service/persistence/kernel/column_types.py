@@ -8,6 +8,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.adapt import Buffer, Loader
 from psycopg.pq import Format
+from psycopg.types.string import TextLoader
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -48,6 +49,13 @@ class Instant(TypeDecorator[datetime]):
         return utc
 
 
+class _UuidSentAsText(postgresql.UUID[str]):
+    """PostgreSQL's own, whose values come from the driver as they are wanted."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
+        """Nothing is left to convert."""
+
+
 class UuidText(TypeDecorator[str]):
     """An id: a UUID (RFC 9562) as the text that everything outside the database knows it by.
 
@@ -65,7 +73,7 @@ class UuidText(TypeDecorator[str]):
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.UUID(as_uuid=False))
+            return dialect.type_descriptor(_UuidSentAsText(as_uuid=False))
         return dialect.type_descriptor(sa.String(36))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
@@ -84,11 +92,6 @@ class _TextOfUuid(Loader):
         return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-class _SameText(Loader):
-    def load(self, data: Buffer) -> str:
-        return bytes(data).decode()
-
-
-# Whatever connection of ours: an id is never a `uuid.UUID` here.
-for _loader in (_TextOfUuid, _SameText):
+# Whatever connection of ours: an id is never a `uuid.UUID` here. What is sent as text is one.
+for _loader in (_TextOfUuid, TextLoader):
     psycopg.adapters.register_loader("uuid", _loader)
