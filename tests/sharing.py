@@ -1,12 +1,14 @@
 """Several pytest processes share one suite: each takes what nobody has taken yet, till all is done.
 
-A plugin (`-p tests.sharing --turns FD`) that `tests/side_by_side.py` starts every process with. All
-of them collect the same tests and cut them into the same parts, in the same order; who is free
+A plugin (`-p tests.sharing --turns FD --others FD,FD`) that `tests/side_by_side.py` starts one
+process with. Once it has collected the tests it makes the others of itself, each of which writes
+to one of these descriptors. All cut the tests into the same parts, in the same order; who is free
 reads the number of the next part from a pipe, from which nobody can read it twice.
 """
 
 import os
 import re
+import signal
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -22,10 +24,12 @@ FOLDERS = ("integration", "brokers", "api", "web", "unit")
 
 Part = list[pytest.Item]
 _taken = pytest.StashKey[str]()
+_others = pytest.StashKey[list[int]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--turns", type=int, help="the descriptor that turns are read from")
+    parser.addoption("--others", default="", help="where each of the other processes writes")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,6 +37,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """pytest's own loop, over the parts whose turn this process got; the privacy tests at last."""
     if session.testsfailed or session.config.option.collectonly:
         return None
+    _make_others(session.config)
     parts, last = parts_of(session.items)
     ran = 0
     for turn in turns(session.config.getoption("turns")):
@@ -44,6 +49,42 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         f"Ran {ran} of {len(session.items)} tests, of which every process runs {len(last)}."
     )
     return True
+
+
+def _make_others(config: pytest.Config) -> None:
+    """A process for each descriptor; each goes on from here as this one does."""
+    made: list[int] = []
+    for output in filter(None, config.getoption("others").split(",")):
+        made.append(os.fork())
+        if made[-1] == 0:
+            _write_to(config, int(output))
+            made = []
+            break
+    config.stash[_others] = made
+
+
+def _write_to(config: pytest.Config, output: int) -> None:
+    """All that this process says from here on, what pytest has put aside to restore included."""
+    capturing = config.pluginmanager.getplugin("capturemanager")
+    assert capturing is not None
+    capturing.stop_global_capturing()
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    capturing.start_global_capturing()
+    capturing.suspend_global_capture()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Wait for the others; the worst status of all is this one's. Who was stopped stops them."""
+    statuses = [exitstatus]
+    others = session.config.stash.get(_others, [])
+    if exitstatus == pytest.ExitCode.INTERRUPTED:
+        for process in others:
+            os.kill(process, signal.SIGTERM)
+    for process in others:
+        _, status = os.waitpid(process, 0)
+        statuses.append(abs(os.waitstatus_to_exitcode(status)))
+    session.exitstatus = max(statuses)
 
 
 def pytest_terminal_summary(

@@ -1,9 +1,10 @@
 """Runs the whole suite in several processes: `make test`. With arguments, plain pytest.
 
-Two processes for each core, because the tests wait half of their time. They share the tests among
-them as they go (`sharing.py`); each has its own databases and greps what it logged itself
-(`test_privacy.py`). The first is shown as it runs, the others when all are done. The closing line
-counts them all, and a test that nobody ran is a failure.
+Two processes for each core, because the tests wait half of their time. The first collects the
+tests and makes the others of itself, and they share the tests among them as they go
+(`sharing.py`); each has its own databases and greps what it logged itself (`test_privacy.py`). The
+first is shown as it runs, the others when all are done. The closing line counts them all, and a
+test that nobody ran is a failure.
 Temporary files are kept in memory where there is room: the tests wait for a disk most of the time,
 and nothing of theirs outlives a power cut. The databases sync all the same.
 """
@@ -19,7 +20,6 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
 
 from tests.sharing import TAKEN, write_turns
 
@@ -42,61 +42,57 @@ def main(arguments: list[str]) -> int:
     # A polite kill ends like Ctrl-C: the processes are stopped, and they stop their servers.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
-    statuses, said = _run(PROCESSES)
+    status, said = _run(PROCESSES)
     closings = [lines[-1] for lines in said if lines]
     complaint = _what_is_missing(said)
     _say(complaint)
     _say(_together(closings, time.monotonic() - began) + "\n")
-    return max(statuses, key=abs) or bool(complaint)
+    return status or bool(complaint)
 
 
-def _run(count: int) -> tuple[list[int], list[list[str]]]:
-    """The exit statuses of so many processes, and the lines that each wrote."""
+def _run(count: int) -> tuple[int, list[list[str]]]:
+    """The worst exit status of so many processes, and the lines that each wrote."""
     turns, writing = os.pipe()
     write_turns(writing)
     os.close(writing)
     with ExitStack() as stack:
         kept = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(count - 1)]
-        processes: list[subprocess.Popen[str]] = []
-        stack.callback(_stop, processes)
-        for output in (subprocess.PIPE, *kept):
-            processes.append(_start(turns, output))
+        first = _start(turns, [file.fileno() for file in kept])
+        stack.callback(_stop, first)
         os.close(turns)
-        first = processes[0]
         assert first.stdout is not None
         said: list[list[str]] = [[]]
         for line in first.stdout:
             _say(line)
             said[0].append(line.rstrip("\n"))
-        statuses = [process.wait() for process in processes]
+        status = first.wait()
         for number, file in enumerate(kept, 2):
             file.seek(0)
             said.append(file.read().splitlines())
             _say("\n".join(("", f"Process {number} of {count}:", *said[-1], "")))
-    return statuses, said
+    return abs(status), said
 
 
-def _start(turns: int, output: IO[str] | int) -> subprocess.Popen[str]:
-    arguments = ["-p", "tests.sharing", "--turns", str(turns)]
+def _start(turns: int, others: list[int]) -> subprocess.Popen[str]:
+    arguments = ["--turns", str(turns), "--others", ",".join(map(str, others))]
     return subprocess.Popen(
-        [sys.executable, "-m", "pytest", *arguments],
-        stdout=output,
+        [sys.executable, "-m", "pytest", "-p", "tests.sharing", *arguments],
+        stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        pass_fds=[turns],
+        pass_fds=[turns, *others],
         text=True,
+        start_new_session=True,
     )
 
 
-def _stop(processes: list[subprocess.Popen[str]]) -> None:
-    """All at once, politely; who does not come to an end is killed."""
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def _stop(first: subprocess.Popen[str]) -> None:
+    """Politely: it stops the others. Who does not come to an end is killed."""
+    first.terminate()
+    try:
+        first.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
 
 
 def _what_is_missing(said: list[list[str]]) -> str:

@@ -25,7 +25,7 @@ from consent_service.services.children.ports import Snapshot
 from consent_service.services.kernel.model import Caller, Employee
 from consent_service.services.signatures.withdraw import record_withdrawal
 from consent_service.services.units import UnitOfWork
-from tests.deployment import EMPLOYEE, Deployment
+from tests.deployment import EMPLOYEE, MOTHER, Deployment, person
 from tests.service_process import (
     EAGER,
     Answer,
@@ -70,7 +70,7 @@ class Tally:
 
 
 class Race:
-    """One service, its senders, and a new child for every round."""
+    """One service, its senders, and a new child with its mother for every round."""
 
     def __init__(self, deployment: Deployment, service: ServiceProcess) -> None:
         self.deployment = deployment
@@ -85,15 +85,24 @@ class Race:
     def same_consent(self) -> Round:
         """The parent withdraws from the consent that permits."""
         child = self._child()
-        asked = self.deployment.in_force(child=child)
+        asked = self._in_force(child)
         return Round(child["cpr"], asked["id"], _mother(asked), "municipality-x")
 
     def another_consent(self) -> Round:
         """The parent withdraws from another controller's consent about the same child."""
         child = self._child()
-        self.deployment.in_force(child=child)
-        other = self.deployment.in_force("municipality-z", child=child, parties=PARTIES_Z)
+        self._in_force(child)
+        other = self._in_force(child, "municipality-z", parties=PARTIES_Z)
         return Round(child["cpr"], other["id"], _mother(other), "municipality-z")
+
+    def _in_force(
+        self, child: dict[str, Any], org: str = "municipality-x", **changes: Any
+    ) -> dict[str, Any]:
+        holders = [person(MOTHER, "Mette Mor", role="parent")]
+        custody = {"source": "cpr-register", "as_of": "2026-11-22", "holders": holders}
+        asked = self.deployment.ask(org, child=child, custody=custody, **changes)
+        self.deployment.act(asked["id"], "custody_holder")
+        return asked
 
     def _child(self) -> dict[str, Any]:
         # 1 to 28 January to December 2015, and a serial number of that century.
