@@ -176,9 +176,19 @@ def _turning_points(
 
 
 def expires_at(history: History, request: Request) -> datetime | None:
-    """When a consent ends: counted from the earliest grant ever made on it (R3)."""
-    grants = [a.given_at for a in history.acts(request.consent) if a.kind is ActKind.GRANT]
-    return expiry(min(grants), request.validity) if grants else None
+    """When a consent ends: counted from the earliest grant ever made on it (R3).
+
+    No grant outlasts its own year, so the earliest end counts: one of 29 February ends on the 28th,
+    before one of the 28th that was given later in the day.
+    """
+    return min(
+        (
+            expiry(act.given_at, request.validity)
+            for act in history.acts(request.consent)
+            if act.kind is ActKind.GRANT
+        ),
+        default=None,
+    )
 
 
 def _step(
