@@ -35,7 +35,7 @@ def test_an_id(text: str) -> None:
             "\u00df",
             "ö",
             "\u017f",
-            "K",
+            "\u212a",
             "\u0131",
             "\ufb01",
             "kx\u2014042",
