@@ -7,10 +7,10 @@ from consent_service.api.disclosures.commands import disclosure, legal_basis, qu
 from consent_service.api.http.commands import decode_cursor, employee, encode_cursor
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.api.http.fields import PageQuery
-from consent_service.api.http.idempotency import Repeat
+from consent_service.api.http.idempotency import Exhausted, Repeat
 from consent_service.api.http.problems import MEDIA_TYPE, problem
 from consent_service.domain.disclosures.decision import Denied, Permitted
-from consent_service.errors import Conflict, Unavailable
+from consent_service.errors import Unavailable
 from consent_service.services.disclosures.ask_decision import ask_decision
 from consent_service.services.disclosures.decided import (
     attested_by_json,
@@ -57,7 +57,7 @@ def _repeated(call: Call, repeat: Repeat) -> Reply:
 
     There is one disclosure, with the first id. Permitted again, the answer is of the new decision
     in all else; denied now, it is the denial, and whoever asks once more is decided once more. The
-    sixth replay is refused. Raises Conflict.
+    sixth replay is refused. Raises Exhausted.
     """
     kept = repeat.find(call.uow)
     if kept is None:
@@ -68,8 +68,7 @@ def _repeated(call: Call, repeat: Repeat) -> Reply:
         media_type = "application/json" if kept.status < 400 else MEDIA_TYPE
         return Reply(kept.status, content, None, replayed, media_type)
     if call.uow.answers.count_replay(kept.key_hash) > MOST_REPLAYS:
-        detail = "This disclosure was asked for too often: ask anew, under another key."
-        raise Conflict("idempotency_exhausted", detail)
+        raise Exhausted
     command, first = disclosure(call.body), content["id"]
     again = disclose(call.uow, call.context, call.caller, command, _keep_nothing, replays=first)
     if again is None:

@@ -17,7 +17,7 @@ from marshmallow import Schema
 from werkzeug.exceptions import HTTPException
 
 from consent_service.api.http.body import load, load_body, read_body
-from consent_service.api.http.idempotency import KeyReused, Repeat, StillRunning, key_of
+from consent_service.api.http.idempotency import Exhausted, KeyReused, Repeat, StillRunning, key_of
 from consent_service.api.http.problems import problem_of, respond, status_of
 from consent_service.edge.access_log import note_caller
 from consent_service.errors import (
@@ -153,11 +153,11 @@ def _view(runtime: Runtime, endpoint: Endpoint) -> Callable[..., Response]:
                 query = load(query_schema, request.args.to_dict()) if query_schema else {}
             return _serve(runtime, endpoint, caller, Asked(body, query, path, repeat))
         except ConsentServiceError as error:
-            if repeat is None or isinstance(error, KeyReused | StillRunning):
+            if repeat is None or isinstance(error, KeyReused | StillRunning | Exhausted):
                 raise
             if not repeat.keeps(status_of(error)):
                 raise
-            return _keep_error(runtime, repeat, error)
+            return _keep_error(runtime, endpoint, repeat, error)
 
     return view
 
@@ -216,12 +216,17 @@ def to_response(reply: Reply) -> Response:
     return response
 
 
-def _keep_error(runtime: Runtime, repeat: Repeat, error: ConsentServiceError) -> Response:
-    """Keep a refusal too, so that a repeated request is refused in the same words."""
+def _keep_error(
+    runtime: Runtime, endpoint: Endpoint, repeat: Repeat, error: ConsentServiceError
+) -> Response:
+    """Keep a refusal too, so that a repeated request is refused in the same words.
+
+    A disclosure that was permitted once and is refused now is refused, whatever was kept.
+    """
     members = problem_of(error)
     with runtime.units.writing() as uow:
         replayed = repeat.replay(uow)
-        if replayed is not None:
+        if replayed is not None and (not endpoint.stepwise or replayed.status_code >= 400):
             return replayed
         uow.answers.keep(repeat.answer(members["status"], members))
         uow.commit()

@@ -88,6 +88,16 @@ class StillRunning(Conflict):
         super().__init__("idempotency_in_progress", "The first request with this key still runs.")
 
 
+class Exhausted(Conflict):
+    """A permitted disclosure was asked for too often; this refusal itself is never kept."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "idempotency_exhausted",
+            "This disclosure was asked for too often: ask anew, under another key.",
+        )
+
+
 def key_of(
     index: Index,
     rule: Literal["required", "optional", "ignored"],

@@ -23,6 +23,7 @@ def answer_row(answer: Answer, now: datetime, data_key: str | None) -> dict[str,
         "status": answer.status,
         "sealed": answer.sealed,
         "created_at": now,
+        "replays": 0,
         "data_key_id": data_key,
     }
 
