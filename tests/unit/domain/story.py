@@ -17,13 +17,18 @@ from consent_service.domain.kernel.facts import (
     Act,
     ActKind,
     Cancellation,
+    CancellationReason,
     CustodyChange,
     ExemptionConfirmed,
+    ExemptionReason,
     ExemptionRecorded,
     ExemptionRevoked,
     Fact,
     History,
     Holder,
+    LinkIssued,
+    Overlap,
+    PaperRejected,
     Request,
     Role,
     Scope,
@@ -37,7 +42,7 @@ MICROSECOND = timedelta(microseconds=1)
 MOTHER, FATHER, GUARDIAN, STEPFATHER, CHILD = "mother", "father", "guardian", "stepfather", "child"
 MUNI, OTHER_MUNI, BUA, GP, WARD = "muni", "other_muni", "bua", "gp", "ward"
 HEALTH, SCHOOL, MEASURES = "health", "school", "measures"
-ASSESSMENT, FOLLOW_UP = "assessment", "follow_up"
+ASSESSMENT, FOLLOW_UP, REVIEW = "assessment", "follow_up", "review"
 ALL_HOLDERS, CHILD_ALONE = SignerRule.ALL_HOLDERS_AND_CHILD_15, SignerRule.CHILD_15_ALONE
 
 
@@ -94,6 +99,7 @@ class Story:
         self.born = date.fromisoformat(born)
         self.clock = danish("2024-03-01 10:00")
         self.facts: list[Fact] = []
+        self.registered: list[Overlap] = []
 
     def at(self, when: str | datetime) -> "Story":
         """What follows happens then."""
@@ -145,11 +151,22 @@ class Story:
         return self._tell(request)
 
     def _act(
-        self, kind: ActKind, person: str, consent: str, kept: Scope | None, signed: str | None
+        self,
+        kind: ActKind,
+        person: str,
+        consent: str,
+        kept: Scope | None = None,
+        signed: str | None = None,
+        word_of: str | None = None,
     ) -> "Story":
+        """By the signer's own login; `signed`, on paper that day, by the controller's word."""
         seq, now = self._now()
-        given = now if signed is None else danish(signed)
-        return self._tell(Act(seq, now, consent, person, kind, kept, given))
+        if signed is None:
+            act = Act(seq, now, consent, person, kind, kept, now, attested_by=word_of)
+            return self._tell(act)
+        word = word_of or self.history.request(consent).controller
+        paper = f"paper {seq}"
+        return self._tell(Act(seq, now, consent, person, kind, kept, danish(signed), paper, word))
 
     def grants(
         self,
@@ -164,11 +181,38 @@ class Story:
             self._act(ActKind.GRANT, person, consent, keeping or asked, signed)
         return self
 
-    def declines(self, person: str, consent: str = "A") -> "Story":
-        return self._act(ActKind.DECLINE, person, consent, None, None)
+    def declines(
+        self,
+        person: str,
+        consent: str = "A",
+        *,
+        signed: str | None = None,
+        word_of: str | None = None,
+    ) -> "Story":
+        """By login, on paper (`signed`), or told to an organisation (`word_of`)."""
+        return self._act(ActKind.DECLINE, person, consent, None, signed, word_of)
 
-    def withdraws(self, person: str, consent: str = "A") -> "Story":
-        return self._act(ActKind.WITHDRAW, person, consent, None, None)
+    def withdraws(self, person: str, consent: str = "A", *, word_of: str | None = None) -> "Story":
+        """By login, or told to an organisation (`word_of`)."""
+        return self._act(ActKind.WITHDRAW, person, consent, word_of=word_of)
+
+    def lifts(self, person: str, consent: str = "A", *, signed: str | None = None) -> "Story":
+        """They take their no back, by login or on paper, and grant nothing (R5c)."""
+        return self._act(ActKind.LIFT, person, consent, signed=signed)
+
+    def rejects_the_paper(self) -> "Story":
+        """The controller rejects the newest act's paper, which only the service prevents."""
+        act = next(fact for fact in reversed(self.facts) if isinstance(fact, Act) and fact.paper)
+        return self._tell(PaperRejected(*self._now(), act.paper or "", act.consent))
+
+    def link_issued(self, person: str, consent: str = "A") -> "Story":
+        """Who became required later gets their first link (R9)."""
+        return self._tell(LinkIssued(*self._now(), consent, person))
+
+    def overlap(self, one: str, other: str, *, since: str | datetime | None = None) -> "Story":
+        """The operator registers that two purposes overlap, since then (R5g)."""
+        self.registered.append(Overlap(one, other, self.instant(since)))
+        return self
 
     def custody_is(
         self,
@@ -186,12 +230,18 @@ class Story:
         return self._tell(change)
 
     def exemption(
-        self, person: str, consent: str = "A", *, name: str = "e", until: str | None = None
+        self,
+        person: str,
+        consent: str = "A",
+        *,
+        name: str = "e",
+        until: str | None = None,
+        reason: ExemptionReason | None = None,
     ) -> "Story":
         """One employee records why a holder is excused."""
         seq, now = self._now()
         ends = None if until is None else danish(until)
-        return self._tell(ExemptionRecorded(seq, now, name, consent, person, ends))
+        return self._tell(ExemptionRecorded(seq, now, name, consent, person, ends, reason))
 
     def confirmed(self, name: str = "e", consent: str = "A") -> "Story":
         """Another employee confirms an exemption."""
@@ -201,17 +251,24 @@ class Story:
         return self._tell(ExemptionRevoked(*self._now(), name, consent))
 
     def excuses(
-        self, person: str, consent: str = "A", *, name: str = "e", until: str | None = None
+        self,
+        person: str,
+        consent: str = "A",
+        *,
+        name: str = "e",
+        until: str | None = None,
+        reason: ExemptionReason | None = None,
     ) -> "Story":
         """An exemption, recorded and confirmed."""
-        return self.exemption(person, consent, name=name, until=until).confirmed(name, consent)
+        self.exemption(person, consent, name=name, until=until, reason=reason)
+        return self.confirmed(name, consent)
 
-    def cancels(self, consent: str = "A") -> "Story":
-        return self._tell(Cancellation(*self._now(), consent))
+    def cancels(self, consent: str = "A", *, reason: CancellationReason | None = None) -> "Story":
+        return self._tell(Cancellation(*self._now(), consent, reason))
 
     @property
     def history(self) -> History:
-        return History.of(self.facts)
+        return History.of(self.facts, self.registered)
 
     def instant(self, when: str | datetime | None) -> datetime:
         return self.clock if when is None else danish(when)

@@ -24,6 +24,7 @@ from tests.unit.domain.random_stories import (
     Life,
     history_of,
     lives,
+    moments,
 )
 from tests.unit.domain.story import (
     ASSESSMENT,
@@ -41,7 +42,6 @@ from tests.unit.domain.story import (
     passing,
     scope,
 )
-from tests.unit.domain.test_against_the_naive_rules import moments
 
 EARLY, LATE = "2024-03-02 10:00", "2024-03-09 10:00"
 LATER = [timedelta(0), timedelta(days=8), timedelta(days=300)]

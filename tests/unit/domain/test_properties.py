@@ -16,7 +16,7 @@ from consent_service.domain.disclosures.objections import (
 )
 from consent_service.domain.kernel.calendar import child_reaches, parents_released
 from consent_service.domain.kernel.facts import Act, ActKind, History, Request
-from tests.unit.domain.naive_rules import TICK
+from tests.unit.domain.naive_calendar import TICK
 from tests.unit.domain.random_stories import (
     CALLERS,
     THOROUGH,
@@ -24,9 +24,9 @@ from tests.unit.domain.random_stories import (
     Life,
     history_of,
     lives,
+    moments,
 )
 from tests.unit.domain.story import CHILD
-from tests.unit.domain.test_against_the_naive_rules import moments
 
 
 def latest_acts(history: History, consent: str, when: datetime) -> dict[str, Act]:
