@@ -1,6 +1,7 @@
 """Copenhagen's calendar a second time, from the text of the rules: for the naive model."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from consent_service.domain.kernel.validity import Validity
@@ -26,6 +27,7 @@ def danish_day(instant: datetime) -> date:
     return instant.astimezone(DANISH).date()
 
 
+@cache
 def birthday(birth: date, age: int, without_leap_day: tuple[int, int]) -> datetime:
     year = birth.year + age
     try:

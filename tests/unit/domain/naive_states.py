@@ -10,7 +10,7 @@ import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from consent_service.domain.consents.state import Status
 from consent_service.domain.kernel.facts import (
@@ -190,7 +190,8 @@ class States:
     # What was recorded by then.
 
     def known(self, now: datetime) -> list[Fact]:
-        return [fact for fact in self.facts if fact.at <= now]
+        """In the order of the acts, which is that of their instants (R8)."""
+        return self.facts[: bisect.bisect_right(self.facts, now, key=attrgetter("at"))]
 
     def requests(self, now: datetime | None = None) -> list[Request]:
         known = self.facts if now is None else self.known(now)

@@ -7,7 +7,7 @@ by hours and months, and to just before, exactly at and just after what comes ne
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from random import Random
@@ -15,6 +15,7 @@ from random import Random
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
+from consent_service.domain.consents.state import Status
 from consent_service.domain.disclosures.objections import Transfer
 from consent_service.domain.kernel.facts import (
     Act,
@@ -28,6 +29,7 @@ from consent_service.domain.kernel.facts import (
     ExemptionRevoked,
     Fact,
     History,
+    Holder,
     LinkIssued,
     Overlap,
     PaperRecorded,
@@ -54,6 +56,7 @@ from tests.unit.domain.story import (
     OTHER_MUNI,
     REVIEW,
     SCHOOL,
+    STEPFATHER,
     WARD,
     custody,
     danish,
@@ -95,7 +98,9 @@ BESIDE = [
 CATEGORIES = [(HEALTH, SCHOOL), (HEALTH, SCHOOL), (HEALTH,), (SCHOOL,)]
 PURPOSES = [ASSESSMENT, ASSESSMENT, ASSESSMENT, FOLLOW_UP, FOLLOW_UP, REVIEW]
 OVERLAPS = [(ASSESSMENT, FOLLOW_UP), (FOLLOW_UP, REVIEW)]
-PERIODS = ["P1Y", "P1Y", "P1Y", "P365D", "P6M", "P2W", "P1D"]
+SETTING_ASIDE = [ExemptionReason.COURT_DECISION, ExemptionReason.DECEASED]
+RULES = [ALL_HOLDERS, ALL_HOLDERS, ALL_HOLDERS, CHILD_ALONE]
+PERIODS = [*["P1Y"] * 5, "P365D", "P6M", "P2W", "P1D"]
 SOON = timedelta(days=25)
 GAPS = [
     *[timedelta(0), timedelta(minutes=5), timedelta(hours=1), timedelta(hours=3)] * 3,
@@ -106,7 +111,8 @@ NUDGES = [-TICK, timedelta(0), timedelta(0), TICK]
 PARTIES = [MUNI, OTHER_MUNI, WARD, BUA, GP]
 
 STEPS = {
-    "request": 5,
+    "request": 4,
+    "refused_request": 4,
     "everybody_grants": 6,
     "grant": 4,
     "stop": 4,
@@ -114,11 +120,13 @@ STEPS = {
     "paper": 3,
     "settle": 4,
     "custody": 3,
+    "newcomers": 1,
+    "departure": 3,
     "exempt": 3,
     "confirm": 3,
     "revoke": 1,
     "cancel": 1,
-    "link": 1,
+    "link": 2,
     "overlap": 1,
 }
 
@@ -154,6 +162,7 @@ class Life:
             kind = "request"
         moves: dict[str, Callable[[], None]] = {
             "request": self._request,
+            "refused_request": self._refused_request,
             "everybody_grants": self._everybody_grants,
             "grant": self._grant,
             "stop": self._stop,
@@ -161,6 +170,8 @@ class Life:
             "paper": self._paper,
             "settle": self._settle_paper,
             "custody": self._custody,
+            "newcomers": self._newcomers,
+            "departure": self._departure,
             "exempt": self._exempt,
             "confirm": lambda: self._exemption(ExemptionConfirmed),
             "revoke": lambda: self._exemption(ExemptionRevoked),
@@ -203,13 +214,42 @@ class Life:
     def _is_live(self, request: Request) -> bool:
         return self.chronicle.picture(request.consent, self.clock).final_at is None
 
+    def _status(self, request: Request) -> Status:
+        return self.chronicle.picture(request.consent, self.clock).status
+
     def _live(self) -> Request | None:
         live = [r for r in self.chronicle.requests() if self._is_live(r)]
         return self.random.choice(live) if live else None
 
+    def _in_force(self, when: datetime | None = None) -> Request | None:
+        when = when or self.clock
+        found = [
+            r
+            for r in self.chronicle.requests(when)
+            if self.chronicle.picture(r.consent, when).status is Status.IN_FORCE
+        ]
+        return self.random.choice(found) if found else None
+
     def _signer(self, request: Request) -> str | None:
+        """Somebody who has a say; rather one who is required and has not answered."""
         people = sorted(self.chronicle.may_act_at(request, self.clock))
+        latest = self.chronicle.latest(request.consent, self.clock)
+        silent = sorted(self.chronicle.required(request, self.clock) - latest.keys())
+        if silent and self.random.random() < 0.5:
+            people = silent
         return self.random.choice(people) if people else None
+
+    def _holders(self, controller: str) -> tuple[Holder, ...]:
+        """Those it knows already, one fewer or one more; or others altogether."""
+        known = sorted(self.chronicle.holders(controller, self.clock))
+        chance = self.random.random()
+        if not known or chance < 0.3:
+            return custody(*self.random.choice(CUSTODIES))
+        if chance < 0.5 and len(known) > 1:
+            known.remove(self.random.choice(known))
+        elif chance < 0.75:
+            known = sorted({*known, self.random.choice([MOTHER, FATHER, STEPFATHER])})
+        return custody(*known)
 
     def _live_and_signer(self) -> tuple[Request, str] | None:
         request = self._live()
@@ -219,57 +259,107 @@ class Life:
     # What happens.
 
     def _request(self) -> None:
-        before = self.chronicle.requests()
-        if len(before) >= 7:
-            return
-        controller = self.random.choice(CONTROLLERS)
+        """Anything, and often everybody says yes."""
+        beside = self.random.choice(BESIDE)
         purpose = self.random.choice(PURPOSES)
+        request = self._ask(beside, self.random.choice(CATEGORIES), purpose)
+        if request and self.random.random() < 0.6:
+            self._everybody_grants(request)
+
+    def _refused_request(self) -> None:
+        """Much the same as what is in force, and somebody says no to it, or to a part."""
+        near = self._in_force()
+        if near is None:
+            return
+        purpose = near.purpose if self.random.random() < 0.7 else self.random.choice(PURPOSES)
+        parties, categories = sorted(near.asked.parties), sorted(near.asked.categories)
+        request = self._ask(parties, categories, purpose)
+        person = self._signer(request) if request else None
+        if request is None or person is None:
+            return
+        if self.random.random() < 0.7:
+            self._stop_of(request, person)
+        else:
+            self._act(request, person, ActKind.GRANT, self._kept(request, 1), attested=0.2)
+
+    def _ask(
+        self, beside: Iterable[str], categories: Iterable[str], purpose: str
+    ) -> Request | None:
+        before = self.chronicle.requests()
+        if len(before) >= 8:
+            return None
+        controller = self.random.choice(CONTROLLERS)
         own = [r for r in before if (r.controller, r.purpose) == (controller, purpose)]
         live = [r.consent for r in own if self._is_live(r)]
-        beside = self.random.choice(BESIDE)
-        self._tell(
-            Request(
-                seq=self._next(),
-                at=self.clock,
-                consent=f"consent {len(before) + 1}",
-                controller=controller,
-                child=CHILD,
-                birth_date=self.born,
-                holders=custody(*self.random.choice(CUSTODIES)),
-                purpose=purpose,
-                asked=scope({controller, *beside}, self.random.choice(CATEGORIES)),
-                signer_rule=self.random.choice(
-                    [ALL_HOLDERS, ALL_HOLDERS, ALL_HOLDERS, CHILD_ALONE]
-                ),
-                validity=parse_validity(self.random.choice(PERIODS)),
-                granular=True,
-                lapses_at=self._midnight(22),
-                renews=live[-1] if live and self.random.random() < 0.5 else None,
-                terms_sha256="0" * 64,
-                as_of=danish_day(self.clock),
-            )
+        request = Request(
+            seq=self._next(),
+            at=self.clock,
+            consent=f"consent {len(before) + 1}",
+            controller=controller,
+            child=CHILD,
+            birth_date=self.born,
+            holders=self._holders(controller),
+            purpose=purpose,
+            asked=scope({controller, *beside}, categories),
+            signer_rule=self.random.choice(RULES),
+            validity=parse_validity(self.random.choice(PERIODS)),
+            granular=True,
+            lapses_at=self._midnight(22),
+            renews=live[-1] if live and self.random.random() < 0.5 else None,
+            terms_sha256="0" * 64,
+            as_of=danish_day(self.clock),
         )
-        if self.random.random() < 0.6:
-            self._everybody_grants(self.chronicle.requests()[-1])
+        self._tell(request)
+        return request
 
     def _custody(self) -> None:
         controller = self.random.choice(CONTROLLERS)
-        if not self.chronicle.custody_facts_of(controller):
-            return
+        if self.chronicle.custody_facts_of(controller):
+            days = self.random.choice([-10, 0, 0, 3, 15])
+            self._custody_is(controller, self._holders(controller), days)
+
+    def _custody_is(self, controller: str, holders: tuple[Holder, ...], days: int) -> None:
+        """From so many days ahead or ago; now and then in place of a change that was wrong."""
         told = [f for f in self.chronicle.facts if isinstance(f, CustodyChange)]
         wrong = [f.id for f in told if f.controller == controller]
         self._tell(
             CustodyChange(
-                self._next(),
-                self.clock,
-                controller,
-                custody(*self.random.choice(CUSTODIES)),
-                self._midnight(self.random.choice([-10, 0, 0, 3, 15])),
+                *(self._next(), self.clock, controller, holders, self._midnight(days)),
                 f"change {self._next()}",
-                self.random.choice(wrong) if wrong and self.random.random() < 0.3 else None,
+                self.random.choice(wrong) if wrong and self.random.random() < 0.2 else None,
                 danish_day(self.clock),
             )
         )
+
+    def _newcomers(self) -> None:
+        """Somebody becomes a holder while a consent is in force, is asked, and answers (R9)."""
+        request = self._in_force()
+        if request is None:
+            return
+        for newcomer in self.random.sample([MOTHER, FATHER, STEPFATHER], 2):
+            known = self.chronicle.holders(request.controller, self.clock)
+            if newcomer not in known:
+                holders = custody(*sorted({*known, newcomer}))
+                self._custody_is(request.controller, holders, 0)
+                self._pass_time()
+        for _ in range(self.random.randint(1, 3)):
+            self._link()
+            self._pass_time()
+        required = self.chronicle.required(request, self.clock)
+        answered = self.chronicle.latest(request.consent, self.clock)
+        for person in sorted(required - answered.keys()):
+            if self._is_live(request) and self.random.random() < 0.7:
+                self._stop_of(request, person)
+
+    def _departure(self) -> None:
+        """Who refused is a holder no more, and the others sign."""
+        request = self.random.choice(self.chronicle.requests())
+        known = self.chronicle.holders(request.controller, self.clock)
+        latest = self.chronicle.latest(request.consent, self.clock)
+        leaving = {p for p in known if p in latest and latest[p].kept is None}
+        if self._is_live(request) and leaving and leaving != known:
+            self._custody_is(request.controller, custody(*sorted(known - leaving)), 0)
+            self._everybody_grants(request)
 
     def _act(
         self, request: Request, person: str, kind: ActKind, kept: Scope | None, attested: float
@@ -288,7 +378,7 @@ class Life:
 
     def _everybody_grants(self, request: Request | None = None) -> None:
         request = request or self._live()
-        if request is None:
+        if request is None or not self._is_live(request):
             return
         for person in sorted(self.chronicle.required(request, self.clock)):
             if self._is_live(request) and person in self.chronicle.may_act(request, self.clock):
@@ -302,11 +392,21 @@ class Life:
             self._act(request, person, ActKind.GRANT, kept, attested=0.4)
 
     def _stop(self) -> None:
-        """By login or told to a party; now and then about a request that has ended (R4)."""
+        """By login or told to a party; now and then about a request that has ended (R4).
+
+        Rather where it is not in force, or else few stories would have anything in force.
+        """
         request = self._live()
+        for _ in range(2):
+            if request and self._status(request) is Status.IN_FORCE:
+                request = self._live()
         if request is None or self.random.random() < 0.2:
             request = self.random.choice(self.chronicle.requests())
         if person := self._signer(request):
+            self._stop_of(request, person)
+
+    def _stop_of(self, request: Request, person: str) -> None:
+        if person in self.chronicle.may_act_at(request, self.clock):
             kind = self.chronicle.kind_of_stop(request, person, self.clock)
             word = self.random.choice([None, None, *sorted(request.asked.parties)])
             act = (self._next(), self.clock, request.consent, person, kind, None, self.clock)
@@ -347,10 +447,10 @@ class Life:
             return
         paper = self.random.choice(open_)
         request = self.chronicle.request(paper.consent)
-        rejected = self.random.random() < 0.25
+        rejected = self.random.random() < 0.3
         if rejected:
             self._tell(PaperRejected(self._next(), self.clock, paper.paper, paper.consent))
-        if rejected and self.random.random() < 0.7:
+        if rejected and self.random.random() < 0.5:
             return
         if self._is_live(request) and paper.person in self.chronicle.may_act_at(
             request, self.clock
@@ -378,24 +478,32 @@ class Life:
         )
 
     def _exempt(self) -> None:
-        """Recorded, and mostly confirmed soon after."""
+        """Rather one who said no; recorded, mostly confirmed soon after, and the others sign."""
         request = self._live()
+        if request is None or self.random.random() < 0.2:
+            self._request()
+            request = self._live()
         if request is None:
             return
-        holders = sorted(self.chronicle.present(request, self.clock))
-        if not holders:
+        holders = self.chronicle.present(request, self.clock)
+        acts = self.chronicle.acts(self.clock)
+        acts = [a for a in acts if self.chronicle.request(a.consent).purpose == request.purpose]
+        refusing = {a.person for a in acts if self.chronicle.denies_any(a)} & holders
+        people = sorted(refusing if refusing and self.random.random() < 0.7 else holders)
+        if not people:
             return
         ends = self._midnight(self.random.choice([1, 5, 20, 90]))
-        name = f"exemption {self._next()}"
-        self._tell(
-            ExemptionRecorded(
-                *(self._next(), self.clock, name, request.consent, self.random.choice(holders)),
-                ends if self.random.random() < 0.4 else None,
-                self.random.choice([None, *ExemptionReason, ExemptionReason.COURT_DECISION]),
-            )
-        )
-        if self.random.random() < 0.5:
+        name, person = f"exemption {self._next()}", self.random.choice(people)
+        reason = self.random.choice([None, *ExemptionReason, *SETTING_ASIDE])
+        ends_at = ends if self.random.random() < 0.3 else None
+        recorded = (self._next(), self.clock, name, request.consent, person)
+        self._tell(ExemptionRecorded(*recorded, ends_at, reason))
+        if self.random.random() < 0.2:
+            self._stop()
+        if self.random.random() < 0.7:
             self._tell(ExemptionConfirmed(self._next(), self.clock, name, request.consent))
+            if self.random.random() < 0.5 and self._is_live(request):
+                self._everybody_grants(request)
 
     def _exemption(self, kind: type[ExemptionConfirmed] | type[ExemptionRevoked]) -> None:
         told = [f for f in self.chronicle.facts if isinstance(f, ExemptionRecorded)]
@@ -435,9 +543,10 @@ class Life:
 
     def question(self, when: datetime) -> tuple[Transfer, str]:
         """A transfer near what some request asked, and who asks."""
-        request = self.random.choice(self.chronicle.requests(when) or self.chronicle.requests())
+        request = self._in_force(when) if self.random.random() < 0.7 else None
+        request = request or self.random.choice(self.chronicle.requests(when))
         parties = sorted(request.asked.parties)
-        if self.random.random() < 0.2:
+        if self.random.random() < 0.15:
             parties = PARTIES
         sender, recipient = self.random.sample(parties, 2)
         purpose = request.purpose if self.random.random() < 0.8 else self.random.choice(PURPOSES)
@@ -449,11 +558,14 @@ class Life:
 def moments(life: Life, offset: int, most: int) -> list[datetime]:
     """Instants that matter in a life, and the end of it; some of them when there are many."""
     chronicle = life.chronicle
-    begun = chronicle.facts[0].at
-    chronicle.live_until(chronicle.now + timedelta(days=2 * 366))
-    instants = [i for i in chronicle.instants() if i >= begun]
+    begun, told = chronicle.facts[0].at, life.clock
+    chronicle.live_until(told + timedelta(days=2 * 366))
+    instants = [i for i in chronicle.instants() if begun <= i <= told]
+    afterwards = [i for i in chronicle.instants() if i > told]
     step = max(1, len(instants) // most)
-    return [*instants[offset % step :: step], chronicle.now]
+    later = max(1, len(afterwards) * 4 // most)
+    some = instants[offset % step :: step] + afterwards[offset % later :: later]
+    return [*some, chronicle.now]
 
 
 def lives(steps: int = 14) -> st.SearchStrategy[Life]:
