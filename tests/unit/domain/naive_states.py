@@ -271,8 +271,19 @@ class States:
         return request.consent in self.memory.first
 
     def declined_for_good(self, request: Request, now: datetime) -> bool:
-        """R2: "final from the lapse, or from the end of that signer's window"."""
-        answers = self.answers(request, now, self.just_before(request, now))
+        return self.final_no(request, now) is not None
+
+    def final_no(self, request: Request, now: datetime) -> Answers | None:
+        """ "Final from the lapse, or from the end of that signer's window": a no at that very
+        instant counts, and what takes one back comes too late."""
+        before = self.just_before(request, now)
+        for by in (now, before):
+            answers = self.answers(request, by, before)
+            if self.is_final_no(request, answers, now):
+                return answers
+        return None
+
+    def is_final_no(self, request: Request, answers: Answers, now: datetime) -> bool:
         if not answers.refused and not answers.nothing_left:
             return False
         if not self.was_in_force(request):
@@ -429,7 +440,8 @@ class States:
         return Status.INCOMPLETE if self.was_in_force(request) else Status.AWAITING_SIGNATURES
 
     def _ended(self, request: Request, status: Status, now: datetime) -> Picture:
-        answers = self.answers(request, now, self.just_before(request, now))
+        lasting = self.answers(request, now, self.just_before(request, now))
+        answers = self.final_no(request, now) or lasting
         return self._picture(request, status, answers, now, final_at=now)
 
     def _picture(
@@ -455,19 +467,19 @@ class States:
     ) -> frozenset[Why]:
         """Why it is not in force, "and whose signature is missing, refused, withdrawn …"."""
         missing = {Why("missing_signature", person) for person in answers.missing}
+        nobody_or_missing = missing or {Why("missing_signature", NOBODY)}
         match status:
             case Status.WITHDRAWN:
                 acts = self.acts_on(request.consent, now)
                 people = [act.person for act in acts if act.kind is ActKind.WITHDRAW]
                 return frozenset(Why("withdrawn", person) for person in people)
-            case Status.DECLINED if answers.refused:
-                return frozenset(missing | {Why("declined", p) for p in answers.refused})
             case Status.DECLINED:
-                return frozenset(missing | {Why("scope_empty")})
+                empty = {Why("scope_empty")} if answers.nothing_left else set()
+                return frozenset(missing | empty | {Why("declined", p) for p in answers.refused})
             case Status.LAPSED:
-                return frozenset({*missing, Why("lapsed")})
+                return frozenset({*nobody_or_missing, Why("lapsed")})
             case Status.AWAITING_SIGNATURES:
-                return frozenset(missing or {Why("missing_signature", NOBODY)})
+                return frozenset(nobody_or_missing)
             case Status.INCOMPLETE:
                 changed = {self.why_incomplete(request, person) for person in answers.missing}
                 return frozenset(changed or {Why("custody_changed", NOBODY)})
