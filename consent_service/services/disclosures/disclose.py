@@ -18,6 +18,7 @@ from consent_service.services.children.family import check_cpr
 from consent_service.services.children.ports import Snapshot
 from consent_service.services.consents.ports import ConsentsUnit
 from consent_service.services.disclosures.decided import (
+    child_of_entry,
     consent_and_controller,
     decide_by,
     moment_of,
@@ -63,7 +64,8 @@ def disclose(
     """Decide and log a disclosure; `answer_for` makes the answer kept with it.
 
     None when an answer for the same key was kept meanwhile. Raises InvalidInput, NotAllowed when
-    the sender is not the caller, and Unavailable when others kept acting about this child.
+    the sender is not the caller, DailyLimit for a child that is new to it, and Unavailable when
+    others kept acting about this child.
     """
     if disclosure.question.sender != caller.organisation:
         raise NotAllowed("The sender is the organisation that calls.")
@@ -72,14 +74,14 @@ def disclose(
     for _ in range(ATTEMPTS):
         snapshot = snapshot_of(uow, cpr)
         now = moment_of(snapshot, context)
-        prepared, disclosed = _decide(context, caller, disclosure, snapshot, cpr, now)
+        child, prepared, disclosed = _decide(uow, context, caller, disclosure, snapshot, cpr, now)
         answer = answer_for(disclosed)
         if uow.log.append(
             prepared.entry,
             prepared.promise,
             prepared.event.search(),
-            snapshot.child,
-            Guard(snapshot.child, snapshot.version),
+            child.id,
+            Guard(child.id, snapshot.version),
             answer,
         ):
             return disclosed
@@ -89,13 +91,14 @@ def disclose(
 
 
 def _decide(
+    uow: ConsentsUnit,
     context: Context,
     caller: Caller,
     disclosure: Disclosure,
     snapshot: Snapshot,
     cpr: CprNumber,
     now: datetime,
-) -> tuple[Prepared, Disclosed]:
+) -> tuple[ChildRef, Prepared, Disclosed]:
     transfer = disclosure.question.transfer()
     decision: Decision | None = None
     warnings: tuple[str, ...] = ()
@@ -104,11 +107,12 @@ def _decide(
     else:
         warnings = _warnings(snapshot, transfer, now)
     consent, controller = consent_and_controller(decision, caller)
+    child = child_of_entry(uow, snapshot, controller, cpr, now)
     event = Event.by(
         caller,
         "disclosure",
         controller,
-        child=ChildRef(snapshot.child, cpr),
+        child=child,
         employee=disclosure.performed_by,
         recipient=transfer.recipient,
         outcome=outcome_of(decision),
@@ -117,7 +121,7 @@ def _decide(
     )
     prepared = context.journal.prepare(event, now)
     disclosed = Disclosed(prepared.entry.id, prepared.promise, now, decision, warnings)
-    return prepared, disclosed
+    return child, prepared, disclosed
 
 
 def _warnings(snapshot: Snapshot, transfer: Transfer, instant: datetime) -> tuple[str, ...]:

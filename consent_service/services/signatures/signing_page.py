@@ -24,7 +24,7 @@ from consent_service.services.children.acts import moment_after
 from consent_service.services.children.model import PersonDetails
 from consent_service.services.consents.find_consent import child_of
 from consent_service.services.consents.model import ConsentFile, Link, Signatory
-from consent_service.services.disclosures.find_disclosures import family_disclosures
+from consent_service.services.disclosures.find_disclosures import SharedPage, family_disclosures
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Event
 from consent_service.services.signatures.consent_text import ConsentText, consent_text
@@ -154,7 +154,7 @@ class ConsentPage:
     `own_signed_on` the day of a paper it was made on.
     `refusal` is what saying no would be. `stops_older` tells that declining also stops an older
     consent (R5). `objects` tells that a no of their own elsewhere stops part of this one.
-    `disclosures` is every one so far.
+    `shared` are the newest disclosures.
     """
 
     status: Status
@@ -174,7 +174,7 @@ class ConsentPage:
     expires_at: datetime | None
     lapses_at: datetime
     others: Sequence[OtherSigner]
-    disclosures: Sequence[Mapping[str, Any]]
+    shared: SharedPage
 
 
 def consent_page(uow: SignaturesUnit, context: Context, signer: Signer) -> ConsentPage:
@@ -204,8 +204,16 @@ def consent_page(uow: SignaturesUnit, context: Context, signer: Signer) -> Conse
         expires_at=state.expires_at,
         lapses_at=signer.request.lapses_at,
         others=_others(uow, signer, required),
-        disclosures=family_disclosures(uow, signer.file.child, signer.now),
+        shared=family_disclosures(uow, signer.file.child, signer.now),
     )
+
+
+def older_disclosures(
+    uow: SignaturesUnit, context: Context, signer: Signer, before: str
+) -> SharedPage:
+    """What was shared before an entry, for an identified signer; looking is logged."""
+    _write(uow, context, signer, "personal_data_viewed", {"view": "family"})
+    return family_disclosures(uow, signer.file.child, signer.now, before)
 
 
 def _can_refuse(signer: Signer, state: ConsentState, latest: Act | None) -> bool:
