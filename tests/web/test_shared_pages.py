@@ -85,7 +85,7 @@ def test_the_address_says_nothing_and_is_good_in_its_own_session_only(
     stranger = Signer(small_home)
     not_logged_in = Signer(small_home)
     not_logged_in.open(links(asked)["Mette Mor"])
-    assert not stranger.get(address).status_code == 200
+    assert stranger.get(address).status_code != 200
     for refused in (
         frederik.get(address),
         not_logged_in.get(address),

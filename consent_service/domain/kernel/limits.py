@@ -44,13 +44,13 @@ class Limit:
 
 
 LIMITS: Mapping[Limited, Limit] = {
-    Limited.REQUEST: Limit(20, 120),
-    Limited.PAPER_GRANT: Limit(20, 150),
-    Limited.PAPER_LIFT: Limit(20, 60),
-    Limited.EXEMPTION: Limit(20, 60),
-    Limited.CUSTODY_CHANGE: Limit(10, 60),
+    Limited.REQUEST: Limit(20, 60),
+    Limited.PAPER_GRANT: Limit(20, 90),
+    Limited.PAPER_LIFT: Limit(20, 40),
+    Limited.EXEMPTION: Limit(20, 40),
+    Limited.CUSTODY_CHANGE: Limit(10, 40),
     # Each change can be corrected once, and each correction too.
-    Limited.CUSTODY_CORRECTION: Limit(10, 120),
+    Limited.CUSTODY_CORRECTION: Limit(10, 80),
 }
 """By organisation and child."""
 
