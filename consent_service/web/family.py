@@ -25,6 +25,7 @@ ROUTES: tuple[tuple[str, str, View, str], ...] = (
     ("POST", "/grant", answers.grant, SESSION),
     ("POST", "/decline", answers.refuse, SESSION),
     ("GET", "/receipt", answers.receipt, SESSION),
+    ("GET", "/shared", pages.shared, SESSION),
     ("GET", "/everything", everything, SESSION),
     ("POST", "/logout", answers.log_out, SESSION),
 )
