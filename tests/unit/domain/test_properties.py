@@ -132,7 +132,7 @@ def test_one_more_refusal_never_permits(
     person = people[who % len(people)]
     refusal = Act(len(life.chronicle.facts) + 1, now, request.consent, person, kind, None, now)
     before = history_of(life)
-    after = History.of([*life.chronicle.facts, refusal])
+    after = before.with_fact(refusal)
     was = decide_transfer(before, transfer, caller, now)
     becomes = decide_transfer(after, transfer, caller, now)
     event(f"{type(was).__name__} becomes {type(becomes).__name__}")
@@ -158,7 +158,7 @@ def test_the_past_does_not_change_when_more_is_recorded(
 ) -> None:
     whole = history_of(life)
     for number, fact in enumerate(whole.facts[1:], 1):
-        earlier = History(whole.facts[:number])
+        earlier = replace(whole, facts=whole.facts[:number])
         when = fact.at - TICK
         for request in earlier.recorded_by(when).requests:
             then = state_at(earlier, request.consent, when)
