@@ -1,8 +1,9 @@
 """How the signers of a consent have answered it, and what that leaves to be exchanged (R2, R5).
 
-Whoever must sign decides whether it is complete. A present holder who need not sign (an excused
-one, or a parent where the child of 15 signs alone) can still only make it narrower: what they
-left out is denied all the same, so it is not in the effective scope and nobody is covered by it.
+Whoever must sign decides whether it is complete. A present holder who is excused can still only
+make it narrower: what they left out is denied all the same, so it is not in the effective scope
+and nobody is covered by it. Where the child of 15 signs alone a parent has no say, and what they
+answered before counts for nothing any more (R5d).
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from datetime import datetime
 from functools import reduce
 
 from consent_service.domain.consents.paper import latest_answers
-from consent_service.domain.consents.signers import present_holders, required_signers
+from consent_service.domain.consents.signers import required_signers, signers_with_a_say
 from consent_service.domain.kernel.facts import ActKind, History, Request, Role, Scope
 
 
@@ -69,7 +70,7 @@ def answers_at(history: History, request: Request, now: datetime) -> Answers:
     others = [
         act
         for person, act in latest.items()
-        if person not in required and person in present_holders(history, request, now)
+        if person not in required and person in signers_with_a_say(history, request, now)
     ]
     return Answers(
         granted,

@@ -12,7 +12,8 @@ or a silence that is final at an instant is judged by who had to sign just befor
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -21,6 +22,7 @@ from consent_service.domain.consents.signers import (
     custody_takes_effect,
     exemptions,
     holders_at,
+    required_signers,
 )
 from consent_service.domain.kernel.calendar import (
     ADULT_AGE,
@@ -219,10 +221,7 @@ def _step(
         complete_at, covered = before.complete_at or now, before.covered | answers.newly_covered
         in_force = ConsentState(Status.IN_FORCE, (), scope, complete_at, ends, None, covered)
         return _Walk(in_force, since)
-    missing = tuple(
-        Reason(ReasonCode.MISSING_SIGNATURE, role, person)
-        for person, role in answers.missing.items()
-    )
+    missing = _missing(answers)
     if refusals := _refusals(answers):
         was_in_force = before.complete_at is not None
         due = _window_of(known, request, answers, since) if was_in_force else request.lapses_at
@@ -234,24 +233,55 @@ def _step(
     return _Walk(state(Status.AWAITING_SIGNATURES, missing or _NOBODY_CAN_SIGN), since)
 
 
+_TICK = timedelta(microseconds=1)
 _NOBODY_CAN_SIGN = (Reason(ReasonCode.MISSING_SIGNATURE, Role.CUSTODY_HOLDER),)
 
 
 def _overdue(history: History, request: Request, now: datetime, walk: _Walk) -> "_Final | None":
-    """What a no or a silence comes to whose time is over, whoever must sign from now on (R9)."""
-    before = walk.state
-    if walk.refusal_final_at is not None and walk.refusal_final_at <= now:
-        return _Final(Status.DECLINED, before.reasons)
-    if now != request.lapses_at or before.status is not Status.AWAITING_SIGNATURES:
-        return None
-    at_once = tuple(
-        Reason(ReasonCode.DECLINED, role_of(history, request, act), act.person)
+    """What a no or a silence comes to whose time is over, whoever must sign from now on (R9).
+
+    A no said at this very instant is among them, by whoever had to sign just before it (R2).
+    """
+    is_late = walk.state.complete_at is None and now >= request.lapses_at
+    at_once = {
+        act.person
         for act in history.acts(request.consent)
         if act.at == now and act.kind is ActKind.DECLINE and act.person in walk.required_since
+    }
+    is_final = walk.refusal_final_at is not None and walk.refusal_final_at <= now
+    is_final |= any(
+        is_late or _window_ends(history, request, person, walk.required_since[person]) <= now
+        for person in at_once
     )
-    if at_once:
-        return _Final(Status.DECLINED, at_once)
-    return _Final(Status.LAPSED, (Reason(ReasonCode.LAPSED), *before.reasons))
+    if is_final:
+        return _Final(Status.DECLINED, _refused_just_before(history, request, now, at_once))
+    if is_late and walk.state.status is Status.AWAITING_SIGNATURES:
+        return _Final(Status.LAPSED, (Reason(ReasonCode.LAPSED), *walk.state.reasons))
+    return None
+
+
+def _refused_just_before(
+    history: History, request: Request, now: datetime, at_once: AbstractSet[str]
+) -> tuple[Reason, ...]:
+    """Who refused and who is silent, of those who had to sign until now."""
+    before = now - _TICK
+    earlier = history.recorded_by(before)
+    answers = answers_at(earlier, request, before)
+    roles = required_signers(earlier, request, before)
+    said = replace(
+        answers,
+        granted={p: kept for p, kept in answers.granted.items() if p not in at_once},
+        declined={**answers.declined, **{p: roles[p] for p in at_once}},
+        missing={p: role for p, role in answers.missing.items() if p not in at_once},
+    )
+    return (*_refusals(said), *_missing(said))
+
+
+def _missing(answers: Answers) -> tuple[Reason, ...]:
+    return tuple(
+        Reason(ReasonCode.MISSING_SIGNATURE, role, person)
+        for person, role in answers.missing.items()
+    )
 
 
 def _window_of(

@@ -36,3 +36,10 @@ def test_nothing_changes_between_two_moments_that_matter(life: Life) -> None:
             for request in chronicle.requests(before)[:2]:
                 assert not list(state_differences(history, life, request.consent, middle))
             break
+
+
+@pytest.mark.parametrize("seed", [338, 385, 391, 743, 1274, 1895, 1997])
+def test_nor_in_those_in_which_something_once_did(seed: int) -> None:
+    """A no at the instant of a lapse or of a window's end; parents where the child signs alone."""
+    tally, differing = compare(1, seed)
+    assert not differing, report(tally, differing)
