@@ -24,6 +24,7 @@ ROUTES: tuple[tuple[str, str, View, str], ...] = (
     ("GET", "/callback/<provider>", sign_in.finish_login, SESSION),
     ("POST", "/grant", answers.grant, SESSION),
     ("POST", "/decline", answers.refuse, SESSION),
+    ("POST", "/lift", answers.lift, SESSION),
     ("GET", "/receipt", answers.receipt, SESSION),
     ("GET", "/everything", everything, SESSION),
     ("POST", "/logout", answers.log_out, SESSION),

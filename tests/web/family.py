@@ -27,7 +27,8 @@ METTE = Person(MOTHER, "Mette Mor", "Almas mor")
 FREDERIK = Person(FATHER, "Frederik Far", "Almas far")
 STRANGER = Person("0303811115", "Sofie Fremmed", "har intet med sagen at gøre")
 SILJE = Person("1003114320", "Silje Test", "15 år")
-PEOPLE = (METTE, FREDERIK, STRANGER, SILJE)
+ASTA = Person("1502124320", "Asta Test", "15 år i februar 2027")
+PEOPLE = (METTE, FREDERIK, STRANGER, SILJE, ASTA)
 PROVIDER_KEY = new_key()
 
 
@@ -244,7 +245,7 @@ def entry_types(deployment: Deployment, consent: str) -> list[str]:
 
 def acts(deployment: Deployment, consent: str) -> list[str]:
     """What signers did, as the log has it."""
-    kinds = ("consent_granted", "consent_declined", "consent_withdrawn")
+    kinds = ("consent_granted", "consent_declined", "consent_withdrawn", "consent_lifted")
     return [type_ for type_ in entry_types(deployment, consent) if type_ in kinds]
 
 

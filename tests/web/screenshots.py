@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from consent_service.domain.kernel.facts import Scope
 from consent_service.persistence.kernel.migrate import upgrade
 from tests.conftest import CHROMIUM_ARGUMENTS, _find_chromium
 from tests.deployment import CATEGORIES, PARTIES, Deployment
-from tests.web.family import METTE, free_server, household, links, serving
+from tests.web.family import ASTA, METTE, free_server, household, links, new_link, serving
 
 SIZES = {"phone": (390, 844), "desk": (1280, 900)}
 
@@ -110,6 +111,16 @@ def everything_shared(page: Page, folder: Path, shoot: Camera) -> None:
     page.goto(f"{page.url.partition('/sign/')[0]}/sign/?lang=da")
 
 
+def later_signer(deployment: Deployment, page: Page, shoot: Camera) -> None:
+    """A young person who turned 15 while the consent was in force."""
+    child = {"cpr": ASTA.cpr, "name": ASTA.name, "birth_date": "2012-02-15"}
+    asked = deployment.in_force(child=child, parties=PARTIES, categories=CATEGORIES)
+    deployment.clock.set(datetime.fromisoformat("2027-02-16T09:00:00+00:00"))
+    page.goto(new_link(deployment, asked, ASTA.name))
+    log_in(page, ASTA.name)
+    shoot("later-signer")
+
+
 def walk(deployment: Deployment, context: BrowserContext, folder: Path, size: str) -> None:
     page = context.new_page()
     page.set_default_timeout(5000)
@@ -168,6 +179,8 @@ def walk(deployment: Deployment, context: BrowserContext, folder: Path, size: st
     shoot("sure")
     page.get_by_role("button", name="Giv ikke samtykke").click()
     shoot("declined")
+    page.get_by_role("button", name="Tag mit nej tilbage", exact=True).click()
+    shoot("lifted")
     page.goto(link)
     log_in(page)
     deployment.clock.forward(minutes=16)
@@ -183,6 +196,7 @@ def walk(deployment: Deployment, context: BrowserContext, folder: Path, size: st
     log_in(page)
     page.get_by_role("button", name="Log ud", exact=True).click()
     shoot("goodbye")
+    later_signer(deployment, page, shoot)
     page.goto(f"{deployment.settings.base_url}/sign/wrong")
     shoot("error-404")
     page.goto(f"{deployment.settings.base_url}/sign/login")

@@ -8,7 +8,7 @@ import pytest
 
 from consent_service.domain.kernel.facts import Scope
 from consent_service.errors import Conflict
-from consent_service.services.signatures.answer_consent import sign_grant, sign_refusal
+from consent_service.services.signatures.answer_consent import sign_grant, sign_lift, sign_refusal
 from consent_service.services.signatures.identity import Identity
 from consent_service.web.signatures.session_content import SessionContent
 from tests.deployment import Deployment, deploy
@@ -92,6 +92,18 @@ def test_a_login_that_is_only_a_login_carries_no_answer(home):
     assert acts(home, asked["id"]) == []
 
 
+def test_a_no_is_taken_back_once_that_is_approved(home):
+    asked, mette = arrived(home)
+    approved(mette, to_approval(mette, "/sign/decline"))
+    address = to_approval(mette, "/sign/lift")
+    assert acts(home, asked["id"]) == ["consent_declined"]
+    assert "Dit nej stopper ikke længere noget." in words(approved(mette, address))
+    assert acts(home, asked["id"]) == ["consent_declined", "consent_lifted"]
+    page = words(approved(mette, to_approval(mette)))
+    assert "Dit samtykke er gemt" in page
+    assert refusals(home, asked) == []
+
+
 def test_another_person_cannot_approve(home):
     asked, mette = arrived(home)
     page = words(approved(mette, to_approval(mette), FREDERIK))
@@ -135,6 +147,9 @@ def test_the_first_login_signs_nothing_whoever_asks(home):
         yes = replace(identity, approved_text="Kommune X: Du giver samtykke")
         with pytest.raises(Conflict) as caught:
             sign_refusal(uow, context, session.link, yes, "da")
+        assert caught.value.code == "text_not_approved"
+        with pytest.raises(Conflict) as caught:
+            sign_lift(uow, context, session.link, yes, "da")
         assert caught.value.code == "text_not_approved"
     assert acts(home, asked["id"]) == []
 

@@ -10,7 +10,7 @@ from tests.integration.stand_in_browser import Page
 from tests.web.family import FREDERIK, METTE, Signer, acts, cookie_of, entries, links, words
 
 
-@pytest.mark.parametrize("action", ["login", "grant", "decline", "logout"])
+@pytest.mark.parametrize("action", ["login", "grant", "decline", "lift", "logout"])
 @pytest.mark.parametrize("token", [None, "", "0" * 64, "æ\ud800".encode("utf-8", "replace")])
 def test_a_form_without_its_sessions_token_does_nothing(small_home, action, token):
     asked = small_home.ask()
@@ -178,7 +178,8 @@ def test_no_form_works_without_its_token_or_from_another_site(small_home):
     right = dict(mette.form("/sign/grant").hidden)
     before = entries(small_home, asked["id"])
     routes = form_routes(small_home)
-    assert routes == {"/sign/login", "/sign/grant", "/sign/decline", "/sign/logout"}
+    forms = ("login", "grant", "decline", "lift", "logout")
+    assert routes == {f"/sign/{name}" for name in forms}
     bad = [
         ({}, {}),
         ({"form_token": ""}, {}),

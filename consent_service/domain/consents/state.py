@@ -123,7 +123,30 @@ def state_at(history: History, consent: str, instant: datetime) -> ConsentState:
     Raises KeyError when the consent had not been asked for by then.
     """
     known = history.recorded_by(instant)
+    return _walk_to(known, known.request(consent), instant).state
+
+
+def answer_until(history: History, consent: str, person: str, instant: datetime) -> datetime | None:
+    """Until when one who must sign can change a no: from then on it is final (R9).
+
+    That is the lapse. For whoever became required later, on a consent that was in force, it is the
+    end of their own window, or the expiry if that comes first (which would tell, before it was in
+    force, that another has granted); it may be over already. None for one who need not sign, and
+    once the consent is final. Raises KeyError as `state_at` does.
+    """
+    known = history.recorded_by(instant)
     request = known.request(consent)
+    walk = _walk_to(known, request, instant)
+    since = walk.required_since.get(person)
+    if since is None:
+        return None
+    if walk.state.complete_at is None:
+        return request.lapses_at
+    window = _window_ends(known, request, person, since)
+    return min(window, walk.state.expires_at or window)
+
+
+def _walk_to(known: History, request: Request, instant: datetime) -> "_Walk":
     superseded_at = _superseded_at(known, request, instant)
     points = _turning_points(known, request, superseded_at, instant)
     walk = _Walk(ConsentState(Status.AWAITING_SIGNATURES))
@@ -133,7 +156,7 @@ def state_at(history: History, consent: str, instant: datetime) -> ConsentState:
         walk = _step(known, request, superseded_at, now, walk)
         if walk.refusal_final_at is not None and now < walk.refusal_final_at <= instant:
             points.add(walk.refusal_final_at)
-    return walk.state
+    return walk
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Everything that happened under one consent, in order, for its controller."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from consent_service.audit.receipt import SEAL_TYPES
@@ -17,11 +19,14 @@ def timeline(
 ) -> list[dict[str, Any]]:
     """Every event of a consent, oldest first, for its controller; looking is logged.
 
-    The municipality's custody changes about the child are events of each of its consents.
+    The municipality's custody changes about the child are events of each of its consents. What an
+    organisation recorded in a signer's name says which one, as `attested_by` (R5c).
     """
     file = controlled_consent(uow, caller, consent)
     child = child_of(uow, file)
     roles = {s.id: s.role.value for s in uow.consents.signatories(consent)}
+    acts = uow.children.snapshot(file.child).history.acts(consent)
+    attesting = {act.at: act.attested_by for act in acts if act.attested_by is not None}
     entries = [
         *uow.log.about_child(file.child, controller=file.controller, consent=consent),
         *(
@@ -34,13 +39,18 @@ def timeline(
     ]
     entries.sort(key=lambda entry: entry.id)
     context.journal.write(uow, consent_viewed(caller, file, child, "timeline"), context.clock())
-    return [_timeline_item(entry, roles) for entry in entries]
+    return [_timeline_item(entry, roles, attesting) for entry in entries]
 
 
-def _timeline_item(entry: LoggedEntry, roles: dict[str, str]) -> dict[str, Any]:
+def _timeline_item(
+    entry: LoggedEntry, roles: Mapping[str, str], attesting: Mapping[datetime, str]
+) -> dict[str, Any]:
     body = dict(entry.body)
     type_, signatory = body.pop("type"), body.get("signatory", "")
-    by_role = roles.get(signatory) if type_ in SEAL_TYPES.values() else "employee"
+    is_sealed = type_ in SEAL_TYPES.values()
+    by_role = roles.get(signatory) if is_sealed else "employee"
+    if is_sealed and entry.time in attesting:
+        body["attested_by"] = attesting[entry.time]
     for member in ("child", "consent", "fact", "client"):
         body.pop(member, None)
     return {

@@ -195,7 +195,7 @@ def _consent(
     answer = latest_answers(place.history, request.consent).get(place.person)
     own = answer.kind if answer else None
     whole = asked.audience == "dpo"
-    seen = state.status if whole else as_shown(state, own)
+    seen = state.status if whole else as_shown(state, own, place.person)
     return {
         "id": file.id,
         "template": file.template,

@@ -1,4 +1,4 @@
-"""A signer's answer through the page: a grant, or a no, each from a login that carries it."""
+"""A signer's answer through the page: a yes, a no, or a no taken back, each from its login."""
 
 from dataclasses import dataclass, replace
 
@@ -18,16 +18,21 @@ from consent_service.services.signatures.sign import (
     grant,
     kept_scope,
     latest_act,
+    lift,
     refusal_kind,
     refuse,
 )
 from consent_service.services.signatures.signing_page import Signer, refusal_of, signer_of
 
 
-def answer_text(signer: Signer, language: str, left_out: Scope | None) -> str:
-    """The text to approve for a grant with what is left out, or for a refusal (None)."""
+def answer_text(
+    signer: Signer, language: str, left_out: Scope | None, *, lifts: bool = False
+) -> str:
+    """The text to approve: for a grant with what is left out, a refusal (None), or a lift."""
     answer: Answer
-    if left_out is None or kept_scope(signer.request, left_out) is None:
+    if lifts:
+        answer = "lift"
+    elif left_out is None or kept_scope(signer.request, left_out) is None:
         answer = "withdraw" if refusal_of(signer) is ActKind.WITHDRAW else "decline"
     else:
         answer = "part" if left_out.parties or left_out.categories else "grant"
@@ -83,6 +88,19 @@ def sign_refusal(
     refuse(uow, context, act, signer.file, signer.signatory, evidence)
 
 
+def sign_lift(
+    uow: SignaturesUnit, context: Context, link: Link, identity: Identity, language: str
+) -> None:
+    """Take the signer's own no back, under any controller's requests (R5c); grants nothing.
+
+    Also on a request that has ended. Where no no of theirs stands, nothing is recorded, as after a
+    double click. Raises LinkUnknown, and Conflict for the login, as `sign_grant` does.
+    """
+    signer, act = _begin(uow, context, link, identity, language, None, lifts=True)
+    evidence = evidence_of_login(identity, _shown(signer, language))
+    lift(uow, context, act, signer.file, signer.signatory, evidence)
+
+
 def _begin(
     uow: SignaturesUnit,
     context: Context,
@@ -90,6 +108,8 @@ def _begin(
     identity: Identity,
     language: str,
     left_out: Scope | None,
+    *,
+    lifts: bool = False,
 ) -> tuple[Signer, ActInProgress]:
     signer = signer_of(uow, context, link)
     act = begin_act(uow, context, child_of(uow, signer.file))
@@ -97,7 +117,7 @@ def _begin(
     check_login(identity, signer.details.cpr, act.now, signer.template.minimum_assurance)
     # What is approved must still be what it comes to, now that the child's row is held.
     held = replace(signer, history=act.history, now=act.now)
-    expected = answer_text(held, language, left_out)
+    expected = answer_text(held, language, left_out, lifts=lifts)
     check_approved(identity, signer.template, expected, signer.file.terms_sha256)
     return signer, act
 

@@ -10,7 +10,7 @@ from consent_service.errors import Conflict
 from consent_service.services.catalogue.model import TemplateVersion
 from consent_service.services.signatures.identity import Identity
 
-Answer = Literal["grant", "part", "decline", "withdraw"]
+Answer = Literal["grant", "part", "decline", "withdraw", "lift"]
 """What is approved; `part` is a grant that leaves something out."""
 
 LONGEST = 130
@@ -22,12 +22,14 @@ _WORDS: dict[str, dict[Answer, str]] = {
         "part": "Du giver samtykke til en del af det, du har læst.",
         "decline": "Du giver ikke samtykke.",
         "withdraw": "Du trækker dit samtykke tilbage.",
+        "lift": "Du tager dit nej tilbage.",
     },
     "en": {
         "grant": "You consent to what you have read.",
         "part": "You consent to a part of what you have read.",
         "decline": "You do not consent.",
         "withdraw": "You withdraw your consent.",
+        "lift": "You take your no back.",
     },
 }
 _REFUSED_BY_MITID = str.maketrans("", "", "<>%")

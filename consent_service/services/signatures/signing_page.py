@@ -4,9 +4,9 @@ A link that is wrong, replaced or of somebody who lost their standing raises the
 `LinkUnknown`: nobody learns which it was.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from consent_service.domain.consents.paper import latest_answers
@@ -15,8 +15,15 @@ from consent_service.domain.consents.signers import (
     required_signers,
     signers_with_a_say,
 )
-from consent_service.domain.consents.state import ConsentState, Status, state_at
+from consent_service.domain.consents.state import (
+    ConsentState,
+    ReasonCode,
+    Status,
+    answer_until,
+    state_at,
+)
 from consent_service.domain.disclosures.objections import (
+    own_denials,
     requests_stopped_by_declining,
     stands_whole,
 )
@@ -38,6 +45,8 @@ from consent_service.services.signatures.ports import SignaturesUnit
 from consent_service.services.signatures.receipts import signer_receipt
 from consent_service.services.signatures.sign import refusal_kind
 from consent_service.signing.terms import Terms
+
+_TICK = timedelta(microseconds=1)
 
 
 class LinkUnknown(NotFound):
@@ -155,7 +164,14 @@ class ConsentPage:
     """What one signer sees: their own act, whether it is complete, and what was shared (R11).
 
     `own` is the signer's latest act, `own_at` when it was made, `own_kept` what a grant keeps,
-    `own_signed_on` the day of a paper it was made on.
+    `own_signed_on` the day of a paper it was made on, `own_recorded_by` who attests it in the
+    signer's name; `has_acted` whether they ever did anything here, `has_lifted` whether they took
+    a no back last. `can_lift`: a no of their own stands within what is asked, wherever it was
+    said; `noes_recorded_by` are those who attest such a no. Both name organisations as
+    `Insight.places` does.
+    `last_day` is the last one on which a no can be changed (R9), None for one who need not sign;
+    `answer_by` the last one to answer: another than the others' for whoever must sign later. It
+    is None where there is none, and `is_too_late` where it is over: then a no is final at once.
     `refusal` is what saying no would be. `stops_older` tells that declining also stops an older
     consent (R5), `may_stop_another` that taking a yes back may. `objects` tells that a no of
     their own elsewhere stops part of this one. `disclosures` is every one they may see so far.
@@ -168,9 +184,18 @@ class ConsentPage:
     own_at: datetime | None
     own_kept: Scope | None
     own_signed_on: date | None
+    own_recorded_by: str | None
+    has_acted: bool
+    has_lifted: bool
     is_required: bool
     can_grant: bool
     can_refuse: bool
+    can_lift: bool
+    noes_recorded_by: Sequence[str]
+    was_in_force: bool
+    answer_by: date | None
+    last_day: date | None
+    is_too_late: bool
     refusal: ActKind
     stops_older: bool
     may_stop_another: bool
@@ -190,18 +215,31 @@ def consent_page(uow: SignaturesUnit, context: Context, signer: Signer) -> Conse
     required = required_signers(signer.history, signer.request, signer.now)
     scope, person = state.effective_scope, signer.signatory.person
     insight = insight_of(uow, signer.history, signer.file.child, person, signer.now)
+    denials = [one.act for one in own_denials(signer.history, signer.request, person)]
+    until = answer_until(signer.history, signer.file.id, person, signer.now)
+    last_day = None if until is None else local_date(until - _TICK)
+    was_in_force = state.complete_at is not None
     _write(uow, context, signer, "personal_data_viewed", {"view": "family"})
     return ConsentPage(
-        status=as_shown(state, own),
+        status=as_shown(state, own, person),
         is_complete=state.status is Status.IN_FORCE,
         is_live=state.is_live,
         own=own,
         own_at=latest.at if latest else None,
         own_kept=latest.kept if latest else None,
         own_signed_on=local_date(latest.given_at) if latest and latest.paper else None,
+        own_recorded_by=next(iter(_recorded_by(insight, [latest] if latest else [])), None),
+        has_acted=bool(_own_acts(signer)),
+        has_lifted=_has_lifted(signer),
         is_required=person in required,
         can_grant=state.is_live and own is not ActKind.GRANT,
         can_refuse=_can_refuse(signer, state, latest),
+        can_lift=bool(denials),
+        noes_recorded_by=_recorded_by(insight, denials),
+        was_in_force=was_in_force,
+        answer_by=last_day if was_in_force else signer.file.deadline,
+        last_day=last_day,
+        is_too_late=until is not None and until <= signer.now,
         refusal=refusal_kind(state, latest, signer.now),
         stops_older=stops_older(signer),
         may_stop_another=_may_stop_another(signer, state),
@@ -218,22 +256,45 @@ def consent_page(uow: SignaturesUnit, context: Context, signer: Signer) -> Conse
 def _can_refuse(signer: Signer, state: ConsentState, latest: Act | None) -> bool:
     """Whether the page offers to take a yes back, one given elsewhere too where a no was here (R5).
 
-    What is asked for the first time has its no beside its yes.
+    What is asked for the first time has its no beside its yes. A no that was taken back can be
+    said again, also when the request has ended.
     """
     if latest is None:
-        return state.is_live
+        return state.is_live or _has_lifted(signer)
     if latest.kind is ActKind.GRANT:
         return True
     return not stands_whole(signer.history, latest)
+
+
+def _has_lifted(signer: Signer) -> bool:
+    """Whether the last thing this signer did here was to take a no back."""
+    return any(act.kind is ActKind.LIFT for act in _own_acts(signer)[-1:])
+
+
+def _own_acts(signer: Signer) -> list[Act]:
+    person = signer.signatory.person
+    return [act for act in signer.history.acts(signer.file.id) if act.person == person]
+
+
+def _recorded_by(insight: Insight, acts: Iterable[Act]) -> tuple[str, ...]:
+    """Who recorded acts in their signer's name, as this person may read it (R5c, R11)."""
+    attesting = {act.attested_by for act in acts if act.attested_by is not None}
+    return tuple(sorted({place for one in attesting for place in insight.places(one)}))
 
 
 def _latest_of(signer: Signer) -> Act | None:
     return latest_answers(signer.history, signer.file.id).get(signer.signatory.person)
 
 
-def as_shown(state: ConsentState, own: ActKind | None) -> Status:
-    """While incomplete, nobody learns whether another refused or is silent (R11)."""
-    if state.status is Status.DECLINED and own is not ActKind.DECLINE:
+def as_shown(state: ConsentState, own: ActKind | None, person: str) -> Status:
+    """While incomplete, nobody learns whether another refused or is silent (R11).
+
+    What a signer's own no ended stays ended for them when they have taken it back (R5c).
+    """
+    ended_it = any(
+        (reason.code, reason.person) == (ReasonCode.DECLINED, person) for reason in state.reasons
+    )
+    if state.status is Status.DECLINED and own is not ActKind.DECLINE and not ended_it:
         if state.complete_at is not None:
             return Status.INCOMPLETE
         return Status.AWAITING_SIGNATURES if state.is_live else Status.LAPSED

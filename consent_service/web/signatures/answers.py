@@ -1,4 +1,4 @@
-"""What a signer does: give consent, say no or withdraw, take the receipt, log out."""
+"""What a signer does: give consent, say no, take a no back, take the receipt, log out."""
 
 import json
 
@@ -7,7 +7,7 @@ from werkzeug.exceptions import BadRequest
 
 from consent_service.domain.kernel.facts import ActKind, Scope
 from consent_service.errors import Conflict
-from consent_service.services.signatures.answer_consent import sign_grant, sign_refusal
+from consent_service.services.signatures.answer_consent import sign_grant, sign_lift, sign_refusal
 from consent_service.services.signatures.sign import kept_scope
 from consent_service.services.signatures.signing_page import (
     Signer,
@@ -82,6 +82,29 @@ def refuse(site: Site) -> Response:
                 waiting = None
                 sign_refusal(uow, site.context, visit.link, identity, language)
                 visit.save(notice="answered", left_out=None)
+            uow.commit()
+    except Conflict as conflict:
+        return _not_done(site, conflict, None)
+    return go_home() if waiting is None else approve(site, visit.signer, waiting)
+
+
+def lift(site: Site) -> Response:
+    """Take a no back (R5c). Nothing is granted by it."""
+    try:
+        with site.units.writing() as uow:
+            visit = visit_of(site, uow)
+            visit.verify_form()
+            identity = visit.content.identity
+            if identity is None:
+                return go_home()
+            _check_idle(visit)
+            language = _shown_language(visit.signer)
+            if visit.signer.template.text_bound_login:
+                waiting = Answer(language, None, lifts=True)
+            else:
+                waiting = None
+                sign_lift(uow, site.context, visit.link, identity, language)
+                visit.save(notice="lifted")
             uow.commit()
     except Conflict as conflict:
         return _not_done(site, conflict, None)

@@ -49,7 +49,6 @@ def consent_view(visit: Visit, page: ConsentPage) -> dict[str, Any]:
         "phone": signer.controller.contact.get("phone"),
         "child": signer.terms.child.name,
         "is_child": signer.signatory.role is Role.CHILD,
-        "deadline": signer.file.deadline,
         "text": signer.text(language),
         "text_direction": direction(language),
         "purpose": labels["purpose"],
@@ -59,6 +58,8 @@ def consent_view(visit: Visit, page: ConsentPage) -> dict[str, Any]:
         "granular": signer.request.granular,
         "party_choices": _party_choices(visit, language),
         "category_choices": _category_choices(visit, labels),
+        "recorded_by": _recorded_by(visit, page),
+        "noes_recorded_by": [_organisation(visit, one) for one in page.noes_recorded_by],
         "left_out": _left_out_words(signer, page, labels),
         "effective": _effective(signer, page, labels),
         "others": [(_role_words(other.role), other.name) for other in page.others],
@@ -141,6 +142,11 @@ def _shared(visit: Visit, entry: Mapping[str, Any], labels: Mapping[str, Any]) -
         outcome=_outcome(entry["outcome"]),
         is_denied=entry["outcome"] == "denied",
     )
+
+
+def _recorded_by(visit: Visit, page: ConsentPage) -> str | None:
+    """Who recorded the signer's latest act in their name."""
+    return _organisation(visit, page.own_recorded_by) if page.own_recorded_by else None
 
 
 def _organisation(visit: Visit, organisation: str) -> str:

@@ -14,7 +14,7 @@ from consent_service.web.signatures.consent_view import consent_view
 from consent_service.web.signatures.session_content import SessionContent
 from consent_service.web.signatures.visit import Site, Visit, open_session, set_cookie, visit_of
 
-_FORMS = frozenset({"login", "grant", "decline", "logout"})
+_FORMS = frozenset({"login", "grant", "decline", "lift", "logout"})
 
 
 def follow(site: Site, token: str) -> Response:

@@ -16,10 +16,14 @@ MOST_LOGINS = 3
 
 @dataclass(frozen=True)
 class Answer:
-    """What a signer pressed before the login that is to carry it; `left_out` None is a no."""
+    """What a signer pressed before the login that is to carry it.
+
+    `left_out` None is a no, or a no taken back where it `lifts`.
+    """
 
     language: str
     left_out: Scope | None
+    lifts: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,11 @@ def _login_json(pending: PendingLogin) -> dict[str, Any]:
     return {
         "login": {**asdict(login), "started_at": login.started_at.isoformat()},
         "answer": answer
-        and {"language": answer.language, "left_out": left_out and _scope_json(left_out)},
+        and {
+            "language": answer.language,
+            "left_out": left_out and _scope_json(left_out),
+            "lifts": answer.lifts,
+        },
     }
 
 
@@ -108,9 +116,9 @@ def _read_login(members: dict[str, Any]) -> PendingLogin:
     if answer is None:
         return PendingLogin(begun)
     left_out = answer["left_out"]
-    return PendingLogin(
-        begun, Answer(answer["language"], None if left_out is None else _read_scope(left_out))
-    )
+    lifts = answer.get("lifts", False)  # not in sessions that were opened before an upgrade
+    kept = None if left_out is None else _read_scope(left_out)
+    return PendingLogin(begun, Answer(answer["language"], kept, lifts))
 
 
 def _identity_json(identity: Identity) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from consent_service.services.signatures.answer_consent import (
     Answered,
     answer_text,
     sign_grant,
+    sign_lift,
     sign_refusal,
 )
 from consent_service.services.signatures.identity import Identity
@@ -48,7 +49,7 @@ def approve(site: Site, signer: Signer, answer: Answer) -> Response:
 
     To be called outside of any transaction.
     """
-    text = answer_text(signer, answer.language, answer.left_out)
+    text = answer_text(signer, answer.language, answer.left_out, lifts=answer.lifts)
     return _send_off(site, replace(_asked(signer), text=text), answer)
 
 
@@ -123,6 +124,9 @@ def _logged_in(site: Site, identity: Identity, answer: Answer | None) -> Respons
 
 def _sign(uow: UnitOfWork, visit: Visit, identity: Identity, answer: Answer) -> str:
     context, link = visit.site.context, visit.link
+    if answer.lifts:
+        sign_lift(uow, context, link, identity, answer.language)
+        return "lifted"
     if answer.left_out is None:
         sign_refusal(uow, context, link, identity, answer.language)
         return "answered"

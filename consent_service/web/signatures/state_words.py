@@ -83,17 +83,34 @@ def _declined(page: ConsentPage) -> StateWords:
     sentences = [gettext("Nothing may be shared on the basis of this consent.")]
     if page.can_grant:
         sentences.append(gettext("If you change your mind, you can still give consent below."))
+        if page.last_day is not None:
+            sentences.append(
+                gettext(
+                    "You can do so until and including %(day)s. After that your no is final.",
+                    day=day(page.last_day),
+                )
+            )
     else:
         sentences.append(gettext("The time for answering is over. You do not need to do more."))
-    return StateWords(gettext("You have not given consent"), tuple(sentences))
+    title = gettext("You have not given consent")
+    if page.own_recorded_by is not None:
+        title = gettext("A no was recorded in your name")
+    return StateWords(title, tuple(sentences))
+
+
+def _withdrawn_title(page: ConsentPage) -> str:
+    title: str = gettext("The consent has been withdrawn")
+    if page.own is ActKind.WITHDRAW:
+        title = gettext("You have withdrawn your consent")
+        if page.own_recorded_by is not None:
+            title = gettext("Your consent was withdrawn in your name")
+    return title
 
 
 def _ended(page: ConsentPage, signer: Signer) -> StateWords:
     title = {
         Status.LAPSED: gettext("The time for answering is over"),
-        Status.WITHDRAWN: gettext("You have withdrawn your consent")
-        if page.own is ActKind.WITHDRAW
-        else gettext("The consent has been withdrawn"),
+        Status.WITHDRAWN: _withdrawn_title(page),
         Status.EXPIRED: gettext("The consent has ended"),
         Status.CANCELLED: gettext("The request was taken back"),
         Status.SUPERSEDED: gettext("A newer consent has taken over"),

@@ -4,9 +4,11 @@ The stories are of several controllers: what one of them records, invents or tak
 switch off what a family said to another, nor tell of it.
 """
 
+from functools import partial
+
 import pytest
 
-from consent_service.domain.consents.state import ReasonCode, Status
+from consent_service.domain.consents.state import ReasonCode, Status, answer_until
 from consent_service.domain.disclosures.decision import Denied, Permitted, objections_told
 from consent_service.domain.kernel.facts import (
     ActKind,
@@ -332,6 +334,32 @@ def test_a_window_begins_with_the_first_link() -> None:
     story = in_force("2009-06-10").at("2024-06-12 10:00").link_issued(CHILD).declines(CHILD)
     assert story.state(when="2024-06-26").is_live
     assert story.state(when="2024-06-27").final_at == danish("2024-06-27")
+
+
+def test_until_when_each_signer_can_change_a_no() -> None:
+    story = in_force("2009-06-10").at("2024-06-12 10:00")
+    until = partial(answer_until, story.history, "A")
+    assert until(CHILD, just_before("2024-06-10")) is None, "she need not sign yet"
+    assert until(CHILD, story.clock) == danish("2024-06-25")
+    assert until(CHILD, danish("2024-09-01")) == danish("2024-06-25"), "it is over"
+    assert until(FATHER, story.clock) == danish("2024-03-23"), "the lapse"
+    assert until(STEPFATHER, story.clock) is None
+    assert until(CHILD, danish("2025-03-02 12:00")) is None, "expired"
+    linked = story.link_issued(CHILD)
+    assert answer_until(linked.history, "A", CHILD, story.clock) == danish("2024-06-27")
+
+
+def test_nobody_can_change_a_no_after_the_expiry() -> None:
+    story = in_force("2009-06-10", validity="P3M15D").at("2024-06-12 10:00")
+    assert story.state().expires_at == danish("2024-06-17 12:00")
+    assert answer_until(story.history, "A", CHILD, story.clock) == danish("2024-06-17 12:00")
+
+
+def test_of_what_was_never_in_force_the_lapse_is_everybodys_last_moment() -> None:
+    story = Story("2009-03-10").asks(validity="P10D").grants(MOTHER).at("2024-03-10 12:00")
+    for person in (CHILD, FATHER):
+        assert answer_until(story.history, "A", person, story.clock) == danish("2024-03-23")
+    assert answer_until(story.history, "A", FATHER, danish("2024-03-23")) is None
 
 
 def test_silence_of_a_newcomer_stays_incomplete() -> None:
