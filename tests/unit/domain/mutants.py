@@ -56,8 +56,8 @@ class ALapseMayFollowForce(Chronicle):
 
 
 class TheLatestGrantCountsForTheYear(Chronicle):
-    def first_given(self, given: list[datetime]) -> datetime:
-        return max(given)
+    def first_end(self, ends: list[datetime]) -> datetime:
+        return max(ends)
 
 
 class APaperCountsFromItsConfirmation(Chronicle):

@@ -258,13 +258,17 @@ class States:
         return next((f for f in known if f.consent == consent), None)
 
     def ends(self, request: Request, now: datetime) -> datetime | None:
-        """R3: from "the earliest grant ever made on this consent, counted now or not"."""
+        """R3: from "the earliest grant ever made on this consent, counted now or not".
+
+        And no grant outlasts its own year: around 29 February that is not the same (decision 24).
+        """
         acts = self.acts_on(request.consent, now)
         given = [act.given_at for act in acts if act.kind is ActKind.GRANT]
-        return end_of_grant(self.first_given(given), request.validity) if given else None
+        ends = [end_of_grant(moment, request.validity) for moment in given]
+        return self.first_end(ends) if ends else None
 
-    def first_given(self, given: list[datetime]) -> datetime:
-        return min(given)
+    def first_end(self, ends: list[datetime]) -> datetime:
+        return min(ends)
 
     def was_in_force(self, request: Request) -> bool:
         """Whether it ever was, as far as was seen."""
