@@ -28,6 +28,7 @@ from consent_service.domain.kernel.facts import (
     Holder,
     LinkIssued,
     Overlap,
+    PaperRejected,
     Request,
     Role,
     Scope,
@@ -41,7 +42,7 @@ MICROSECOND = timedelta(microseconds=1)
 MOTHER, FATHER, GUARDIAN, STEPFATHER, CHILD = "mother", "father", "guardian", "stepfather", "child"
 MUNI, OTHER_MUNI, BUA, GP, WARD = "muni", "other_muni", "bua", "gp", "ward"
 HEALTH, SCHOOL, MEASURES = "health", "school", "measures"
-ASSESSMENT, FOLLOW_UP = "assessment", "follow_up"
+ASSESSMENT, FOLLOW_UP, REVIEW = "assessment", "follow_up", "review"
 ALL_HOLDERS, CHILD_ALONE = SignerRule.ALL_HOLDERS_AND_CHILD_15, SignerRule.CHILD_15_ALONE
 
 
@@ -98,7 +99,7 @@ class Story:
         self.born = date.fromisoformat(born)
         self.clock = danish("2024-03-01 10:00")
         self.facts: list[Fact] = []
-        self.overlaps: list[Overlap] = []
+        self.registered: list[Overlap] = []
 
     def at(self, when: str | datetime) -> "Story":
         """What follows happens then."""
@@ -150,12 +151,22 @@ class Story:
         return self._tell(request)
 
     def _act(
-        self, kind: ActKind, person: str, consent: str, kept: Scope | None, signed: str | None
+        self,
+        kind: ActKind,
+        person: str,
+        consent: str,
+        kept: Scope | None = None,
+        signed: str | None = None,
+        word_of: str | None = None,
     ) -> "Story":
+        """By the signer's own login; `signed`, on paper that day, by the controller's word."""
         seq, now = self._now()
-        given = now if signed is None else danish(signed)
-        attested = None if signed is None else self.history.request(consent).controller
-        return self._tell(Act(seq, now, consent, person, kind, kept, given, attested_by=attested))
+        if signed is None:
+            act = Act(seq, now, consent, person, kind, kept, now, attested_by=word_of)
+            return self._tell(act)
+        word = word_of or self.history.request(consent).controller
+        paper = f"paper {seq}"
+        return self._tell(Act(seq, now, consent, person, kind, kept, danish(signed), paper, word))
 
     def grants(
         self,
@@ -170,23 +181,37 @@ class Story:
             self._act(ActKind.GRANT, person, consent, keeping or asked, signed)
         return self
 
-    def declines(self, person: str, consent: str = "A") -> "Story":
-        return self._act(ActKind.DECLINE, person, consent, None, None)
+    def declines(
+        self,
+        person: str,
+        consent: str = "A",
+        *,
+        signed: str | None = None,
+        word_of: str | None = None,
+    ) -> "Story":
+        """By login, on paper (`signed`), or told to an organisation (`word_of`)."""
+        return self._act(ActKind.DECLINE, person, consent, None, signed, word_of)
 
-    def withdraws(self, person: str, consent: str = "A") -> "Story":
-        return self._act(ActKind.WITHDRAW, person, consent, None, None)
+    def withdraws(self, person: str, consent: str = "A", *, word_of: str | None = None) -> "Story":
+        """By login, or told to an organisation (`word_of`)."""
+        return self._act(ActKind.WITHDRAW, person, consent, word_of=word_of)
 
-    def lifts(self, person: str, consent: str = "A", signed: str | None = None) -> "Story":
-        """A signer takes their own no back; `signed` is a paper's date."""
-        return self._act(ActKind.LIFT, person, consent, None, signed)
+    def lifts(self, person: str, consent: str = "A", *, signed: str | None = None) -> "Story":
+        """They take their no back, by login or on paper, and grant nothing (R5c)."""
+        return self._act(ActKind.LIFT, person, consent, signed=signed)
+
+    def rejects_the_paper(self) -> "Story":
+        """The controller rejects the newest act's paper, which only the service prevents."""
+        act = next(fact for fact in reversed(self.facts) if isinstance(fact, Act) and fact.paper)
+        return self._tell(PaperRejected(*self._now(), act.paper or "", act.consent))
 
     def link_issued(self, person: str, consent: str = "A") -> "Story":
-        """Somebody who became required later gets their first link."""
+        """Who became required later gets their first link (R9)."""
         return self._tell(LinkIssued(*self._now(), consent, person))
 
-    def overlap(self, one: str, other: str) -> "Story":
-        """The operator registers that two purposes overlap, from now on."""
-        self.overlaps.append(Overlap(one, other, self.clock))
+    def overlap(self, one: str, other: str, *, since: str | datetime | None = None) -> "Story":
+        """The operator registers that two purposes overlap, since then (R5g)."""
+        self.registered.append(Overlap(one, other, self.instant(since)))
         return self
 
     def custody_is(
@@ -238,12 +263,12 @@ class Story:
         self.exemption(person, consent, name=name, until=until, reason=reason)
         return self.confirmed(name, consent)
 
-    def cancels(self, consent: str = "A", reason: CancellationReason | None = None) -> "Story":
+    def cancels(self, consent: str = "A", *, reason: CancellationReason | None = None) -> "Story":
         return self._tell(Cancellation(*self._now(), consent, reason))
 
     @property
     def history(self) -> History:
-        return History.of(self.facts, self.overlaps)
+        return History.of(self.facts, self.registered)
 
     def instant(self, when: str | datetime | None) -> datetime:
         return self.clock if when is None else danish(when)

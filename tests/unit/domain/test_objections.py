@@ -240,7 +240,7 @@ STANDING = [
         .declines(FATHER)
         .asks("B")
         .grants(FATHER, consent="B")
-        .cancels("B", CancellationReason.CASE_CLOSED),
+        .cancels("B", reason=CancellationReason.CASE_CLOSED),
         passing(),
         set(),
     ),

@@ -23,7 +23,7 @@ from consent_service.domain.kernel.facts import (
 from consent_service.domain.kernel.records import FactRecord, read_fact, write_fact
 from consent_service.domain.kernel.validity import ONE_YEAR
 from consent_service.errors import Unreadable
-from tests.unit.domain.naive_rules import TICK
+from tests.unit.domain.naive_calendar import TICK
 from tests.unit.domain.random_stories import (
     CALLERS,
     THOROUGH,

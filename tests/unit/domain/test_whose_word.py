@@ -76,7 +76,7 @@ def test_anothers_paper_clears_no_denial_said_to_us() -> None:
         "custody_contradicted",
         "declined",
     }
-    assert codes_of(story.cancels("Z", CancellationReason.MISTAKE), MUNI) == {"declined"}
+    assert codes_of(story.cancels("Z", reason=CancellationReason.MISTAKE), MUNI) == {"declined"}
 
 
 def test_a_strangers_login_clears_nothing() -> None:
@@ -120,7 +120,7 @@ def test_a_cancellation_ends_what_its_grants_cleared(
     story = refused_at_x().at("2024-03-11 10:00").asks("again")
     story.at("2024-03-13 10:00").grants(MOTHER, consent="again", signed=signed)
     before = story.clock
-    story.at("2024-03-20 10:00").cancels("again", reason)
+    story.at("2024-03-20 10:00").cancels("again", reason=reason)
     assert codes_of(story, MUNI) == ({"declined"} if stands_again else set())
     assert isinstance(story.decide(GP_TO_X, when=before), Permitted), "the past stays as it was"
 
