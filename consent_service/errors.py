@@ -64,6 +64,10 @@ class NotAllowed(ConsentServiceError):
     code = "not_allowed"
 
 
+class UnknownOrganisation(NotAllowed):
+    """The token's organisation is not registered here, or not yet."""
+
+
 class NotFound(ConsentServiceError):
     """There is no such thing, or the caller may not learn that there is."""
 

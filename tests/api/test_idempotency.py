@@ -1,5 +1,6 @@
 """A repeated request happens once, and its answer is kept; a disclosure is decided again."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from werkzeug.test import TestResponse
 
 from consent_service.persistence.children.tables import child
 from consent_service.persistence.idempotency.tables import kept_answer
+from consent_service.persistence.verification.log_reader import verify_database
 from tests.api.families import SIBLING
 from tests.deployment import ALL_SCOPES, EMPLOYEE, Deployment
 
@@ -88,6 +90,74 @@ def test_another_body_is_refused(service: Deployment) -> None:
     reused = disclose(service, categories=["school"])
     assert (reused.status_code, reused.json["code"]) == (422, "idempotency_key_reused")
     assert logged(service) == ["permitted"]
+
+
+def send(service: Deployment, path: str, org: str, text: str, media: str = "") -> TestResponse:
+    headers = {"Authorization": f"Bearer {service.token(org)}", "Idempotency-Key": KEY}
+    media_type = media or "application/json"
+    return service.client().post(path, data=text, headers=headers, content_type=media_type)
+
+
+def test_the_same_body_written_otherwise_is_the_same_body(service: Deployment) -> None:
+    first = ask(service)
+    body = service.request_body()
+    backwards = dict(reversed(body.items())) | {"child": dict(reversed(body["child"].items()))}
+    for text in (
+        json.dumps(backwards),
+        json.dumps(body, indent=3),
+        json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+    ):
+        again = send(service, "/v1/consents", "municipality-x", text)
+        assert (again.status_code, again.json["id"]) == (201, first.json["id"])
+        assert again.headers[REPLAYED] == "true"
+    # The order of a list is part of it.
+    turned = json.dumps(body | {"parties": body["parties"][::-1]})
+    reused = send(service, "/v1/consents", "municipality-x", turned)
+    assert (reused.status_code, reused.json["code"]) == (422, "idempotency_key_reused")
+    assert disclose(service).status_code == 403
+    question = dict(reversed(service.disclosure_body().items()))
+    again = send(service, "/v1/disclosures", "gp-y", json.dumps(question, indent=1))
+    assert (again.status_code, again.headers[REPLAYED]) == (403, "true")
+    assert logged(service) == ["denied"]
+
+
+@pytest.mark.parametrize("path", ["/v1/consents", "/v1/disclosures"])
+def test_what_failed_before_it_was_parsed_is_not_kept(service: Deployment, path: str) -> None:
+    is_request = path == "/v1/consents"
+    org = "municipality-x" if is_request else "gp-y"
+    body = json.dumps(service.request_body() if is_request else service.disclosure_body())
+    for text, media, status in (
+        (body[:-1], "", 400),
+        ('{"a": 1, "a": 2}', "", 400),
+        ("[]", "", 422),
+        (body, "text/plain", 415),
+        (" " * 300_000, "", 413),
+    ):
+        answer = send(service, path, org, text, media)
+        assert answer.status_code == status
+        assert REPLAYED not in answer.headers
+    answer = send(service, path, org, body)
+    assert answer.status_code == (201 if is_request else 403)
+    assert REPLAYED not in answer.headers
+
+
+def test_who_was_not_registered_yet_is_asked_anew(service: Deployment) -> None:
+    body = service.disclosure_body(sender="late")
+    for path, text in (
+        ("/v1/disclosures", json.dumps(body)),
+        ("/v1/consents", json.dumps(service.request_body())),
+    ):
+        for _ in range(2):
+            refused = send(service, path, "late", text)
+            assert (refused.status_code, refused.json["code"]) == (403, "not_allowed")
+            assert REPLAYED not in refused.headers
+    late = {"id": "late", "name": "Sen", "kind": "general_practice"}
+    assert service.post("/v1/organisations", late, "operator").status_code == 201
+    answer = send(service, "/v1/disclosures", "late", json.dumps(body))
+    assert (answer.status_code, answer.json["code"]) == (403, "disclosure_denied")
+    assert REPLAYED not in answer.headers
+    answer = send(service, "/v1/consents", "late", json.dumps(service.request_body()))
+    assert (answer.status_code, REPLAYED in answer.headers) == (422, False)
 
 
 def test_a_refusal_is_repeated_in_the_same_words(service: Deployment) -> None:
@@ -214,6 +284,24 @@ def test_what_is_kept_says_nothing_by_itself(service: Deployment) -> None:
         assert secret.encode() not in kept
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"status": 201}, {"body_hash": b"\0" * 32}, {"sealed": b"\0" * 60}],
+    ids=lambda change: next(iter(change)),
+)
+def test_an_answer_that_was_changed_is_not_replayed(
+    service: Deployment, change: dict[str, Any]
+) -> None:
+    assert disclose(service).json["decision"] == "denied"
+    with service.parts.units.engine.begin() as connection:
+        connection.execute(
+            sa.update(kept_answer).where(kept_answer.c.status == 403).values(**change)
+        )
+    answer = disclose(service)
+    assert answer.status_code == (422 if "body_hash" in change else 500)
+    assert "decision" not in answer.json
+
+
 # -- disclosures ------------------------------------------------------------------------------
 
 
@@ -236,6 +324,41 @@ def test_a_permitted_disclosure_is_decided_again(service: Deployment) -> None:
         assert "withdrawn" in {reason["code"] for reason in denied.json["reasons"]}
         assert denied.json["id"] != first.json["id"]
     assert logged(service)[-2:] == ["denied", "denied"]
+    entries = service.get("/v1/audit/entries?type=disclosure", org="gp-y").json["items"]
+    assert entries[-1]["id"] == denied.json["id"]
+    assert not entries[-1]["body"].get("about"), "whoever controls it need not know of the first"
+
+
+def test_a_replay_is_one_disclosure_wherever_one_looks(service: Deployment) -> None:
+    service.in_force()
+    first = disclose(service).json
+    disclose(service)
+    reported = {"outcome": "sent", "performed_by": EMPLOYEE}
+    assert (
+        service.post(f"/v1/disclosures/{first['id']}/outcome", reported, "gp-y").status_code == 200
+    )
+    child = {"child": {"cpr": service.disclosure_body()["child"]["cpr"]}}
+    for org in ("municipality-x", "gp-y"):
+        found = service.post("/v1/audit/search", child, org).json["items"]
+        found = [e for e in found if e["body"]["type"].startswith("disclosure")]
+        (replay,) = [e for e in found if e["body"]["type"] == "disclosure_replayed"]
+        assert (replay["body"]["about"], replay["body"]["outcome"]) == (first["id"], "permitted")
+        assert service.get(f"/v1/audit/entries/{replay['id']}", org).status_code == 200
+        listed = service.get("/v1/disclosures", org).json["items"]
+        assert [(one["id"], one["outcome"]) for one in listed] == [(first["id"], "sent")]
+        # There is one disclosure, and the replay is none.
+        assert service.get(f"/v1/disclosures/{replay['id']}", org).status_code == 404
+        path = f"/v1/disclosures/{replay['id']}/outcome"
+        assert service.post(path, reported, org).status_code == 404
+    assert replay["id"] in service.get("/v1/audit/export").get_data(as_text=True)
+    parts = service.parts
+    parts.sequencer.run_once()
+    assert service.get(f"/v1/audit/entries/{replay['id']}/proof").status_code == 200
+    report = verify_database(
+        parts.units.engine, parts.units.ring, parts.index, parts.keys.published,
+        parts.settings.log_origin, service.clock(),
+    )  # fmt: skip
+    assert report.findings == ()
 
 
 def test_a_replay_is_answered_under_whichever_consent_permits_now(service: Deployment) -> None:

@@ -135,6 +135,20 @@ def test_employees_are_named_to_the_officer_alone(service: Deployment) -> None:
 
 
 @pytest.mark.parametrize("cpr", [ALMA, MOTHER])
+def test_a_replay_is_no_second_disclosure(service: Deployment, cpr: str) -> None:
+    service.in_force()
+    body = service.disclosure_body()
+    sent = [service.post("/v1/disclosures", body, "gp-y", "one-key") for _ in range(3)]
+    assert [answer.status_code for answer in sent] == [201] * 3
+    (about,) = export(service, cpr)["about"]
+    assert [one["id"] for one in about["disclosures"]] == [sent[0].json["id"]]
+    assert "disclosure_replayed" not in json.dumps(about)
+    (whole,) = export(service, cpr, "dpo")["about"]
+    assert len(whole["disclosures"]) == 1
+    assert [one["type"] for one in whole["steps"]].count("disclosure_replayed") == 2
+
+
+@pytest.mark.parametrize("cpr", [ALMA, MOTHER])
 def test_what_is_postponed_is_not_there_and_nothing_tells_so(service: Deployment, cpr: str) -> None:
     service.in_force()
     service.disclose()

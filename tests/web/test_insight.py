@@ -173,6 +173,16 @@ def test_who_was_excused_and_why_is_not_told(small_home):
     assert small_home.disclose().status_code == 403
 
 
+def test_a_replay_is_no_second_disclosure(small_home):
+    asked = small_home.in_force()
+    body = small_home.disclosure_body()
+    for _ in range(3):
+        assert small_home.post("/v1/disclosures", body, "gp-y", "one-key").status_code == 201
+    answer = small_home.post(f"/v1/consents/{asked['id']}/links", {"performed_by": EMPLOYEE})
+    page = words(Signer(small_home).arrive(links(answer.json)["Mette Mor"]))
+    assert page.split("Hvad der er delt")[1].count("Tilladt") == 1
+
+
 def test_every_disclosure_is_shown_without_employees_and_reasons(home):
     asked = home.in_force()
     home.disclose()

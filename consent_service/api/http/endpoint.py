@@ -16,16 +16,16 @@ from flask import Flask, Response, request
 from marshmallow import Schema
 from werkzeug.exceptions import HTTPException
 
-from consent_service.api.http.body import load, load_body, read_body
-from consent_service.api.http.idempotency import Exhausted, KeyReused, Repeat, StillRunning, key_of
+from consent_service.api.http.body import load, parse_body, read_body, same_text
+from consent_service.api.http.idempotency import Repeat, key_of
 from consent_service.api.http.problems import problem_of, respond, status_of
 from consent_service.edge.access_log import note_caller
 from consent_service.errors import (
     ConsentServiceError,
     InsufficientScope,
-    NotAllowed,
     NotFound,
     Unauthenticated,
+    UnknownOrganisation,
 )
 from consent_service.identity.attempts import Attempts
 from consent_service.identity.bearer import TokenVerifier
@@ -146,16 +146,17 @@ def _view(runtime: Runtime, endpoint: Endpoint) -> Callable[..., Response]:
             check_scope(caller, endpoint.scope)
             _check_path(path)
             raw = read_body() if endpoint.method == "POST" else b""
-            repeat = key_of(runtime.index, endpoint.idempotency, caller, raw)
+            content = parse_body(raw) if body_schema else {}
+            # What nobody reads is compared as it is.
+            compared = same_text(content) if body_schema else raw
+            repeat = key_of(runtime.index, endpoint.idempotency, caller, compared)
         try:
             with _welcome_first(runtime, caller):
-                body = load_body(body_schema, raw)
+                body = load(body_schema, content) if body_schema else {}
                 query = load(query_schema, request.args.to_dict()) if query_schema else {}
             return _serve(runtime, endpoint, caller, Asked(body, query, path, repeat))
         except ConsentServiceError as error:
-            if repeat is None or isinstance(error, KeyReused | StillRunning | Exhausted):
-                raise
-            if not repeat.keeps(status_of(error)):
+            if repeat is None or not repeat.keeps(error, status_of(error)):
                 raise
             return _keep_error(runtime, endpoint, repeat, error)
 
@@ -256,7 +257,7 @@ def check_scope(caller: Caller, scope: str) -> None:
 def _check_organisation(uow: UnitOfWork, caller: Caller, scope: str) -> None:
     # The operator's organisation need not be a party of anything.
     if scope != OPERATOR_SCOPE and not uow.catalogue.has_organisation(caller.organisation):
-        raise NotAllowed("The token's organisation is not registered here.")
+        raise UnknownOrganisation("The token's organisation is not registered here.")
 
 
 def _check_path(path: Mapping[str, Any]) -> None:

@@ -1,7 +1,9 @@
 """Repeated requests happen once: `Idempotency-Key`, and the answer kept for it for 24 hours.
 
 Kept are an HMAC of the key (with who asked what), an HMAC of the body, and the answer encrypted
-under a key derived from the Idempotency-Key itself, so that the database alone cannot open it.
+under a key derived from the Idempotency-Key and a secret of the service. So neither the database
+alone nor a key that somebody guesses opens it. Its status and the body it answers are authenticated
+with it: an answer is replayed as it was given, or not at all.
 """
 
 import json
@@ -10,12 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Response, request
 
-from consent_service.errors import Conflict, InvalidInput, Unreadable
+from consent_service.errors import (
+    Conflict,
+    ConsentServiceError,
+    InvalidInput,
+    UnknownOrganisation,
+    Unreadable,
+)
 from consent_service.persistence.keys.sealing import Index
 from consent_service.services.kernel.model import Caller
 from consent_service.services.kernel.ports import Answer
@@ -24,7 +30,6 @@ from consent_service.services.units import UnitOfWork
 HEADER = "Idempotency-Key"
 LONGEST_KEY = 255
 _NONCE_BYTES = 12
-NEVER_KEPT = frozenset({401, 429})
 
 
 @dataclass(frozen=True)
@@ -33,24 +38,26 @@ class Repeat:
 
     key_hash: bytes
     body_hash: bytes
-    secret: str = field(repr=False)
+    sealing_key: bytes = field(repr=False)
 
     def answer(self, status: int, content: Any) -> Answer:
         """An answer, sealed for keeping."""
         nonce = os.urandom(_NONCE_BYTES)
         plaintext = json.dumps(content).encode()
-        sealed = nonce + self._cipher().encrypt(nonce, plaintext, self.key_hash)
+        told = _told_with(self.key_hash, self.body_hash, status)
+        sealed = nonce + AESGCM(self.sealing_key).encrypt(nonce, plaintext, told)
         return Answer(self.key_hash, self.body_hash, status, sealed)
 
-    def keeps(self, status: int) -> bool:
-        """Whether an answer of this status is kept."""
-        return status < 500 and status not in NEVER_KEPT
+    def keeps(self, error: ConsentServiceError, status: int) -> bool:
+        """Whether a refusal is kept: one that says what was decided about what was asked."""
+        return status < 500 and status not in _NEVER_KEPT and not isinstance(error, _UNDECIDED)
 
     def open(self, answer: Answer) -> Any:
         """The content of a kept answer. Raises Unreadable."""
         nonce, ciphertext = answer.sealed[:_NONCE_BYTES], answer.sealed[_NONCE_BYTES:]
+        told = _told_with(answer.key_hash, answer.body_hash, answer.status)
         try:
-            return json.loads(self._cipher().decrypt(nonce, ciphertext, self.key_hash))
+            return json.loads(AESGCM(self.sealing_key).decrypt(nonce, ciphertext, told))
         except InvalidTag:
             raise Unreadable("a kept answer does not decrypt") from None
 
@@ -71,10 +78,10 @@ class Repeat:
             raise KeyReused([], "idempotency_key_reused")
         return kept
 
-    def _cipher(self) -> AESGCM:
-        # HKDF (RFC 5869): the key is as unguessable as the header the caller chose.
-        derived = HKDF(hashes.SHA256(), 32, self.key_hash, b"kept-answer")
-        return AESGCM(derived.derive(self.secret.encode()))
+
+def _told_with(key_hash: bytes, body_hash: bytes, status: int) -> bytes:
+    """What is authenticated with an answer: two hashes of 32 bytes and three digits."""
+    return key_hash + body_hash + b"%d" % status
 
 
 class KeyReused(InvalidInput):
@@ -98,6 +105,11 @@ class Exhausted(Conflict):
         )
 
 
+_NEVER_KEPT = frozenset({401, 429})
+_UNDECIDED = (KeyReused, StillRunning, Exhausted, UnknownOrganisation)
+"""Refusals that say nothing about what was asked, and may be otherwise the next moment."""
+
+
 def key_of(
     index: Index,
     rule: Literal["required", "optional", "ignored"],
@@ -113,10 +125,11 @@ def key_of(
     if not 1 <= len(secret) <= LONGEST_KEY or not secret.isascii() or not secret.isprintable():
         detail = f"Send the header {HEADER}: 1 to {LONGEST_KEY} printable ASCII characters."
         raise InvalidInput.field("", detail, "idempotency_key_required")
-    named = index.idempotency(
-        caller.issuer, caller.organisation, caller.client, request.method, request.path, secret
-    )
-    return Repeat(named, index.request_body(body), secret)
+    asked = (
+        caller.issuer, caller.organisation, caller.client, request.method, request.path, secret,
+    )  # fmt: skip
+    sealing_key = index.kept_answer(*asked)
+    return Repeat(index.idempotency(*asked), index.request_body(body), sealing_key)
 
 
 def replayed(status: int, content: Any) -> Response:

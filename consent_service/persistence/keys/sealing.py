@@ -265,6 +265,10 @@ class Index:
         """Names a request that must happen once."""
         return _hash(self.secret, b"idempotency", *parts)
 
+    def kept_answer(self, *parts: str) -> bytes:
+        """The key that seals the answer of such a request; stored nowhere."""
+        return _hash(self.secret, b"kept-answer", *parts)
+
     def request_body(self, body: bytes) -> bytes:
         """Tells whether a repeated request carries the same body."""
         return self.secret.digest(b"request-body\0" + body)

@@ -113,16 +113,18 @@ def _decide(
     else:
         warnings, is_objected = _warnings(snapshot, transfer, caller, now)
     consent, controller = consent_and_controller(decision, caller)
+    # A denial names no first: its controller need not know of a consent that permitted before.
+    first = replays if isinstance(decision, Permitted) else None
     event = Event.by(
         caller,
-        "disclosure_replayed" if replays and isinstance(decision, Permitted) else "disclosure",
+        "disclosure" if first is None else "disclosure_replayed",
         controller,
         child=ChildRef(snapshot.child, cpr),
         employee=disclosure.performed_by,
         recipient=transfer.recipient,
         outcome=outcome_of(decision),
         consent=consent,
-        about=replays,
+        about=first,
         details=_details(disclosure, decision, warnings, is_objected=is_objected),
     )
     prepared = context.journal.prepare(event, now)

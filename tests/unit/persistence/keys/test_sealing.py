@@ -94,7 +94,9 @@ def test_hashes_tell_purposes_and_parts_apart() -> None:
         index.idempotency("ab", "c"),
         index.idempotency("a", "bc"),
         index.idempotency("a", "b", "c"),
+        index.kept_answer("a", "b", "c"),
+        Index.of(os.urandom(32)).kept_answer("a", "b", "c"),
         Index.of(os.urandom(32)).child(cpr)["a"],
     }
-    assert len(hashes) == 8
+    assert len(hashes) == 10
     assert index.child(cpr) == index.child(parse_cpr("0707614285"))
