@@ -119,6 +119,7 @@ class _Planned:
     entries: int = 0
     live: int = 0
     needed: int = 0
+    taken: int = 0
 
     def add(self, plan: "ChildPlan") -> None:
         self.needed += len(plan.needed)
@@ -133,6 +134,8 @@ class _Planned:
     def describe(self) -> None:
         click.echo(f"To erase: {len(self.children)} children, of them {self.whole} whole;")
         click.echo(f"{self.consents} consents, {self.entries} log entries.")
+        if self.taken:
+            click.echo(f"Stops taken about children, whoever asked about them: {self.taken}.")
         if self.live:
             click.echo(
                 f"Of these consents {self.live} are live: they end, and permit nothing more."
@@ -146,13 +149,21 @@ class _Planned:
 def _plan(
     parts: "Parts", controller: str, cpr: "CprNumber | None", rule: "RetentionRule | None"
 ) -> _Planned:
-    from consent_service.services.rights.erase import plan_for_child, plan_for_retention
+    from consent_service.services.rights.erase import (
+        plan_for_child,
+        plan_for_retention,
+        taken_before,
+    )
 
     planned = _Planned()
     with parts.units.reading() as uow:
         if cpr is not None:
-            planned.add(plan_for_child(uow, parts.context, controller, cpr)[1])
+            whole, taken = plan_for_child(uow, parts.context, controller, cpr)
+            planned.taken = len(taken)
+            if whole is not None:
+                planned.add(whole)
         elif rule is not None:
+            planned.taken = len(taken_before(uow, parts.context, controller, rule))
             for plan in plan_for_retention(uow, parts.context, controller, rule):
                 planned.add(plan)
     return planned
@@ -187,7 +198,9 @@ def _carry_out(
 
 
 def _batches(children: Iterable[str]) -> Iterable[list[str]]:
+    """At least one: what is about no child the controller knows goes with the first."""
     remaining = iter(children)
+    yield list(islice(remaining, CHILDREN_AT_ONCE))
     while batch := list(islice(remaining, CHILDREN_AT_ONCE)):
         yield batch
 

@@ -69,6 +69,15 @@ def _question(case: Case, caller: str) -> dict[str, Any]:
     }
 
 
+def _stop(case: Case, caller: str) -> dict[str, Any]:
+    return {
+        "child": {"cpr": case.ids["cpr"]},
+        "signer": {"cpr": case.ids["cpr"]},
+        "channel": "letter",
+        **_BY,
+    }
+
+
 def _exemption(case: Case, caller: str) -> dict[str, Any]:
     return {
         "signatory": case.ids["signatory"],
@@ -173,6 +182,7 @@ FILLS: dict[str, tuple[Fill, ...]] = {
             order=2,
         ),
     ),
+    "POST /v1/withdrawals": (Fill(body=_stop, order=4),),
     "POST /v1/consents/{consent_id}/exemptions": (Fill("controller", body=_exemption),),
     "POST /v1/consents/{consent_id}/exemptions/{exemption_id}/confirmation": (
         Fill("controller", body=_by_colleague),

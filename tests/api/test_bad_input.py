@@ -258,6 +258,7 @@ POSTS = (
     "/v1/consents/01a20a4c-b6e9-75e7-ba77-6830ce5b6d2e/withdrawals",
     "/v1/consents/01a20a4c-b6e9-75e7-ba77-6830ce5b6d2e/paper-grants",
     "/v1/consents/x/paper-grants/01a20a4c-b6e9-75e7-ba77-6830ce5b6d2e/confirmation",
+    "/v1/withdrawals",
     "/v1/custody-changes",
     "/v1/disclosures",
     "/v1/decisions",

@@ -633,9 +633,15 @@ def test_a_withdrawal_names_somebody_with_a_part_in_it(service: Deployment) -> N
     answer = withdraw(service, named)
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json["errors"]] == ["/signatory"]
-    answer = withdraw(service, asked, nth=2)
-    assert (answer.status_code, answer.json["code"]) == (409, "signatory_without_standing")
     assert status(service, asked) == "in_force"
+
+
+def test_a_withdrawal_of_somebody_without_a_say_yet_ends_nothing(service: Deployment) -> None:
+    asked = service.in_force()
+    answer = withdraw(service, asked, nth=2)
+    assert (answer.status_code, answer.json["status"]) == (201, "in_force")
+    assert answer.json["signatories"][2]["state"] == "declined"
+    assert service.disclose().status_code == 201
 
 
 def test_a_withdrawal_from_an_ended_consent_still_stands(service: Deployment) -> None:

@@ -562,3 +562,24 @@ def test_the_familys_own_looks_are_in_no_citizens_copy(furnished_url: str, tmp_p
         assert [one["type"] for one in after[len(before) :]] == ["subject_exported"]
         whole = export(service, MOTHER, "dpo")["about"][0]["accesses"]
         assert len(whole) > len(after) + 1
+
+
+def test_what_somebody_told_the_organisation_to_stop(service: Deployment) -> None:
+    service.in_force()
+    never_asked = "0707154327"
+    for about, by in ((ALMA, MOTHER), (never_asked, MOTHER), (ALMA, FATHER)):
+        body = {"child": {"cpr": about}, "signer": {"cpr": by}, "channel": "letter"}
+        told = {"note": "Hun ringede", "performed_by": EMPLOYEE}
+        answer = service.post("/v1/withdrawals", body | told)
+        assert answer.status_code == 202
+    mine = export(service, MOTHER)
+    assert [set(stop) for stop in mine["stops"]] == [{"entry", "time", "channel", "purpose"}] * 2
+    for text in texts_of(mine):
+        assert "Hun ringede" not in text
+        assert not any(name in text for name in STAFF)
+    assert export(service, ALMA)["stops"] == [], "what others said is theirs"
+    whole = export(service, ALMA, "dpo")["stops"]
+    assert [stop["note"] for stop in whole] == ["Hun ringede"] * 2
+    assert "Hun ringede" in subject_page(export(service, ALMA, "dpo"), "da")
+    assert len(export(service, never_asked, "dpo")["stops"]) == 1
+    assert export(service, MOTHER, org="municipality-z")["stops"] == []

@@ -431,6 +431,34 @@ def test_what_a_controller_does_not_have_it_cannot_erase(service: Deployment) ->
             erase_child(uow, service.parts.context, controller, cpr, APPROVAL)
 
 
+def _stop(service: Deployment, cpr: str, by: str = MOTHER, org: str = "gp-y") -> str:
+    body = {"child": {"cpr": cpr}, "signer": {"cpr": by}, "channel": "oral"}
+    who = {"performed_by": {"id": "g1", "name": "Lise Læge"}}
+    answer = service.post("/v1/withdrawals", body | who, org=org)
+    assert answer.status_code == 202
+    return str(answer.json["id"])
+
+
+@pytest.mark.parametrize("cpr", [ALMA, CprNumber("0707154327")], ids=["asked-about", "mistyped"])
+def test_a_stop_that_was_taken_goes_with_the_child_it_names(
+    service: Deployment, cpr: CprNumber
+) -> None:
+    service.in_force()
+    taken, kept = _stop(service, cpr.value), _stop(service, BO.value)
+    elsewhere = _stop(service, cpr.value, org="paediatrics")
+    erased = erase(service, cpr, "gp-y")
+    assert verify(service).findings == ()
+    with service.parts.units.engine.connect() as connection:
+        left = set(connection.scalars(sa.select(log_body.c.entry_id)))
+        listed = sa.select(log_erased.c.entry_id).where(log_erased.c.erasure_id == erased.entry)
+        gone = set(connection.scalars(listed))
+    assert taken in gone
+    assert taken not in left
+    assert {kept, elsewhere} <= left
+    with pytest.raises(NotFound):
+        erase(service, cpr, "gp-y")
+
+
 def test_a_link_and_a_session_die_with_the_consent(service: Deployment) -> None:
     asked = service.ask()
     address = asked["signatories"][0]["signing_url"]
@@ -542,7 +570,8 @@ def test_forgetting_never_turns_a_no_into_a_yes(service: Deployment) -> None:
     service.act(no["id"], "custody_holder", "decline", nth=0)
     assert service.disclose(recipient="municipality-z").status_code == 403
     with service.parts.units.reading() as uow:
-        _, plan = plan_for_child(uow, service.parts.context, "municipality-x", ALMA)
+        plan, _ = plan_for_child(uow, service.parts.context, "municipality-x", ALMA)
+    assert plan is not None
     assert plan.needed == {no["id"]}
     before = everything(service)
     with service.parts.units.writing() as uow, pytest.raises(Conflict) as refused:

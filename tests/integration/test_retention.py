@@ -179,6 +179,32 @@ def test_an_old_no_that_stops_a_live_consent_stays(service: Deployment) -> None:
     assert service.disclose().status_code == 201
 
 
+def test_a_stop_that_was_taken_has_its_time_too(service: Deployment) -> None:
+    body = {
+        "child": {"cpr": "0707154327"},
+        "signer": {"cpr": MOTHER},
+        "channel": "letter",
+        "performed_by": EMPLOYEE,
+    }
+    old = service.post("/v1/withdrawals", body).json["id"]
+    service.parts.sequencer.run_once()
+    service.clock.set(datetime.now(UTC) - timedelta(hours=1))
+    service.tokens.clear()
+    new = service.post("/v1/withdrawals", body).json["id"]
+    rule = ("--consents-years", "5", "--log-years", "6", "--performed-by", "e1")
+    assert run(service, "retention", "set", "--controller", "municipality-x", *rule).exit_code == 0
+    dry = run(service, "erase", "--controller", "municipality-x", "--retention", "--dry-run")
+    assert "whoever asked about them: 1." in dry.output
+    done = run(service, "erase", "--controller", "municipality-x", "--retention", *SIGNED)
+    assert done.exit_code == 0, done.output
+    assert count(service, log_body, entry_id=old) == 0
+    assert count(service, log_body, entry_id=new) == 1
+    assert findings(service) == []
+    again = run(service, "erase", "--controller", "municipality-x", "--retention", *SIGNED)
+    assert again.exit_code == 0, again.output
+    assert "Erased;" not in again.output
+
+
 def test_one_child_by_its_number_from_standard_input(service: Deployment) -> None:
     story(service)
     one = ("erase", "--controller", "municipality-x", "--child-file", "-")

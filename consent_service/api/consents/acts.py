@@ -13,10 +13,10 @@ OnRecord = Callable[[UnitOfWork, Context, Caller, str, str, Employee], None]
 """What an employee does with an exemption or a paper that was recorded: unit, consent, its id."""
 
 
-def as_it_stands(call: Call, status: int = 200) -> Reply:
+def as_it_stands(call: Call) -> Reply:
     """The consent that the path names, after an act about it."""
     consent = call.path["consent_id"]
-    return Reply(status, consent_as_it_stands(call.uow, call.context, call.caller, consent))
+    return Reply(200, consent_as_it_stands(call.uow, call.context, call.caller, consent))
 
 
 def on_record(call: Call, act: OnRecord, named: str) -> Reply:

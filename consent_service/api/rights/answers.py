@@ -24,6 +24,11 @@ ANSWERS: dict[str, Json] = {
                     }
                 )
             ),
+            "stops": list_of(
+                open_object(
+                    {"entry": TEXT, "time": INSTANT, "channel": {"enum": ["oral", "letter"]}}
+                )
+            ),
             "organisations": {"type": "object", "additionalProperties": TEXT},
             "words": {"type": "object"},
         }

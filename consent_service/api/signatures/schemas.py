@@ -13,7 +13,7 @@ from consent_service.api.http.fields import (
     one_of,
     slug,
 )
-from consent_service.api.http.schemas import PerformedBy, PerformedByBody
+from consent_service.api.http.schemas import ChildCpr, PerformedBy, PerformedByBody
 
 
 class PaperScope(Schema):
@@ -62,6 +62,17 @@ class WithdrawalBody(Schema):
     """Who withdrew, and how they said so."""
 
     signatory = Text(most=64, required=True)
+    channel = one_of("oral", "letter", required=True)
+    note = FreeText(most=2000, allow_none=True, load_default=None)
+    performed_by = fields.Nested(PerformedBy, required=True)
+
+
+class WithdrawalToldBody(Schema):
+    """Who says stop about which child, and how they said so."""
+
+    child = fields.Nested(ChildCpr, required=True)
+    signer = fields.Nested(ChildCpr, required=True)
+    purpose = slug(allow_none=True, load_default=None)
     channel = one_of("oral", "letter", required=True)
     note = FreeText(most=2000, allow_none=True, load_default=None)
     performed_by = fields.Nested(PerformedBy, required=True)

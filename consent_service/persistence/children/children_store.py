@@ -224,19 +224,30 @@ class ChildrenStore:
         text = opened["birth_date"]
         return date.fromisoformat(text) if text else None
 
-    def find_or_add_person(self, child_id: str, cpr: CprNumber) -> str:
-        hashes = self._index.person(child_id, cpr)
-        query = sa.select(person.c.id).where(
-            person.c.child_id == child_id, found_by(person, "cpr_hash", hashes)
-        )
-        found = self._connection.scalar(query)
+    def find_person(self, child_id: str, cpr: CprNumber) -> str | None:
+        found = self._person(child_id, cpr)
         if found is None:
+            self._slots.check_nothing_found()
+        return found
+
+    def _person(self, child_id: str, cpr: CprNumber) -> str | None:
+        hashes = self._index.person(child_id, cpr)
+        return self._connection.scalar(
+            sa.select(person.c.id).where(
+                person.c.child_id == child_id, found_by(person, "cpr_hash", hashes)
+            )
+        )
+
+    def find_or_add_person(self, child_id: str, cpr: CprNumber) -> str:
+        found = self._person(child_id, cpr)
+        if found is None:
+            hashes = self._index.person(child_id, cpr)
             new = self._new_id()
             self._slots.insert(person, "cpr_hash", hashes, id=new, child_id=child_id)
-            found = self._connection.scalar(query)
+            found = self._person(child_id, cpr)
         if found is None:
             raise KeysOutOfDate
-        return str(found)
+        return found
 
     def save_details(
         self, controller: str, child_id: str, person_id: str, d: PersonDetails

@@ -50,13 +50,3 @@ class SubjectStore:
         if not found:
             self._slots.check_nothing_found()
         return found
-
-    def person(self, child_id: str, cpr: CprNumber) -> str | None:
-        hashes = self._index.person(child_id, cpr)
-        query = sa.select(person.c.id).where(
-            person.c.child_id == child_id, found_by(person, "cpr_hash", hashes)
-        )
-        found = self._connection.scalar(query)
-        if found is None:
-            self._slots.check_nothing_found()
-        return found

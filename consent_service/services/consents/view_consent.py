@@ -7,7 +7,7 @@ from typing import Any
 
 from consent_service.domain.consents.paper import latest_answers
 from consent_service.domain.consents.signers import exemptions, holders_at, required_signers
-from consent_service.domain.consents.state import ConsentState, Reason
+from consent_service.domain.consents.state import ConsentState, Reason, state_at
 from consent_service.domain.kernel.facts import ActKind, History, Role, Scope
 from consent_service.services.children.acts import moment_after
 from consent_service.services.consents.consent_event import consent_viewed
@@ -40,11 +40,24 @@ def consent_as_it_stands(
     consent: str,
     signing_urls: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The answer to an act about a consent, by somebody who may know of it."""
-    file, history, state = known_consent(uow, context, caller, consent)
+    """The answer to an act about a consent, by somebody who may know of it. Raises NotFound."""
+    file, _, _ = known_consent(uow, context, caller, consent)
+    return consent_as_known(uow, context, caller, file, signing_urls)
+
+
+def consent_as_known(
+    uow: ConsentsUnit,
+    context: Context,
+    caller: Caller,
+    file: ConsentFile,
+    signing_urls: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The same for somebody who knew of it before the act."""
+    history = uow.children.snapshot(file.child).history
+    now = moment_after(history, context.clock())
+    state = state_at(history, file.id, now)
     if caller.organisation != file.controller:
         return party_view(file, history, state)
-    now = moment_after(history, context.clock())
     return controller_view(uow, file, history, state, now, signing_urls or {})
 
 

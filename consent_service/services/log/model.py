@@ -10,6 +10,9 @@ from consent_service.domain.kernel.cpr import CprNumber
 ERASURE = "data_erased"
 """The type of the entry of an erasure, whose header commits to the list of what it erased."""
 
+WITHDRAWAL_TAKEN = "withdrawal_taken"
+"""The type of the entry of a stop that an organisation took: its own, whatever it stopped (R4)."""
+
 CUSTODY_TO_CHECK = "custody_to_check"
 """The type of the entry that asks an organisation to look custody up again (R5e)."""
 

@@ -8,9 +8,11 @@ that every proof and every receipt still verifies; another controller's data is 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from consent_service.audit.entry import erased_list
+from consent_service.audit.merkle import leaf_hash
 from consent_service.domain.kernel.cpr import CprNumber, contains_cpr
 from consent_service.domain.kernel.employee import is_employee_id, is_same_person
 from consent_service.domain.kernel.facts import CustodyChange, History, Request
@@ -27,7 +29,8 @@ from consent_service.services.children.acts import moment_after
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Event
 from consent_service.services.kernel.model import ChildRef, Employee
-from consent_service.services.log.model import ERASURE
+from consent_service.services.log.model import ERASURE, LoggedEntry
+from consent_service.services.log.taken import withdrawals_taken
 from consent_service.services.rights.erased import ErasableEntry, ErasedRows, Forgotten
 from consent_service.services.rights.ports import RightsUnit
 
@@ -83,14 +86,29 @@ class Erased:
 
 def plan_for_child(
     uow: RightsUnit, context: Context, controller: str, cpr: CprNumber
-) -> tuple[ChildRef, ChildPlan]:
-    """Everything the controller has about a child. Raises NotFound where that is nothing."""
-    child = uow.children.find(cpr)
-    if child is None or child.id not in uow.erasures.children(controller):
-        raise NotFound("This organisation has nothing about such a child.")
+) -> tuple[ChildPlan | None, tuple[ErasableEntry, ...]]:
+    """Everything the controller has about a child, and the stops it took about it (R4).
+
+    Raises NotFound where that is nothing; the plan is None where there are but such stops.
+    """
+    child, taken = _known(uow, controller, cpr)
+    if child is None:
+        return None, taken
     history = uow.children.snapshot(child.id).history
     now = moment_after(history, context.clock())
-    return child, _whole(uow, controller, child.id, history, now)
+    return _whole(uow, controller, child.id, history, now), taken
+
+
+def _known(
+    uow: RightsUnit, controller: str, cpr: CprNumber
+) -> tuple[ChildRef | None, tuple[ErasableEntry, ...]]:
+    child = uow.children.find(cpr)
+    if child is not None and child.id not in uow.erasures.children(controller):
+        child = None
+    taken = tuple(map(_erasable, withdrawals_taken(uow, controller, cpr)))
+    if child is None and not taken:
+        raise NotFound("This organisation has nothing about such a child.")
+    return child, taken
 
 
 def erase_child(
@@ -102,7 +120,7 @@ def erase_child(
     controller stops a live consent of another: forgetting it would turn a no into a yes.
     """
     approval.check()
-    child, _ = plan_for_child(uow, context, controller, cpr)
+    child, taken = _known(uow, controller, cpr)
 
     def plan(history: History, child: str, now: datetime) -> ChildPlan:
         whole = _whole(uow, controller, child, history, now)
@@ -113,7 +131,8 @@ def erase_child(
             )
         return whole
 
-    erased = _erase(uow, context, controller, [child.id], plan, approval, {"by": "child"})
+    children = [] if child is None else [child.id]
+    erased = _erase(uow, context, controller, children, plan, approval, {"by": "child"}, taken)
     if erased is None:
         raise NotFound("This organisation has nothing about such a child.")
     return erased
@@ -131,6 +150,14 @@ def plan_for_retention(
             yield plan
 
 
+def taken_before(
+    uow: RightsUnit, context: Context, controller: str, rule: RetentionRule
+) -> tuple[ErasableEntry, ...]:
+    """The stops a controller took that have had their time: about children it need not know."""
+    cutoff = rule.log_before(context.clock())
+    return tuple(_erasable(e) for e in withdrawals_taken(uow, controller) if e.time < cutoff)
+
+
 def erase_by_retention(
     uow: RightsUnit,
     context: Context,
@@ -139,7 +166,10 @@ def erase_by_retention(
     children: Iterable[str],
     approval: Approval,
 ) -> Erased | None:
-    """Erase what has had its time about these children, as one entry; None if that is nothing."""
+    """Erase what has had its time, as one entry; None if that is nothing.
+
+    About these children, and every stop that was taken (R4).
+    """
     approval.check()
 
     def plan(history: History, child: str, now: datetime) -> ChildPlan:
@@ -150,7 +180,8 @@ def erase_by_retention(
         "consents_years": rule.consents_years,
         "log_years": rule.log_years,
     }
-    return _erase(uow, context, controller, children, plan, approval, described)
+    taken = taken_before(uow, context, controller, rule)
+    return _erase(uow, context, controller, children, plan, approval, described, taken)
 
 
 def set_retention(
@@ -234,12 +265,14 @@ def _erase(
     plan: Callable[[History, str, datetime], ChildPlan],
     approval: Approval,
     rule: dict[str, Any],
+    taken: Iterable[ErasableEntry],
 ) -> Erased | None:
     """Take the children's rows, plan again on what stands now, log it, and only then delete."""
     plans, moment = _take(uow, context, controller, children, plan)
-    if not plans:
+    going = chain(taken, *(one.entries for one in plans))
+    listed = sorted((entry.id, entry.leaf) for entry in going)
+    if not plans and not listed:
         return None
-    listed = sorted((entry.id, entry.leaf) for one in plans for entry in one.entries)
     counts = {
         "children": len(plans),
         "consents": sum(len(one.forgotten.consents) for one in plans),
@@ -281,6 +314,11 @@ def _take(
         if not planned.is_empty:
             plans.append(planned)
     return plans, moment
+
+
+def _erasable(taken: LoggedEntry) -> ErasableEntry:
+    """The entry of a stop that was taken: it vouches for no fact."""
+    return ErasableEntry(taken.id, leaf_hash(taken.header), taken.time, None, None)
 
 
 def _event(type_: str, controller: str, performed_by: str, details: dict[str, Any]) -> Event:

@@ -24,6 +24,7 @@ from consent_service.services.insight.insight import Insight, insight_of
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Event
 from consent_service.services.kernel.model import ChildRef, Employee
+from consent_service.services.log.taken import withdrawals_taken
 from consent_service.services.rights.exported_log import exported_log
 from consent_service.services.rights.ports import RightsUnit
 from consent_service.services.signatures.model import FiledStatement
@@ -77,7 +78,7 @@ def export_subject(
     if child is None:
         around = uow.subjects.around(asked.controller, asked.cpr)
     else:
-        person = uow.subjects.person(child, asked.cpr)
+        person = uow.children.find_person(child, asked.cpr)
         around = [(child, person)] if person else []
     about = []
     for one_child, person in around:
@@ -98,9 +99,30 @@ def export_subject(
         },
         "cpr": asked.cpr.value,
         "about": about,
+        "stops": _stops(uow, asked, child),
         "organisations": _names(uow, about),
         "words": _words(uow, asked.controller, about),
     }
+
+
+def _stops(uow: RightsUnit, asked: SubjectRequest, child: str | None) -> list[dict[str, Any]]:
+    """What this person told the organisation to stop (R4), of whichever child, or of this one.
+
+    In the data-protection officer's copy also what others said about this child.
+    """
+    number = uow.children.child_number(asked.controller, child) if child else None
+    if child is not None and number is None:
+        return []
+    mine = asked.cpr.value
+    stops = []
+    for entry in withdrawals_taken(uow, asked.controller, number):
+        told = entry.body["told"]
+        if told["signer"] == mine or (asked.audience == "dpo" and told["child"] == mine):
+            stop = {"entry": entry.id, "time": instant_text(entry.time)}
+            said = {"channel": entry.body["channel"], "purpose": entry.body.get("purpose")}
+            staff = {"performed_by": entry.body["performed_by"], "note": entry.body.get("note")}
+            stops.append(stop | said | (staff if asked.audience == "dpo" else {}))
+    return stops
 
 
 def _log(

@@ -50,10 +50,6 @@ class Subjects(Protocol):
         """The children a person is or is known around, each with the person's id there."""
         ...
 
-    def person(self, child: str, cpr: CprNumber) -> str | None:
-        """The id of a person around one child."""
-        ...
-
 
 class RightsUnit(SignaturesUnit, Protocol):
     """A unit of work for a person's rights."""

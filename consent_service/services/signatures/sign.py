@@ -131,7 +131,8 @@ def refuse(
     """Record a decline or a withdrawal, at any time. False when the signer's no stands already.
 
     It does not where the signer has granted some of it since under another consent: then this
-    is a new no, and stops that one too (R5).
+    is a new no, and stops that one too (R5). A no of whoever has no say now, as of a holder of
+    before or to come, ends nothing: it is a decline, which counts when its signer has a say (R4).
     """
     latest = latest_act(act, file.id, signatory.person)
     if (
@@ -140,7 +141,9 @@ def refuse(
         and stands_whole(act.history, latest)
     ):
         return False
-    kind = refusal_kind(state_at(act.history, file.id, act.now), latest, act.now)
+    kind = ActKind.DECLINE
+    if signatory.person in may_act(act.history, act.history.request(file.id), act.now):
+        kind = refusal_kind(state_at(act.history, file.id, act.now), latest, act.now)
     _record_act(uow, context, act, file, signatory, kind, None, evidence)
     return True
 
