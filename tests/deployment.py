@@ -33,6 +33,7 @@ from consent_service.services.signatures.sign import (
     evidence_of_login,
     grant,
     kept_scope,
+    lift,
     refuse,
 )
 from consent_service.wiring import Parts
@@ -259,6 +260,8 @@ class Deployment:
                 kept = kept_scope(request, left_out or Scope(frozenset(), frozenset()))
                 assert kept is not None
                 grant(uow, self.parts.context, act, file, signatory, kept, evidence)
+            elif decision == "lift":
+                lift(uow, self.parts.context, act, file, signatory, evidence)
             else:
                 refuse(uow, self.parts.context, act, file, signatory, evidence)
             uow.commit()
