@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from consent_service.domain.kernel.facts import Scope
 from consent_service.persistence.children.tables import child, person
 from consent_service.persistence.keys.tables import data_key
+from consent_service.signing import base64url
 from tests.api.families import (
     BOTH,
     CHILD,
@@ -333,7 +334,8 @@ def test_the_signer_sees_who_recorded_it_in_their_name(service: Deployment) -> N
     sealed = [item for item in timeline if item["detail"].get("attested_by")]
     assert [item["detail"]["attested_by"] for item in sealed] == ["gp-y"]
     receipt = service.get(f"/v1/consents/{asked['id']}/receipt").json
-    assert "gp-y" in json.dumps(receipt["statements"][-1])
+    payload = receipt["statements"][-1]["seal"].split(".")[1]
+    assert json.loads(base64url.decode(payload))["identity"]["issuer"] == "gp-y"
 
 
 @pytest.mark.parametrize(
