@@ -522,9 +522,7 @@ def _create_register() -> None:
         sa.ForeignKeyConstraint(
             ["entry_id"], ["log_header.entry_id"], name=op.f("fk_purpose_overlap_entry_id")
         ),
-        sa.ForeignKeyConstraint(
-            ["one_id"], ["purpose.id"], name=op.f("fk_purpose_overlap_one_id")
-        ),
+        sa.ForeignKeyConstraint(["one_id"], ["purpose.id"], name=op.f("fk_purpose_overlap_one_id")),
         sa.ForeignKeyConstraint(
             ["other_id"], ["purpose.id"], name=op.f("fk_purpose_overlap_other_id")
         ),

@@ -4,7 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from consent_service.services.catalogue.model import Category, Organisation, Purpose, TemplateVersion
+from consent_service.services.catalogue.model import (
+    Category,
+    Organisation,
+    Purpose,
+    TemplateVersion,
+)
 from consent_service.services.kernel.ports import Unit
 
 
