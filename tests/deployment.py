@@ -24,7 +24,11 @@ from consent_service.module_settings import ModuleSettings
 from consent_service.persistence.keys import changes
 from consent_service.persistence.keys.document import KeyFile
 from consent_service.persistence.keys.open_module import module_at
-from consent_service.services.catalogue.register_slugs import register_categories, register_purpose
+from consent_service.services.catalogue.register_slugs import (
+    register_categories,
+    register_overlap,
+    register_purpose,
+)
 from consent_service.services.children.acts import begin_act
 from consent_service.services.consents.find_consent import child_of
 from consent_service.services.kernel.model import Caller
@@ -212,10 +216,18 @@ class Deployment:
             register_categories(uow, self.parts.context, OPERATOR, "municipality-x", CATEGORIES)
             uow.commit()
 
-    def register(self, purpose: str, *overlaps: str, org: str = "municipality-x") -> None:
+    def register(self, purpose: str, *overlaps: str) -> None:
         """The operator registers a purpose, as with `consent-service purposes add`."""
         with self.parts.units.writing() as uow:
-            register_purpose(uow, self.parts.context, OPERATOR, org, purpose, overlaps)
+            context = self.parts.context
+            register_purpose(uow, context, OPERATOR, "municipality-x", purpose, overlaps)
+            uow.commit()
+
+    def overlap(self, one: str, other: str) -> None:
+        """Two registered purposes overlap from now on."""
+        with self.parts.units.writing() as uow:
+            context = self.parts.context
+            register_overlap(uow, context, OPERATOR, "municipality-x", one, other)
             uow.commit()
 
     def request_body(self, **changes: Any) -> dict[str, Any]:

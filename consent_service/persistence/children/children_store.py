@@ -116,10 +116,10 @@ _BY_HASH = {
 
 
 class _SnapshotRow(NamedTuple):
-    """One row of a snapshot: a fact, a controller's data key with its details of the child, or an
-    overlap of two purposes, `at` since when.
+    """One row of a snapshot.
 
-    The members of the other kinds are None.
+    It is a fact, a controller's data key with its details of the child, or an overlap of two
+    purposes, `at` since when. The members of the other kinds are None.
     """
 
     child: str
