@@ -20,13 +20,14 @@ import sqlalchemy as sa
 from consent_service.identity.bearer import issue_token
 from consent_service.persistence.kernel.migrate import upgrade
 from consent_service.services.kernel.model import Caller
-from tests.deployment import ALL_SCOPES, Deployment
+from tests.deployment import ALL_SCOPES, PURPOSE, Deployment
 from tests.postgres_cluster import Cluster, PostgresFailed, find_binaries, running_cluster
 from tests.service_process import deploy_in_real_time
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 WORKERS, THREADS = 2, 4
+OVERLAPPING_PURPOSES = 4
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,9 @@ def new_bench() -> Iterator[Bench]:
         upgrade(url)
         deployment = deploy_in_real_time(url, folder)
         stack.callback(deployment.close)
+        # Every decision reads the overlaps: as many as a region with several purposes may have.
+        for number in range(OVERLAPPING_PURPOSES):
+            deployment.register(f"purpose-{number}", PURPOSE)
         yield Bench(cluster, deployment, folder)
 
 

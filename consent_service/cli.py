@@ -16,6 +16,7 @@ from consent_service.commands.clients import clients
 from consent_service.commands.erase import erase, retention
 from consent_service.commands.export_person import export_person
 from consent_service.commands.keys import keys
+from consent_service.commands.purposes import categories, purposes
 from consent_service.commands.staff import staff
 from consent_service.errors import ConsentServiceError
 
@@ -38,7 +39,17 @@ def main() -> None:
         sys.exit(1)
 
 
-for command in (clients, staff, erase, retention, export_person, audit, verify):
+for command in (
+    clients,
+    staff,
+    purposes,
+    categories,
+    erase,
+    retention,
+    export_person,
+    audit,
+    verify,
+):
     cli.add_command(command)
 
 

@@ -24,6 +24,11 @@ from consent_service.module_settings import ModuleSettings
 from consent_service.persistence.keys import changes
 from consent_service.persistence.keys.document import KeyFile
 from consent_service.persistence.keys.open_module import module_at
+from consent_service.services.catalogue.register_slugs import (
+    register_categories,
+    register_overlap,
+    register_purpose,
+)
 from consent_service.services.children.acts import begin_act
 from consent_service.services.consents.find_consent import child_of
 from consent_service.services.kernel.model import Caller
@@ -53,6 +58,7 @@ ALL_SCOPES = frozenset(
     }
 )
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+OPERATOR = Caller("operator", "command-line")
 EMPLOYEE = {"id": "e1", "name": "Karen Sagsbehandler"}
 COLLEAGUE = {"id": "e2", "name": "Jens Kollega"}
 PARTIES = ["child-psychiatry", "gp-y", "municipality-x", "paediatrics"]
@@ -198,10 +204,32 @@ class Deployment:
         for one in ORGANISATIONS:
             answer = self.post("/v1/organisations", one, org="operator")
             assert answer.status_code == 201, answer.json
+        self.register_catalogue()
         for municipality in ("municipality-x", "municipality-z"):
             answer = self.post("/v1/templates", template(**template_changes), org=municipality)
             assert answer.status_code == 201, answer.json
         return self
+
+    def register_catalogue(self) -> None:
+        """What the template names, as the operator registers it first of all."""
+        self.register(PURPOSE)
+        with self.parts.units.writing() as uow:
+            register_categories(uow, self.parts.context, OPERATOR, "municipality-x", CATEGORIES)
+            uow.commit()
+
+    def register(self, purpose: str, *overlaps: str) -> None:
+        """The operator registers a purpose, as with `consent-service purposes add`."""
+        with self.parts.units.writing() as uow:
+            context = self.parts.context
+            register_purpose(uow, context, OPERATOR, "municipality-x", purpose, overlaps)
+            uow.commit()
+
+    def overlap(self, one: str, other: str) -> None:
+        """Two registered purposes overlap from now on."""
+        with self.parts.units.writing() as uow:
+            context = self.parts.context
+            register_overlap(uow, context, OPERATOR, "municipality-x", one, other)
+            uow.commit()
 
     def request_body(self, **changes: Any) -> dict[str, Any]:
         return {

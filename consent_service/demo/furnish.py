@@ -10,8 +10,8 @@ from typing import Any
 
 from consent_service.config import Settings
 from consent_service.demo.municipality import System
-from consent_service.demo.running import Running
-from consent_service.demo.world import CONTROLLER, ORGANISATIONS, Family
+from consent_service.demo.running import Running, command
+from consent_service.demo.world import CATEGORIES, CONTROLLER, ORGANISATIONS, PURPOSE, Family
 from consent_service.errors import Misconfigured
 from consent_service.identity.bearer import issue_token
 from consent_service.persistence.keys.document import KeyFile
@@ -63,13 +63,15 @@ def token_for(running: Running, organisation: str, scopes: Sequence[str], hours:
 
 
 def furnish(running: Running) -> None:
-    """Register the four parties and publish the default template. What is there already stays."""
+    """Register the four parties, purpose and categories, and publish the default template."""
     operator = System(running.base_url, token_for(running, "operator", OPERATOR_SCOPES))
     for organisation in ORGANISATIONS:
         answer = operator.post("/v1/organisations", organisation)
         if answer.status_code not in (201, 409):
             raise Misconfigured(f"registering {organisation['id']}: {answer.text}")
     operator.close()
+    command(running, "purposes", "add", PURPOSE)
+    command(running, "categories", "add", *CATEGORIES)
     caseworker = System(running.base_url, token_for(running, CONTROLLER, CASEWORKER_SCOPES))
     answer = caseworker.post("/v1/templates", default_template())
     if answer.status_code != 201:

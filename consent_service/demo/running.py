@@ -90,6 +90,19 @@ def demo_running(
             yield Running(base_url, folder, environment)
 
 
+def command(running: Running, *arguments: str) -> None:
+    """Run a command as the operator does. Raises Misconfigured with what it said."""
+    ran = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "consent_service.cli", *arguments],
+        env={**os.environ, **running.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode != 0:
+        raise Misconfigured(f"consent-service {' '.join(arguments)}: {ran.stderr.strip()}")
+
+
 def _fresh(folder: Path) -> None:
     if folder.exists() and not (folder / "keys.json").exists() and any(folder.iterdir()):
         raise Misconfigured(f"{folder} holds something else: name another folder for the demo")

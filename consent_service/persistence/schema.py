@@ -6,7 +6,12 @@ known about people, and a few that change.
 """
 
 from consent_service.persistence.access.tables import client_revocation
-from consent_service.persistence.catalogue.tables import template_version
+from consent_service.persistence.catalogue.tables import (
+    category,
+    purpose,
+    purpose_overlap,
+    template_version,
+)
 from consent_service.persistence.children.tables import fact
 from consent_service.persistence.consents import tables as _consents  # noqa: F401 - declares its tables
 from consent_service.persistence.idempotency import tables as _idempotency  # noqa: F401 - likewise
@@ -28,6 +33,9 @@ __all__ = ["APPEND_ONLY", "metadata"]
 
 APPEND_ONLY = (
     template_version,
+    purpose,
+    purpose_overlap,
+    category,
     fact,
     log_header,
     log_leaf,

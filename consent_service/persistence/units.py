@@ -11,6 +11,7 @@ from consent_service.persistence.access.client_store import ClientStore
 from consent_service.persistence.access.epoch import KnownEpoch, UnitEpoch
 from consent_service.persistence.access.staff_store import StaffStore
 from consent_service.persistence.catalogue.catalogue_store import CatalogueStore
+from consent_service.persistence.catalogue.register_store import RegisterStore
 from consent_service.persistence.children.children_store import ChildrenStore
 from consent_service.persistence.consents.consent_store import ConsentStore
 from consent_service.persistence.consents.link_store import LinkStore
@@ -59,6 +60,7 @@ class SqlUnitOfWork:
         self.signing_sessions = SessionStore(connection, keys, index)
         self.staff = StaffStore(connection, keys, index)
         self.catalogue = CatalogueStore(connection, units.known_organisations)
+        self.register = RegisterStore(connection)
         epoch = UnitEpoch(connection, units.known_epoch, may_assume=stands_alone)
         self.clients = ClientStore(connection, epoch)
         self.log = LogStore(connection, keys, index, slots, epoch)

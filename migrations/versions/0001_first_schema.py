@@ -17,6 +17,9 @@ depends_on = None
 # Table and its unique keys: the rows of these are written once and stay.
 APPEND_ONLY = {
     "template_version": [("organisation_id", "id", "version")],
+    "purpose": [("id",), ("entry_id",)],
+    "purpose_overlap": [("one_id", "other_id")],
+    "category": [("id",)],
     "fact": [("child_id", "seq"), ("entry_id",)],
     "log_header": [("entry_id",)],
     "log_leaf": [("index",), ("entry_id",)],
@@ -40,6 +43,7 @@ def upgrade() -> None:
     _create_children()
     _create_consents()
     _create_log()
+    _create_register()
     _create_facts()
     _create_access()
     _create_the_rest()
@@ -493,6 +497,49 @@ def _create_log() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_log_erased_erasure_id", "log_erased", ["erasure_id"], unique=False)
+
+
+def _create_register() -> None:
+    op.create_table(
+        "purpose",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("registered_at", Instant(), nullable=False),
+        sa.Column("entry_id", UuidText(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["log_header.entry_id"], name=op.f("fk_purpose_entry_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_purpose")),
+        sa.UniqueConstraint("entry_id", name=op.f("uq_purpose_entry_id")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "purpose_overlap",
+        sa.Column("one_id", sa.String(length=64), nullable=False),
+        sa.Column("other_id", sa.String(length=64), nullable=False),
+        sa.Column("since", Instant(), nullable=False),
+        sa.Column("entry_id", UuidText(), nullable=False),
+        sa.CheckConstraint("one_id <> other_id", name=op.f("ck_purpose_overlap_of_two")),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["log_header.entry_id"], name=op.f("fk_purpose_overlap_entry_id")
+        ),
+        sa.ForeignKeyConstraint(["one_id"], ["purpose.id"], name=op.f("fk_purpose_overlap_one_id")),
+        sa.ForeignKeyConstraint(
+            ["other_id"], ["purpose.id"], name=op.f("fk_purpose_overlap_other_id")
+        ),
+        sa.PrimaryKeyConstraint("one_id", "other_id", name=op.f("pk_purpose_overlap")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "category",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("registered_at", Instant(), nullable=False),
+        sa.Column("entry_id", UuidText(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["log_header.entry_id"], name=op.f("fk_category_entry_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_category")),
+        sqlite_with_rowid=False,
+    )
 
 
 def _create_facts() -> None:

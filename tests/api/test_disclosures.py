@@ -446,6 +446,7 @@ def test_the_newest_of_two_consents_answers(service: Deployment) -> None:
 
 def test_another_purpose_has_a_consent_of_its_own(service: Deployment) -> None:
     labels = template()["labels"]
+    service.register("other-purpose")
     second = template(id="other-plan", purpose="other-purpose", labels=labels)
     assert service.post("/v1/templates", second).status_code == 201
     service.in_force(template="other-plan")

@@ -59,6 +59,8 @@ def test_an_officer_sees_what_its_organisation_controls_or_did(service: Deployme
     service.disclose()
     assert types(entries(service)) == [
         "organisation_registered",
+        "purpose_registered",
+        "categories_registered",
         "template_published",
         "consent_requested",
         "link_issued",

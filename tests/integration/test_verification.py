@@ -3,6 +3,7 @@
 The damage is done in the raw database, past every trigger and foreign key.
 """
 
+import hashlib
 import json
 import random
 import re
@@ -26,7 +27,12 @@ from consent_service.audit.finding import VerifyReport
 from consent_service.audit.merkle import Frontier, leaf_hash
 from consent_service.audit.promise import make_promise
 from consent_service.domain.kernel.facts import Scope
-from consent_service.persistence.catalogue.tables import template_version
+from consent_service.persistence.catalogue.tables import (
+    category,
+    purpose,
+    purpose_overlap,
+    template_version,
+)
 from consent_service.persistence.children.tables import child, fact, person, person_details
 from consent_service.persistence.consents.tables import consent, consent_party, signatory
 from consent_service.persistence.kernel.column_types import UuidText
@@ -49,7 +55,7 @@ from consent_service.persistence.verification.log_reader import Processes, verif
 from consent_service.signing.canonical import canonical_json
 from consent_service.signing.own_keys import own_keys
 from consent_service.wiring import key_source
-from tests.deployment import COLLEAGUE, EMPLOYEE, FATHER, Deployment, deploy
+from tests.deployment import COLLEAGUE, EMPLOYEE, FATHER, PURPOSE, Deployment, deploy
 from tests.deployment import person as named
 from tests.postgres_cluster import Cluster
 
@@ -163,6 +169,9 @@ def shared_copy(original: Original, tmp_path_factory: pytest.TempPathFactory) ->
 def _live_a_little(deployment: Deployment) -> str:
     """Every kind of fact and most kinds of entry; returns a checkpoint taken half-way."""
     deployment.furnish()
+    deployment.register("follow-up", PURPOSE)
+    deployment.register("review")
+    deployment.overlap("follow-up", "review")
     sequencer = deployment.parts.sequencer
     asked = deployment.ask()
     deployment.act(asked["id"], "custody_holder", nth=0)
@@ -274,7 +283,10 @@ def test_a_furnished_log_verifies_and_says_what_was_checked(copy: Copy) -> None:
     facts = copy.damage(lambda c: c.scalar(sa.select(sa.func.count()).select_from(fact)))
     said = " / ".join(report.checked)
     assert report.bodies_checked == report.entries > 30
-    for words in (f"{report.entries} leaves", "nodes", f"{facts} facts", "3 consents", "outside"):
+    for words in (
+        *(f"{report.entries} leaves", "nodes", f"{facts} facts", "3 consents", "outside"),
+        "9 purposes, overlaps and categories and their entries, both ways",
+    ):
         assert words in said
 
 
@@ -360,6 +372,12 @@ CASES: list[tuple[sa.Table, str, str]] = [
     (child, "cpr_hash", r"^(consent|body) "),
     (person, "child_id cpr_hash", "^person {id} of |^signatory "),
     (template_version, "content sha256", "^template {organisation_id}/{id}/{version}$"),
+    (purpose, "registered_at entry_id", "^purpose {id}$"),
+    (purpose_overlap, "since entry_id", "^overlap {one_id} and {other_id}$"),
+    (category, "registered_at entry_id", "^category {id}$"),
+    (purpose, "id", ENTRY),
+    (purpose_overlap, "one_id other_id", ENTRY),
+    (category, "id", ENTRY),
 ]
 COLUMNS = [
     pytest.param(table, column, place, id=f"{table.name}.{column}")
@@ -475,6 +493,45 @@ def delete_a_party(connection: Connection) -> str:
     return f"consent {consent_id}"
 
 
+def delete_an_overlap(connection: Connection) -> str:
+    """Its purpose stays: a no for the one would no longer stop the other."""
+    row = connection.execute(
+        sa.select(purpose_overlap, purpose.c.id).join(
+            purpose, purpose.c.entry_id == purpose_overlap.c.entry_id
+        )
+    ).one()
+    connection.execute(
+        sa.delete(purpose_overlap).where(
+            purpose_overlap.c.one_id == row.one_id, purpose_overlap.c.other_id == row.other_id
+        )
+    )
+    return rf"body \d+ \(entry {row.entry_id}\)"
+
+
+def delete_an_overlap_of_older_purposes(connection: Connection) -> str:
+    entry = _entry_of(connection, "purpose_overlap_registered")
+    return _delete(connection, entry, purpose_overlap)
+
+
+def insert_an_overlap(connection: Connection) -> str:
+    """Vouched for by the entry of another one."""
+    row = dict(connection.execute(sa.select(purpose_overlap)).mappings().all()[0])
+    pair = {"one_id": "joint-action-plan", "other_id": "review"}
+    connection.execute(sa.insert(purpose_overlap).values(row | pair))
+    return "^overlap joint-action-plan and review$"
+
+
+def let_a_template_name_what_nobody_registered(connection: Connection) -> str:
+    row = connection.execute(sa.select(template_version)).all()[0]
+    content = canonical_json(json.loads(row.content) | {"purpose": "whatever"})
+    connection.execute(
+        sa.update(template_version)
+        .where(template_version.c.organisation_id == row.organisation_id)
+        .values(content=content, sha256=hashlib.sha256(content).hexdigest())
+    )
+    return f"^template {row.organisation_id}/{row.id}/{row.version}$"
+
+
 def swap_two_leaves(connection: Connection) -> str:
     first, second = connection.execute(
         sa.select(log_leaf).where(log_leaf.c.index.in_((9, 10))).order_by(log_leaf.c.index)
@@ -525,6 +582,10 @@ DAMAGES = [
     delete_a_node,
     delete_a_custody_change,
     delete_a_party,
+    delete_an_overlap,
+    delete_an_overlap_of_older_purposes,
+    insert_an_overlap,
+    let_a_template_name_what_nobody_registered,
     swap_two_leaves,
     swap_two_withdrawals_of_order,
     insert_a_fact,

@@ -61,6 +61,7 @@ def furnish(deployment: Deployment) -> None:
             "contact": {"phone": "+45 12 34 56 78", "email": None},
         }
         assert deployment.post("/v1/organisations", content, org="operator").status_code == 201
+    deployment.register_catalogue()
     text = (files("consent_service") / "default_template.json").read_text(encoding="utf-8")
     assert deployment.post("/v1/templates", json.loads(text)).status_code == 201
 

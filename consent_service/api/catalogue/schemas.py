@@ -73,8 +73,15 @@ class TemplateBody(Schema):
     """A new version of a template."""
 
     id = slug(required=True)
-    purpose = slug(required=True)
-    categories = list_of(slug(), required=True)
+    purpose = slug(
+        required=True,
+        metadata={"description": "A purpose that the operator of the service has registered."},
+    )
+    categories = list_of(
+        slug(),
+        required=True,
+        metadata={"description": "Categories that the operator of the service has registered."},
+    )
     signer_rule = one_of("all_holders_and_child_15", "child_15_alone", required=True)
     max_validity = Text(most=12, required=True)
     granular = TrueFalse(required=True)

@@ -4,6 +4,9 @@ A paper reaches the service days after it was signed. What its signer refused in
 request of the same controller, is newer than the paper (R5f), and a child cannot have granted
 before its 15th birthday (R1). Such a grant is no signature here, whatever was stored; what it
 leaves out still counts as refused, and for the expiry it is still a grant that was made (R3).
+
+Which purposes overlap is judged as of the confirmation: what the operator registers later turns no
+signature into none. Decisions meet the refusal all the same (R5g).
 """
 
 from collections.abc import Mapping
@@ -48,7 +51,9 @@ def is_signature(history: History, act: Act) -> bool:
         return False
     if is_too_young(request, act.person, act.given_at):
         return False
-    return not refused_since(history, request, act.person, act.given_at, before=act.seq)
+    return not refused_since(
+        history, request, act.person, act.given_at, before=act.seq, known_by=act.at
+    )
 
 
 def signatures(history: History, consent: str) -> tuple[Act, ...]:
@@ -85,15 +90,23 @@ def is_too_young(request: Request, person: str, signed_at: datetime) -> bool:
 
 
 def refused_since(
-    history: History, request: Request, person: str, signed_at: datetime, *, before: int
+    history: History,
+    request: Request,
+    person: str,
+    signed_at: datetime,
+    *,
+    before: int,
+    known_by: datetime,
 ) -> bool:
     """Whether a person refused anything at or after an instant, by acts before a number.
 
     A decline, a withdrawal or a leaving-out counts, under this request or another one of the same
-    controller for the same purpose that has two parties and a category in common with it. What was
-    said to another controller is not told by this one's state (R5f).
+    controller that has two parties and a category in common with it, for the same purpose or one
+    that is known by then to overlap it. What was said to another controller is not told by this
+    one's state (R5f).
     """
     requests = {other.consent: other for other in history.requests}
+    overlapping = history.overlapping(request.purpose, by=known_by)
     for fact in history.facts:
         if not isinstance(fact, Act) or fact.person != person or fact.seq >= before:
             continue
@@ -101,7 +114,8 @@ def refused_since(
         if (
             fact.at >= signed_at
             and asked is not None
-            and (asked.controller, asked.purpose) == (request.controller, request.purpose)
+            and asked.controller == request.controller
+            and asked.purpose in overlapping
             and not (asked.asked & request.asked).is_empty
             and fact.denies(asked.asked)
         ):

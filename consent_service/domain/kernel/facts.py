@@ -275,7 +275,7 @@ class History:
     """All that was recorded about one child, by every controller, in the order of the acts.
 
     `overlaps` is of the whole deployment: what is denied for a purpose is denied for those that
-    overlap it, whichever was registered first.
+    overlap it, whichever was registered first, and whether it was denied before or after.
     """
 
     facts: tuple[Fact, ...]
@@ -298,10 +298,14 @@ class History:
             return self
         return History(known, overlaps)
 
-    def overlapping(self, purpose: str) -> frozenset[str]:
-        """The purpose itself and those that overlap it; what overlaps those is not meant."""
-        beside = {o.other for o in self.overlaps if o.one == purpose}
-        return frozenset({purpose} | beside | {o.one for o in self.overlaps if o.other == purpose})
+    def overlapping(self, purpose: str, by: datetime | None = None) -> frozenset[str]:
+        """The purpose itself and those that overlap it, by an instant if one is named.
+
+        What overlaps those is not meant.
+        """
+        known = [o for o in self.overlaps if by is None or o.since <= by]
+        beside = {o.other for o in known if o.one == purpose}
+        return frozenset({purpose} | beside | {o.one for o in known if o.other == purpose})
 
     @property
     def newest_at(self) -> datetime | None:

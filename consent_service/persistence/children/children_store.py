@@ -1,4 +1,8 @@
-"""Children, the people around them, and the facts, read in one statement."""
+"""Children, the people around them, and the facts, read in one statement.
+
+The overlaps of purposes are read along with the facts: whoever decides sees those of that moment,
+and no process remembers any.
+"""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,9 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from consent_service.domain.kernel.cpr import CprNumber
-from consent_service.domain.kernel.facts import History
+from consent_service.domain.kernel.facts import History, Overlap
 from consent_service.domain.kernel.records import FactRecord, read_fact
 from consent_service.errors import NotFound, Unreadable
+from consent_service.persistence.catalogue.tables import purpose_overlap
 from consent_service.persistence.children.tables import child, fact, person, person_details
 from consent_service.persistence.kernel.hot_statement import HotStatement
 from consent_service.persistence.keys.data_keys import DataKeys, KeysOutOfDate
@@ -29,7 +34,7 @@ from consent_service.signing.canonical import canonical_json
 
 
 def _snapshot_query(condition: sa.ColumnElement[bool]) -> sa.sql.expression.CompoundSelect[Any]:
-    """A child's facts, and each controller's data key and details of it, in one statement."""
+    """A child's facts, each controller's data key and details of it, and the purposes' overlaps."""
     facts = (
         sa.select(
             child.c.id.label("child"),
@@ -44,6 +49,8 @@ def _snapshot_query(condition: sa.ColumnElement[bool]) -> sa.sql.expression.Comp
             sa.null().label("key_id"),
             sa.null().label("wrapped"),
             sa.null().label("details"),
+            sa.null().label("one_purpose"),
+            sa.null().label("other_purpose"),
         )
         .select_from(child.outerjoin(fact, fact.c.child_id == child.c.id))
         .where(condition)
@@ -66,6 +73,8 @@ def _snapshot_query(condition: sa.ColumnElement[bool]) -> sa.sql.expression.Comp
             data_key.c.id,
             data_key.c.wrapped,
             person_details.c.sealed,
+            sa.null(),
+            sa.null(),
         )
         .select_from(
             child.join(data_key, data_key.c.child_id == child.c.id).outerjoin(
@@ -74,7 +83,20 @@ def _snapshot_query(condition: sa.ColumnElement[bool]) -> sa.sql.expression.Comp
         )
         .where(condition)
     )
-    return sa.union_all(facts, keys)
+    overlaps = (
+        sa.select(
+            child.c.id,
+            child.c.version,
+            sa.null(),
+            purpose_overlap.c.since,
+            *(sa.null() for _ in range(8)),
+            purpose_overlap.c.one_id,
+            purpose_overlap.c.other_id,
+        )
+        .select_from(child.join(purpose_overlap, sa.true()))
+        .where(condition)
+    )
+    return sa.union_all(facts, keys, overlaps)
 
 
 _BY_ID = HotStatement("snapshot_id", _snapshot_query(child.c.id == sa.bindparam("child_id")))
@@ -94,9 +116,10 @@ _BY_HASH = {
 
 
 class _SnapshotRow(NamedTuple):
-    """One row of a snapshot: a fact, or a controller's data key with its details of the child.
+    """One row of a snapshot.
 
-    The members of the other kind are None.
+    It is a fact, a controller's data key with its details of the child, or an overlap of two
+    purposes, `at` since when. The members of the other kinds are None.
     """
 
     child: str
@@ -111,6 +134,8 @@ class _SnapshotRow(NamedTuple):
     key_id: Any
     wrapped: Any
     details: bytes | None
+    one_purpose: str | None
+    other_purpose: Any
 
 
 class ChildrenStore:
@@ -214,7 +239,12 @@ class ChildrenStore:
             ]
         except Unreadable:
             return Snapshot(child_id, version, None)
-        return Snapshot(child_id, version, History.of(facts))
+        overlaps = [
+            Overlap(row.one_purpose, row.other_purpose, row.at.astimezone(UTC))
+            for row in rows
+            if row.one_purpose is not None
+        ]
+        return Snapshot(child_id, version, History.of(facts, overlaps))
 
     def _birth_date(self, child_id: str, row: _SnapshotRow) -> date | None:
         key = self._keys.remember(row.controller_id, child_id, row.key_id, row.wrapped)

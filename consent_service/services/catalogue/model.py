@@ -1,4 +1,4 @@
-"""The catalogue's values: organisations, and templates version by version."""
+"""The catalogue's values: organisations, purposes, categories, and templates version by version."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,3 +45,26 @@ class TemplateVersion:
     def minimum_assurance(self) -> Minimum:
         """The least level of assurance of a signer's login."""
         return "high" if self.content.get("minimum_assurance") == "high" else "substantial"
+
+
+PURPOSE_REGISTERED = "purpose_registered"
+OVERLAP_REGISTERED = "purpose_overlap_registered"
+CATEGORIES_REGISTERED = "categories_registered"
+"""The types of the entries that vouch for the register."""
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """A purpose of the operator's register, and those it overlaps by now (R5g)."""
+
+    id: str
+    registered_at: datetime
+    overlaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Category:
+    """A category of the operator's register."""
+
+    id: str
+    registered_at: datetime

@@ -1,10 +1,15 @@
 """What the catalogue needs from storage."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from consent_service.services.catalogue.model import Organisation, TemplateVersion
+from consent_service.services.catalogue.model import (
+    Category,
+    Organisation,
+    Purpose,
+    TemplateVersion,
+)
 from consent_service.services.kernel.ports import Unit
 
 
@@ -30,8 +35,29 @@ class Catalogue(Protocol):
     ) -> Sequence[TemplateVersion]: ...
 
 
+class Register(Protocol):
+    """The operator's purposes and categories (R5g). It only grows; `entry` vouches for each row."""
+
+    def purposes(self) -> Sequence[Purpose]:
+        """All of them, by their slugs."""
+        ...
+
+    def add_purpose(self, purpose: str, at: datetime, entry: str) -> None: ...
+
+    def add_overlap(self, one: str, other: str, since: datetime, entry: str) -> None: ...
+
+    def categories(self) -> Sequence[Category]:
+        """All of them, by their slugs."""
+        ...
+
+    def add_categories(self, categories: Iterable[str], at: datetime, entry: str) -> None: ...
+
+
 class CatalogueUnit(Unit, Protocol):
     """A unit of work that knows the organisations."""
 
     @property
     def catalogue(self) -> Catalogue: ...
+
+    @property
+    def register(self) -> Register: ...

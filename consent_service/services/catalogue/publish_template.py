@@ -19,9 +19,10 @@ def publish_template(
 ) -> TemplateVersion:
     """Publish the next version of a template, immutable from now on.
 
-    Raises InvalidInput: a language without all its words, or `validity_too_long`.
+    Raises InvalidInput: a purpose or category that the operator has not registered (R5g), a
+    language without all its words, or `validity_too_long`.
     """
-    _check(content)
+    _check(content, _unregistered(uow, content))
     now = context.clock()
     newest = uow.catalogue.template(caller.organisation, content["id"])
     version = newest.version + 1 if newest else 1
@@ -52,8 +53,21 @@ def _without_defaults(content: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in content.items() if k not in _DEFAULTS or v != _DEFAULTS[k]}
 
 
-def _check(content: Mapping[str, Any]) -> None:
-    errors = []
+def _unregistered(uow: CatalogueUnit, content: Mapping[str, Any]) -> list[FieldError]:
+    """Whatever the operator's register lacks."""
+    detail = "The operator has not registered this."
+    purposes = {one.id for one in uow.register.purposes()}
+    categories = {one.id for one in uow.register.categories()}
+    errors = [] if content["purpose"] in purposes else [FieldError("/purpose", detail)]
+    return errors + [
+        FieldError(f"/categories/{position}", detail)
+        for position, one in enumerate(content["categories"])
+        if one not in categories
+    ]
+
+
+def _check(content: Mapping[str, Any], errors: list[FieldError]) -> None:
+    """Every broken field, `errors` among them. Raises InvalidInput."""
     try:
         parse_validity(content["max_validity"])
     except ValidityTooLong as error:

@@ -39,14 +39,17 @@ def moment_after(history: History, clock: datetime) -> datetime:
     """The clock's instant, later than every recorded fact.
 
     Raises Unavailable when the clock is more than five seconds behind the newest fact: one of
-    the two is wrong, and nothing may be decided by it.
+    the two is wrong, and nothing may be decided by it. What the operator has registered counts
+    at once as well, by however little the operator's clock is ahead; a clock that is further ahead
+    is wrong, and stops nobody from acting (R5g).
     """
     newest = history.newest_at
     if newest is None:
         return clock
     if newest - clock > CLOCK_TOLERANCE:
         raise Unavailable("clock_behind", "The clock is behind what has been recorded.")
-    return max(clock, newest + _TICK)
+    registered = [o.since for o in history.overlaps if o.since - clock <= CLOCK_TOLERANCE]
+    return max(clock, newest + _TICK, *registered)
 
 
 def record(

@@ -15,7 +15,10 @@ from consent_service.services.kernel.ports import Unit
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All facts about a child as of one version of its row; `facts` None: they cannot be read."""
+    """All facts about a child as of one version of its row, and the overlaps of purposes by then.
+
+    `facts` None: they cannot be read.
+    """
 
     child: str
     version: int

@@ -201,14 +201,17 @@ def _check_may_sign(
 
 def _check_still_counts(act: ActInProgress, request: Request, paper: PaperRecorded) -> None:
     """The rules hold without this; here they are told to the one who could still do something."""
-    if refused_since(act.history, request, paper.person, paper.signed_at, before=act.seq):
+    signed_at = paper.signed_at
+    if refused_since(
+        act.history, request, paper.person, signed_at, before=act.seq, known_by=act.now
+    ):
         raise Conflict(
             "newer_refusal",
             "The signer has refused since the day of this paper: only a newer grant can count.",
         )
-    if is_too_young(request, paper.person, paper.signed_at):
+    if is_too_young(request, paper.person, signed_at):
         raise Conflict("signer_too_young", "The child was not yet 15 on the day of this paper.")
-    if expiry(paper.signed_at, request.validity) <= act.now:
+    if expiry(signed_at, request.validity) <= act.now:
         raise Conflict("paper_expired", "Counted from the day of this paper, the consent is over.")
 
 

@@ -105,8 +105,18 @@ class EveryLinkMovesAWindow(Chronicle):
 
 
 class AnybodysRefusalOvertakesAPaper(Chronicle):
-    def overtakes(self, that: Request, this: Request) -> bool:
+    def overtakes(self, that: Request, this: Request, confirmed: datetime) -> bool:
         return this.purpose == that.purpose and len(this.asked.parties & that.asked.parties) > 1
+
+
+class ARefusalForAnOverlappingPurposeOvertakesNoPaper(Chronicle):
+    def overtakes(self, that: Request, this: Request, confirmed: datetime) -> bool:
+        return that.purpose == this.purpose and super().overtakes(that, this, confirmed)
+
+
+class ALaterOverlapUnmakesASignature(Chronicle):
+    def register_of(self, confirmed: datetime) -> datetime:
+        return max([confirmed, *(overlap.since for overlap in self.overlaps)])
 
 
 class NothingOvertakesAPaper(Chronicle):

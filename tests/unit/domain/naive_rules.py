@@ -182,14 +182,6 @@ class Chronicle(States):
 
     # R5g: purposes.
 
-    def meets(self, denied: str, asked: str, now: datetime) -> bool:
-        """Symmetric, not transitive, from its registration, for older denials too."""
-        return denied == asked or any(
-            {overlap.one, overlap.other} == {denied, asked}
-            for overlap in self.overlaps
-            if overlap.since <= now
-        )
-
     def is_for_the_purpose(self, yes: Request, no: No, transfer: Transfer) -> bool:
         """ "Only if it is for P or for the denial's own purpose"."""
         return yes.purpose in {transfer.purpose, no.asking.purpose}

@@ -405,7 +405,7 @@ class States:
             no.person == act.person
             and no.seq < act.seq
             and not self.is_older(no, act)
-            and self.overtakes(self.request(no.consent), this)
+            and self.overtakes(self.request(no.consent), this, act.at)
             for no in self.acts(now)
             if self.denies_any(no)
         )
@@ -415,12 +415,26 @@ class States:
             return False
         return act.kept is None or not self.request(act.consent).asked <= act.kept
 
-    def overtakes(self, that: Request, this: Request) -> bool:
+    def overtakes(self, that: Request, this: Request, confirmed: datetime) -> bool:
         return (
             that.controller == this.controller
-            and that.purpose == this.purpose
+            and self.meets(that.purpose, this.purpose, self.register_of(confirmed))
             and len(this.asked.parties & that.asked.parties) > 1
             and bool(this.asked.categories & that.asked.categories)
+        )
+
+    def register_of(self, confirmed: datetime) -> datetime:
+        """A paper is overtaken by what was known when it was confirmed, or not at all."""
+        return confirmed
+
+    # R5g: purposes.
+
+    def meets(self, denied: str, asked: str, now: datetime) -> bool:
+        """Symmetric, not transitive, from its registration, for older denials too."""
+        return denied == asked or any(
+            {overlap.one, overlap.other} == {denied, asked}
+            for overlap in self.overlaps
+            if overlap.since <= now
         )
 
     # The pictures.

@@ -13,6 +13,7 @@ from consent_service.domain.disclosures.objections import (
 from consent_service.domain.kernel.facts import CancellationReason, Role
 from tests.unit.domain.story import (
     ASKED,
+    ASSESSMENT,
     BUA,
     CHILD,
     CHILD_ALONE,
@@ -25,6 +26,7 @@ from tests.unit.domain.story import (
     MOTHER,
     MUNI,
     OTHER_MUNI,
+    REVIEW,
     SCHOOL,
     STEPFATHER,
     WARD,
@@ -504,6 +506,19 @@ def test_r5_declining_stops_older_overlapping_requests() -> None:
     history = story.history
     stopped = requests_stopped_by_declining(history, history.request("now"), story.clock)
     assert [r.consent for r in stopped] == ["A", "two parties and a category"]
+
+
+def test_r5_declining_stops_what_is_for_a_purpose_that_overlaps() -> None:
+    story = Story().asks("older", purpose=FOLLOW_UP).asks("third", purpose=REVIEW).asks("now")
+    story.overlap(FOLLOW_UP, REVIEW).overlap(FOLLOW_UP, ASSESSMENT, since="2024-03-04")
+
+    def stopped(when: str) -> list[str]:
+        history = story.history
+        found = requests_stopped_by_declining(history, history.request("now"), danish(when))
+        return [request.consent for request in found]
+
+    assert stopped("2024-03-03") == []
+    assert stopped("2024-03-04") == ["older"], "what overlaps the older one is not meant"
 
 
 def test_r5_what_declining_stops_is_known_only_from_then() -> None:

@@ -1,7 +1,7 @@
 """Papers: they count from their confirmation, and are only as new as their signature (R3, R5)."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import event, given
@@ -33,6 +33,7 @@ from tests.unit.domain.random_stories import (
     lives,
 )
 from tests.unit.domain.story import (
+    ASSESSMENT,
     BUA,
     CHILD,
     FATHER,
@@ -49,12 +50,13 @@ from tests.unit.domain.story import (
     codes,
     danish,
     in_force,
+    just_after,
     just_before,
     passing,
     scope,
 )
 
-SIGNED = "2024-03-05"
+SIGNED, CONFIRMED = "2024-03-05", "2024-03-08 12:00"
 WITHOUT_SCHOOL = scope((MUNI, BUA, GP), (HEALTH,))
 
 
@@ -63,7 +65,7 @@ def asked() -> Story:
     return Story().asks().at("2024-03-02 12:00").grants(FATHER)
 
 
-def confirmed(story: Story, when: str = "2024-03-08 12:00", signed: str = SIGNED) -> Story:
+def confirmed(story: Story, when: str = CONFIRMED, signed: str = SIGNED) -> Story:
     return story.at(when).grants(MOTHER, signed=signed)
 
 
@@ -185,6 +187,26 @@ def test_a_refusal_of_something_else_is_no_obstacle(other: dict[str, str]) -> No
     story = Story().asks("B", **other).asks("A").grants(FATHER)  # type: ignore[arg-type]
     story.at("2024-03-06 10:00").declines(MOTHER, "B")
     assert confirmed(story).state().status is Status.IN_FORCE
+
+
+@pytest.mark.parametrize(
+    ("registered", "overtaken"),
+    [
+        ("2024-03-06 12:00", True),
+        (CONFIRMED, True),
+        (just_after(CONFIRMED), False),
+        ("2024-04-01", False),
+    ],
+)
+def test_a_refusal_for_a_purpose_that_overlaps_when_it_is_confirmed_overtakes_it(
+    registered: str | datetime, overtaken: bool
+) -> None:
+    story = Story().asks("B", purpose=FOLLOW_UP).asks("A").grants(FATHER)
+    story.overlap(FOLLOW_UP, ASSESSMENT, since=registered)
+    story.at("2024-03-06 10:00").declines(MOTHER, "B")
+    confirmed(story).at("2024-04-02")
+    assert (story.state().status is Status.IN_FORCE) is not overtaken
+    assert isinstance(story.decide(), Denied), "the no stands either way (R5g)"
 
 
 def test_another_signers_refusal_does_not_overtake_it() -> None:

@@ -29,6 +29,7 @@ from tests.unit.domain.story import (
     MOTHER,
     MUNI,
     OTHER_MUNI,
+    REVIEW,
     SCHOOL,
     STEPFATHER,
     WARD,
@@ -258,6 +259,39 @@ def test_overlap_counts_for_older_denials_and_both_ways() -> None:
         assert isinstance(story.decide(transfer), Permitted)
         story.overlap(ASSESSMENT, FOLLOW_UP)
         assert codes_of(story, MUNI, transfer=transfer) == {"declined"}
+
+
+LIFTS = [
+    ("B", ASSESSMENT, True),
+    ("B", FOLLOW_UP, False),
+    ("A", ASSESSMENT, True),
+    ("A", FOLLOW_UP, True),
+    ("C", ASSESSMENT, False),
+]
+
+
+@pytest.mark.parametrize(("under", "asked", "clears"), LIFTS)
+def test_a_lift_clears_for_its_own_purpose_and_what_the_no_was_said_for(
+    under: str, asked: str, clears: bool
+) -> None:
+    """The no was said under A, for the follow-up; B is about the assessment, C about neither."""
+    story = Story().asks(purpose=FOLLOW_UP, holders=(MOTHER,)).declines(MOTHER)
+    story.asks("B", holders=(MOTHER,)).asks("C", purpose=REVIEW, holders=(MOTHER,))
+    story.overlap(ASSESSMENT, FOLLOW_UP).overlap(FOLLOW_UP, REVIEW)
+    story.lifts(MOTHER, under)
+    assert (story.objecting(passing(purpose=asked)) == set()) is clears
+
+
+def test_the_family_objected_to_what_overlaps_on_another_basis_too() -> None:
+    story = in_force().asks("Z", by=OTHER_MUNI, asked=WITH_Z, purpose=FOLLOW_UP)
+    story.declines(FATHER, "Z")
+    assert objections_told(story.history, GP_TO_X, GP, story.clock) == ((), False)
+    story.at("2024-03-05 10:00").overlap(ASSESSMENT, FOLLOW_UP)
+    objections, is_told = objections_told(story.history, GP_TO_X, GP, story.clock)
+    assert [one.denial.request.consent for one in objections] == ["Z"]
+    assert is_told, "X's consent would permit but for it"
+    before = objections_told(story.history, GP_TO_X, GP, just_before(story.clock))
+    assert before == ((), False)
 
 
 # -- R5h: what is told ---------------------------------------------------------------------------
