@@ -30,6 +30,7 @@ _FRESH = re.compile(
 )
 _SIGNED = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _CODED = ("terms", "header", "body")
+_CODED_JSON = re.compile(r"eyJ[\w-]+$", re.ASCII)
 _OF_THE_REQUEST = "X-Request-Id"
 
 Content = Any
@@ -47,7 +48,7 @@ class Names:
         return _FRESH.sub(lambda found: self._name(found[0]), text)
 
     def _name(self, fresh: str) -> str:
-        kind = "id" if fresh[8] == "-" else "value"
+        kind = "id" if len(fresh) == 36 else "value"
         return self.known.setdefault(fresh, f"{kind}·{len(self.known)}")
 
     def told(
@@ -96,7 +97,7 @@ def opened(value: Content, member: str = "") -> Content:
         return value
     if member == "checkpoint":
         return IN_THE_TREE
-    if member in _CODED:
+    if member in _CODED and _CODED_JSON.match(value):
         return opened(json.loads(base64url.decode(value)))
     if member == "next":
         return base64url.decode(value).decode()

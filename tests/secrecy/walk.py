@@ -8,6 +8,7 @@ family's: `visits` opens them. `missing` names a route that has no line.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import Flask
 
@@ -289,4 +290,5 @@ def public() -> Iterator[Ask]:
     for route, path in PUBLIC.items():
         method, _, rule = route.partition(" ")
         named = "PUT" if method == "ANY" else method
-        yield Ask(f"{named} {rule}", path)
+        address, _, query = path.partition("?")
+        yield Ask(f"{named} {rule}", address, query=dict(parse_qsl(query)))

@@ -81,8 +81,9 @@ class Beside:
     def _about_signers(self) -> Iterator[tuple[str, object, object]]:
         life, when, history = self.life.chronicle, self.when, self.known
         for request in history.requests:
-            acting = may_act(history, request, when), life.may_act_at(request, when)
-            yield f"who may act on {request.consent}", *acting
+            if when > request.at:
+                acting = may_act(history, request, when), life.may_act_at(request, when)
+                yield f"who may act on {request.consent}", *acting
             for person in PEOPLE:
                 named = f"{person} on {request.consent}"
                 waits = awaits_first_link(history, request, person)
@@ -92,6 +93,7 @@ class Beside:
                 yield f"custody of {named}", begins, naive.custody_from(life, request, person, when)
                 if self.at_its_end and person not in life.may_act(request, when):
                     code = has_a_say_from(history, request, person, when)
+                    code = None if code is None or code > life.now else code
                     model = naive.says_from(life, request, person, when)
                     yield f"the first say of {named}", code, model
 
@@ -134,7 +136,7 @@ class Beside:
         asked = f"{caller} about {transfer}"
         _, warned = objections_told(history, transfer, caller, when)
         yield f"the warning to {asked}", warned, naive.warns(life, transfer, caller, when)
-        decided, expected = decide_transfer(history, transfer, caller, when), None
+        decided = decide_transfer(history, transfer, caller, when)
         expected = life.decide(transfer, caller, when)
         if isinstance(decided, Permitted):
             by = naive.attesters(life, decided.consent, when)
