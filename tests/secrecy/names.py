@@ -7,7 +7,7 @@
   compared, and not the signature; terms, headers, bodies and cursors as what they say.
 - An entry's place in the tree (index, path, checkpoint) is left out, and with it the length of
   that answer: the tree is the whole deployment's, and its size is public.
-- So is the header X-Request-Id.
+- So are the header X-Request-Id, and the address of the stand-in for MitID.
 
 Instants are compared as they are, to the microsecond: both worlds have the same clock.
 """
@@ -15,7 +15,7 @@ Instants are compared as they are, to the microsecond: both worlds have the same
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -39,13 +39,20 @@ Filter = Callable[[Content], Content]
 
 @dataclass
 class Names:
-    """The names of one world."""
+    """The names of one world, and where its stand-in for MitID is."""
 
+    provider: str
     known: dict[str, str] = field(default_factory=dict)
 
     def of(self, text: str) -> str:
         """A text with names in it."""
-        return _FRESH.sub(lambda found: self._name(found[0]), text)
+        return _FRESH.sub(
+            lambda found: self._name(found[0]), text.replace(self.provider, "http://provider")
+        )
+
+    def copy(self) -> "Names":
+        """The same names, to be kept or given up."""
+        return replace(self, known=dict(self.known))
 
     def _name(self, fresh: str) -> str:
         kind = "id" if len(fresh) == 36 else "value"

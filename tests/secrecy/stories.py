@@ -138,7 +138,7 @@ class Story:
 def two_worlds(urls: tuple[str, str], folders: tuple[Path, Path]) -> Iterator[Worlds]:
     """Two furnished deployments with keys of their own, whose signers log in at a stand-in."""
     with household(urls[0], folders[0]) as with_x, household(urls[1], folders[1]) as without_x:
-        worlds = Worlds(World(with_x), World(without_x))
+        worlds = Worlds(World.of(with_x), World.of(without_x))
         _warm(with_x, without_x)
         yield worlds
 

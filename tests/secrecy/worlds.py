@@ -79,8 +79,15 @@ class World:
     """One deployment, and what stands in it for each name of the story."""
 
     service: Deployment
+    names: Names
     known: dict[str, str] = field(default_factory=dict)
-    names: Names = field(default_factory=Names)
+
+    @classmethod
+    def of(cls, service: Deployment) -> "World":
+        """A world that begins with this deployment."""
+        provider = service.settings.signer_provider
+        assert provider is not None
+        return cls(service, Names(provider.issuer))
 
     def ask(self, org: str | None, ask: Ask) -> TestResponse:
         """Ask as an organisation, or as nobody."""
@@ -233,7 +240,7 @@ class Worlds:
         if self.have_parted and until_parted:
             return
         say = _say_parted if self.have_parted else _say
-        names = [Names(dict(world.names.known)) for world in self.both]
+        names = [world.names.copy() for world in self.both]
         said = [say(one, some) for one, some in zip(names, (with_x, without_x), strict=True)]
         if said[0] != said[1]:
             lines = difflib.unified_diff(
