@@ -15,6 +15,7 @@ from consent_service.domain.consents.state import Reason, Status, state_at
 from consent_service.domain.disclosures.decision import Permitted, decide_transfer
 from consent_service.domain.disclosures.objections import Transfer, standing_objections
 from consent_service.domain.kernel.facts import History, Role, Scope
+from tests.unit.domain.comparison_beside import Beside, windows_differ
 from tests.unit.domain.naive_states import NOBODY, Why
 from tests.unit.domain.random_stories import Life, history_of, moments
 from tests.unit.domain.story import CHILD, GUARDIAN
@@ -124,7 +125,9 @@ def differences(life: Life, random: Random, tally: Tally) -> list[str]:
     history, found = history_of(life), list[str]()
     tally.stories += 1
     tally.steps += life.steps
-    for when in moments(life, random.randrange(100), MOMENTS):
+    instants = moments(life, random.randrange(100), MOMENTS)
+    beside, begun = Random(random.random()), life.chronicle.facts[0].at
+    for when in instants:
         for request in life.chronicle.requests(when):
             found += state_differences(history, life, request.consent, when)
             tally.states += 1
@@ -134,7 +137,10 @@ def differences(life: Life, random: Random, tally: Tally) -> list[str]:
             question = life.question(when)
             found += decision_differences(history, life, question, when, tally.seen)
             tally.decisions += 1
-    return found
+        at_its_end = when >= life.clock
+        found += Beside(life, history, when, beside, at_its_end=at_its_end).differences()
+    lived = beside.choice([i for i in life.chronicle.looks if begun <= i <= life.clock])
+    return found + list(windows_differ(life, history, lived))
 
 
 def story_of(life: Life) -> str:

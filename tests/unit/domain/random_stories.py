@@ -39,6 +39,7 @@ from consent_service.domain.kernel.facts import (
 )
 from consent_service.domain.kernel.validity import parse_validity
 from tests.unit.domain.naive_calendar import TICK, danish_day, midnight
+from tests.unit.domain.naive_insight import known_up_to
 from tests.unit.domain.naive_rules import Chronicle
 from tests.unit.domain.story import (
     ALL_HOLDERS,
@@ -307,7 +308,7 @@ class Life:
             lapses_at=self._midnight(22),
             renews=live[-1] if live and self.random.random() < 0.5 else None,
             terms_sha256="0" * 64,
-            as_of=danish_day(self.clock),
+            as_of=self._looked_up(controller),
         )
         self._tell(request)
         return request
@@ -322,14 +323,22 @@ class Life:
         """From so many days ahead or ago; now and then in place of a change that was wrong."""
         told = [f for f in self.chronicle.facts if isinstance(f, CustodyChange)]
         wrong = [f.id for f in told if f.controller == controller]
+        corrects = self.random.choice(wrong) if wrong and self.random.random() < 0.2 else None
         self._tell(
             CustodyChange(
                 *(self._next(), self.clock, controller, holders, self._midnight(days)),
                 f"change {self._next()}",
-                self.random.choice(wrong) if wrong and self.random.random() < 0.2 else None,
-                danish_day(self.clock),
+                corrects,
+                self._looked_up(controller, corrects),
             )
         )
+
+    def _looked_up(self, controller: str, corrects: str | None = None) -> date:
+        """Today, or some days ago where nothing newer is known (R10); not at the story's chance."""
+        today = danish_day(self.clock)
+        some_days_ago = today - timedelta(days=Random(self._next()).choice([0, 0, 1, 4]))
+        known = known_up_to(self.chronicle, controller, self.clock, corrects)
+        return max(some_days_ago, known or some_days_ago)
 
     def _newcomers(self) -> None:
         """Somebody becomes a holder while a consent is in force, is asked, and answers (R9)."""
