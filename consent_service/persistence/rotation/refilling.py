@@ -76,21 +76,17 @@ def _replacements(row: Row[Any], ring: KeyRing, index: Index) -> list[_Replaceme
 
     A column whose key is not in the file is being cleared by a rotation.
     """
+    standing = {slot: row._mapping[slot_column("employee_hash", slot)] for slot in index.keys}
     try:
         header, body = parse_header(row.header), json.loads(open_body(ring, row)[SALT_BYTES:])
         right = employee_hashes(header, body, index) or {}
-        former = former_employee_hashes(header, body, index)
+        wrong = [slot for slot, value in standing.items() if value not in (None, right.get(slot))]
+        former = former_employee_hashes(header, body, index) if wrong else ()
     except (Unreadable, InvalidEntry, ValueError, KeyError, TypeError, AttributeError):
         return None
-    replacements = []
-    for slot in index.keys:
-        found = row._mapping[slot_column("employee_hash", slot)]
-        if found is None or found == right.get(slot):
-            continue
-        if found not in [one[slot] for one in former]:
-            return None
-        replacements.append(_Replacement(row.entry_id, slot, found, right[slot]))
-    return replacements
+    if any(standing[slot] not in [one[slot] for one in former] for slot in wrong):
+        return None
+    return [_Replacement(row.entry_id, slot, standing[slot], right[slot]) for slot in wrong]
 
 
 def _replace(engine: Engine, wanted: list[_Replacement]) -> int:
