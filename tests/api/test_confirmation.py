@@ -185,7 +185,7 @@ def test_a_clients_confirmation_says_that_it_is_asserted(service: Deployment, ki
     (item,) = [item for item in items if item["type"] == kind.entry]
     assert item["detail"]["confirmation"] == "asserted_by_client"
     body = {"subject": {"cpr": "0103174321"}, "performed_by": EMPLOYEE}
-    (about,) = service.post("/v1/subjects/export", body).json["about"]
+    (about,) = service.post("/v1/audit/subject-export", body).json["about"]
     (step,) = [step for step in about["steps"] if step["type"] == kind.entry]
     assert step["confirmation"] == "asserted_by_client"
     assert findings(service) == []

@@ -58,7 +58,8 @@ class CatalogueStore:
         update = (
             sa.update(organisation)
             .where(
-                organisation.c.id == changed.id, organisation.c.changed_at < sa.literal(now, Instant)
+                organisation.c.id == changed.id,
+                organisation.c.changed_at < sa.literal(now, Instant),
             )
             .values(confirmation=changed.confirmation, changed_at=now)
         )
