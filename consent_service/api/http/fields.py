@@ -64,7 +64,11 @@ class EmployeeId(Reference):
     """An employee's id, of the alphabet that such ids have."""
 
     def __init__(self, **kwargs: Any) -> None:
-        metadata = {"pattern": f"^{EMPLOYEE_ID.pattern}$"}
+        metadata = {
+            "pattern": f"^{EMPLOYEE_ID.pattern}$",
+            "description": "An employee's id, as the client asserts it. In which case it is "
+            "typed makes no difference.",
+        }
         super().__init__(most=LONGEST, metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
