@@ -26,7 +26,7 @@ from consent_service.audit.finding import VerifyReport
 from consent_service.audit.merkle import Frontier, leaf_hash
 from consent_service.audit.promise import make_promise
 from consent_service.domain.kernel.facts import Scope
-from consent_service.persistence.catalogue.tables import template_version
+from consent_service.persistence.catalogue.tables import organisation, template_version
 from consent_service.persistence.children.tables import child, fact, person, person_details
 from consent_service.persistence.consents.tables import consent, consent_party, signatory
 from consent_service.persistence.kernel.column_types import UuidText
@@ -290,6 +290,7 @@ def test_without_keys_the_bodies_are_not_checked_and_the_report_says_so(copy: Co
 # -- one changed value, anywhere ------------------------------------------------------------
 
 OTHER: dict[tuple[str, str], Callable[[Any], Any]] = {
+    ("organisation", "confirmation"): lambda kind: "login" if kind == "any" else "any",
     ("fact", "kind"): lambda kind: "withdraw" if kind != "withdraw" else "grant",
     # The next one is taken, and a number is part of the key.
     ("fact", "seq"): lambda seq: seq + 1_000,
@@ -359,6 +360,7 @@ CASES: list[tuple[sa.Table, str, str]] = [
     (data_key, "wrapped organisation_id", r"^body \S+ \(entry"),
     (child, "cpr_hash", r"^(consent|body) "),
     (person, "child_id cpr_hash", "^person {id} of |^signatory "),
+    (organisation, "confirmation changed_at", "^organisation {id}$"),
     (template_version, "content sha256", "^template {organisation_id}/{id}/{version}$"),
 ]
 COLUMNS = [
@@ -815,7 +817,7 @@ def test_a_value_of_another_type_is_a_finding_too(
 def test_every_table_of_the_log_and_of_the_facts_is_among_the_cases() -> None:
     kept_apart = {
         # Carry no evidence: who may call, links and sessions, what is kept for a day, and the lock.
-        "organisation", "link", "signing_session", "kept_answer", "log_sequencer",
+        "link", "signing_session", "kept_answer", "log_sequencer",
         "staff_login", "staff_session", "failed_attempt", "key_state",
         "client", "client_key", "client_secret", "client_epoch", "client_revocation",
         "used_assertion",
