@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from consent_service.domain.kernel.employee import former_employee_keys
 from consent_service.domain.kernel.facts import CancellationReason
+from consent_service.persistence.kernel.database import engine_options, prepare
 from consent_service.persistence.keys.document import KeyFile
 from consent_service.persistence.keys.index_slots import slot_column
 from consent_service.persistence.keys.sealing import Hashes, Index
@@ -71,6 +72,7 @@ def as_typed(index: Index, id_: str) -> Hashes:
 
 def hashes(service: Deployment) -> dict[str, tuple[bytes | None, bytes | None]]:
     query = sa.select(log_body.c.entry_id, log_body.c.employee_hash, log_body.c.employee_hash_b)
+    query = query.where(log_body.c.employee_hash.is_not(None))
     with service.parts.units.engine.connect() as connection:
         return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
 
@@ -106,7 +108,7 @@ def test_what_was_hashed_as_typed_is_found_again(service: Deployment) -> None:
     assert [found(service, one) for one in ("kx-042", "kx-043", "åse")] == [0, 1, 0]
     assert set(findings(service)) == {WRONG}
     done = refill(service)
-    assert (done.entries, done.unexplained) == (sum(any(pair) for pair in right.values()), 0)
+    assert (done.entries, done.unexplained) == (len(right), 0)
     assert 0 < done.refilled < done.entries
     assert hashes(service) == right
     assert [found(service, one) for one in ("KX-042", "kx-043", "åse")] == [1, 1, 1]
@@ -161,7 +163,7 @@ def test_stopped_at_any_step_it_goes_on_when_run_again(
 ) -> None:
     monkeypatch.setattr(refilling, "AT_ONCE", 2)
     name_employees(service, "KX-042", "KX-043", "KX-044")
-    right = hashes(service)
+    right, parts, url = hashes(service), service.parts, service.settings.database_url
     stops = 0
     while True:
         as_written_by(service, as_typed, "KX-042", "KX-043", "KX-044")
@@ -173,16 +175,16 @@ def test_stopped_at_any_step_it_goes_on_when_run_again(
             if left < 0:
                 raise Stopped
 
-        engine = service.parts.units.engine
+        engine = prepare(sa.create_engine(url, **engine_options(url)))
         sa.event.listen(engine, "commit", stop)
         try:
-            refill(service)
+            refill_employees(engine, parts.units.ring, parts.index)
         except Stopped:
             stops += 1
         else:
             break
         finally:
-            sa.event.remove(engine, "commit", stop)
+            engine.dispose()
         assert hashes(service) != right
         refill(service)
         assert hashes(service) == right
@@ -259,7 +261,7 @@ def command(service: Deployment) -> subprocess.CompletedProcess[str]:
 def test_the_command_says_what_it_did(service: Deployment) -> None:
     name_employees(service, "KX-042")
     as_written_by(service, as_typed, "KX-042")
-    entries = sum(any(pair) for pair in hashes(service).values())
+    entries = len(hashes(service))
     first, again = command(service), command(service)
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
     assert first.stdout == (

@@ -47,13 +47,21 @@ class _Replacement:
 
 
 def refill_employees(engine: Engine, ring: KeyRing, index: Index) -> Refilled:
-    """Go through the log, a few entries to a transaction; run again, it changes nothing more.
+    """Go through the log as it is now, a few entries to a transaction.
 
-    A row is written only while it still says what was read: a request, an erasure or another such
-    command meanwhile is not undone.
+    Run again, it changes nothing more. What is entered meanwhile is in the right form already. A
+    row is written only while it still says what was read: an erasure or another such command is
+    not undone.
     """
+    with engine.connect() as connection:
+        newest = connection.scalar(sa.select(sa.func.max(log_body.c.entry_id)))
     named = sa.or_(*(log_body.c[column].is_not(None) for column in EMPLOYEE_HASHES))
-    query = bodies_query().where(named).order_by(log_body.c.entry_id).limit(AT_ONCE)
+    query = (
+        bodies_query()
+        .where(named, log_body.c.entry_id <= newest)
+        .order_by(log_body.c.entry_id)
+        .limit(AT_ONCE)
+    )
     entries = refilled = unexplained = 0
     following = query
     while True:
