@@ -53,8 +53,11 @@ def refill_employees(engine: Engine, ring: KeyRing, index: Index) -> Refilled:
     row is written only while it still says what was read: an erasure or another such command is
     not undone.
     """
+    last = sa.select(log_body.c.entry_id).order_by(log_body.c.entry_id.desc()).limit(1)
     with engine.connect() as connection:
-        newest = connection.scalar(sa.select(sa.func.max(log_body.c.entry_id)))
+        newest = connection.scalar(last)
+    if newest is None:
+        return Refilled()
     named = sa.or_(*(log_body.c[column].is_not(None) for column in EMPLOYEE_HASHES))
     query = (
         bodies_query()
