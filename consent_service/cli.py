@@ -168,7 +168,16 @@ def organisations() -> None:
 )
 @click.option("--phone")
 @click.option("--email")
-def organisations_add(id_: str, name: str, kind: str, phone: str, email: str) -> None:
+@click.option(
+    "--confirmation",
+    default="any",
+    show_default=True,
+    type=click.Choice(["any", "login"]),
+    help="login: what one employee recorded is confirmed by another login, never by a client.",
+)
+def organisations_add(
+    id_: str, name: str, kind: str, phone: str, email: str, confirmation: str
+) -> None:
     """Register an organisation, as the operator does over HTTP."""
     from consent_service.api.catalogue.schemas import OrganisationBody
     from consent_service.services.catalogue.model import Organisation
@@ -176,7 +185,8 @@ def organisations_add(id_: str, name: str, kind: str, phone: str, email: str) ->
     from consent_service.services.kernel.model import Caller
 
     contact = {"phone": phone, "email": email}
-    body = OrganisationBody().load({"id": id_, "name": name, "kind": kind, "contact": contact})
+    members = {"id": id_, "name": name, "kind": kind, "contact": contact}
+    body = OrganisationBody().load(members | {"confirmation": confirmation})
     with assembled_parts() as parts, parts.units.writing() as uow:
         operator = Caller("operator", "command-line")
         register_organisation(uow, parts.context, operator, Organisation(**body))

@@ -68,6 +68,12 @@ class UnknownOrganisation(NotAllowed):
     """The token's organisation is not registered here, or not yet."""
 
 
+class LoginRequired(NotAllowed):
+    """The caller's organisation wants this done by a login of its staff, not by a client."""
+
+    code = "login_required"
+
+
 class NotFound(ConsentServiceError):
     """There is no such thing, or the caller may not learn that there is."""
 

@@ -197,6 +197,12 @@ class Deployment:
         WATCH.remember(body, answer.get_json(silent=True))
         return answer
 
+    def patch(self, path: str, body: Any, org: str = "operator", **kwargs: Any) -> TestResponse:
+        headers = {"Authorization": f"Bearer {self.token(org)}", **kwargs.pop("headers", {})}
+        answer = self.client().patch(path, json=body, headers=headers, **kwargs)
+        WATCH.remember(body, answer.get_json(silent=True))
+        return answer
+
     # -- the usual things -----------------------------------------------------------------
 
     def furnish(self, **template_changes: Any) -> "Deployment":

@@ -129,7 +129,7 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
     responses: dict[str, Any] = {str(status): _problem(words) for status, words in _ALWAYS.items()}
-    if endpoint.method == "POST":
+    if endpoint.takes_body:
         responses["400"] = _problem("The body is not JSON this service reads.")
         responses["413"] = _problem("The body is too large.")
         responses["415"] = _problem("The body is not application/json.")

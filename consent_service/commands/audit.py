@@ -13,6 +13,7 @@ from consent_service.commands.assembled import assembled_parts, verify_with_keys
 
 if TYPE_CHECKING:
     from consent_service.signing.keys import KeySet
+    from consent_service.signing.statement import Statement
 
 _FILE = click.Path(path_type=Path, exists=True)
 
@@ -98,6 +99,14 @@ def audit_verify_export(
     sys.exit(checks.report.exit_code)
 
 
+def _act(said: "Statement") -> str:
+    """A sealed act in words; where no login proves its signer, on whose word it rests."""
+    what = f"{said.decision} by {said.role}, {said.time:%Y-%m-%d %H:%M} UTC"
+    if said.identity.id_token_sha256 is not None:
+        return what
+    return f"{what}, asserted by {said.identity.issuer}"
+
+
 @click.command()
 @click.argument("receipt", type=_FILE)
 @_published
@@ -112,6 +121,6 @@ def verify(receipt: Path, jwks: Path, log_description: Path) -> None:
     report = verify_receipt(receipt.read_bytes(), published, origin, datetime.now(UTC))
     for one in report.statements:
         said = one.statement
-        what = f"{said.decision} by {said.role}, {said.time:%Y-%m-%d %H:%M} UTC" if said else "?"
+        what = _act(said) if said else "?"
         click.echo(f"{one.verdict:13} statement {one.number} ({what}): {one.detail}")
     sys.exit(report.exit_code)

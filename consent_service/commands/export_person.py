@@ -29,14 +29,13 @@ def export_person(
 
     The citizen's copy names no employee; the data-protection officer's does.
     """
-    from consent_service.domain.kernel.cpr import contains_cpr, parse_cpr
-    from consent_service.errors import InvalidInput
+    from consent_service.domain.kernel.cpr import parse_cpr
+    from consent_service.domain.kernel.employee import verify_employee_id
     from consent_service.services.kernel.model import Employee
     from consent_service.services.rights.export_subject import SubjectRequest, export_subject
     from consent_service.web.rights.subject_page import subject_page
 
-    if contains_cpr(performed_by):
-        raise InvalidInput.field("/performed_by", "This must not hold a CPR number.")
+    verify_employee_id("/performed_by", performed_by)
     number = parse_cpr(person_file.read().strip())
     employee = Employee(performed_by, performed_by)
     asked = SubjectRequest(controller, number, audience, employee, client="command-line")

@@ -1,6 +1,7 @@
-"""`consent-service keys …`: make, rotate, prune, move, and mark as compromised."""
+"""`consent-service keys …`: make, rotate, refill, prune, move, and mark as compromised."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -104,6 +105,29 @@ def rotate(
         else:
             with _engine() as engine:
                 _rotation(use, engine, key_file, settle, into).run()
+
+
+@keys.command("refill-employees")
+@FILE
+def refill_employees(file: Path) -> None:
+    """Make the search hashes of employees anew that an older version wrote in another form.
+
+    Works on the database of CONSENT_DATABASE_URL while the service runs; interrupted, run it
+    again. Exits 1 where a hash is left that no version wrote: `audit verify` names its entry.
+    """
+    from consent_service.persistence.keys.index_slots import check_index_fits
+    from consent_service.persistence.keys.sealing import KeyRing
+    from consent_service.persistence.rotation import refilling
+
+    with _changing(file) as key_file, _engine() as engine:
+        held = key_file.read()
+        check_index_fits(engine, held.index)
+        done = refilling.refill_employees(engine, KeyRing(held.key_encryption), held.index)
+    click.echo(f"Looked at {done.entries} entries that name an employee.")
+    click.echo(f"Made the search hash of {done.refilled} anew.")
+    if done.unexplained:
+        click.echo(f"Left {done.unexplained} that no version wrote: see `audit verify`.")
+        sys.exit(1)
 
 
 @keys.command("prune")

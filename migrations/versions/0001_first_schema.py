@@ -150,7 +150,12 @@ def _create_catalogue() -> None:
         sa.Column("descriptions", sa.JSON(), nullable=False),
         sa.Column("contact", sa.JSON(), nullable=False),
         sa.Column("identifiers", sa.JSON(), nullable=False),
+        sa.Column("confirmation", sa.String(length=8), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.CheckConstraint(
+            "confirmation IN ('any', 'login')", name=op.f("ck_organisation_confirmation_known")
+        ),
         sa.CheckConstraint(
             "kind IN ('municipality', 'child_psychiatry', 'paediatrics', 'general_practice', 'other')",
             name=op.f("ck_organisation_kind_known"),

@@ -144,6 +144,10 @@ FILLS: dict[str, tuple[Fill, ...]] = {
     ),
     "GET /v1/organisations": (LISTED,),
     "GET /v1/organisations/{organisation_id}": (Fill(),),
+    # What it is already: whatever is asked after it still meets the same.
+    "PATCH /v1/organisations/{organisation_id}": (
+        Fill(body=lambda case, caller: {"confirmation": "any"}),
+    ),
     "POST /v1/templates": (Fill(body=lambda case, caller: template(id=f"new-{next(_NUMBERS)}")),),
     "GET /v1/templates": (LISTED,),
     "GET /v1/templates/{template_id}": (Fill("controller"),),

@@ -16,8 +16,9 @@ def test_an_organisation_is_registered_once(service: Deployment) -> None:
     }
     answer = service.post("/v1/organisations", body, org="operator")
     assert answer.status_code == 201
-    assert answer.json == body
-    assert service.get("/v1/organisations/school-1", org="gp-y").json == body
+    shown = body | {"confirmation": "any"}
+    assert answer.json == shown
+    assert service.get("/v1/organisations/school-1", org="gp-y").json == shown
     again = service.post("/v1/organisations", body | {"name": "Another"}, org="operator")
     assert (again.status_code, again.json["code"]) == (409, "already_exists")
     assert service.get("/v1/organisations/school-1").json["name"] == "Skolen"
@@ -27,7 +28,8 @@ def test_the_least_an_organisation_says(service: Deployment) -> None:
     body = {"id": "school-1", "name": "Skolen", "kind": "other"}
     answer = service.post("/v1/organisations", body, org="operator")
     assert answer.status_code == 201
-    assert answer.json == body | {"descriptions": {}, "contact": {}, "identifiers": {}}
+    unsaid = {"descriptions": {}, "contact": {}, "identifiers": {}, "confirmation": "any"}
+    assert answer.json == body | unsaid
 
 
 def test_only_the_operator_registers(service: Deployment) -> None:

@@ -60,7 +60,7 @@ def call(service: Deployment, rule: Rule, token: str | None) -> Any:
     if token is not None:
         headers["Authorization"] = token
     (method,) = methods(rule)
-    body = {} if method == "POST" else None
+    body = None if method == "GET" else {}
     client = service.app.test_client()
     return client.open(address(rule), method=method, headers=headers, json=body)
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from consent_service.cli import cli
 from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.errors import InvalidInput
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.tables import log_body
 from consent_service.persistence.verification.log_reader import verify_database
@@ -422,6 +423,15 @@ def test_the_command_reads_the_number_from_standard_input(service: Deployment) -
     assert "What has been shared" in page.output
     wrong = run(service, *by, number="nobody")
     assert wrong.exit_code != 0
+
+
+@pytest.mark.parametrize("id_", ["", "e 1", "e1 ", "e\u200b1", "a\u030ase", "010180-1112"])
+def test_the_command_is_run_by_an_employee(on_sqlite: Deployment, id_: str) -> None:
+    on_sqlite.in_force()
+    refused = run(on_sqlite, "--performed-by", id_, number="010317-4321\n")
+    assert isinstance(refused.exception, InvalidInput)
+    assert [error.pointer for error in refused.exception.errors] == ["/performed_by"]
+    assert refused.output == ""
 
 
 # -- insight (R11) -----------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def ask(
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
     body = None
-    if route.method == "POST":
+    if route.method != "GET":
         body = dict(fill.body(case, caller)) if fill.body else {}
     query = dict(fill.query(case, caller)) if fill.query else {}
     client = world.service.app.test_client()

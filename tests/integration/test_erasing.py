@@ -407,6 +407,12 @@ def test_the_list_goes_into_the_export_and_is_the_one_the_header_names(
     [
         Approval("e1", "e1", "why"),
         Approval("e1", " e1 ", "why"),
+        Approval("kx-042", "KX-042", "why"),
+        Approval("åse", "ÅSE", "why"),
+        Approval("e1", "e\u200b1", "why"),
+        Approval("e1", "\uff451", "why"),
+        Approval("e1", "e2\u00a0", "why"),
+        Approval("a\u030ase", "e2", "why"),
         Approval("", "e2", "why"),
         Approval("e1", "", "why"),
         Approval("e1", "e2", " "),

@@ -11,10 +11,12 @@ from click.testing import CliRunner, Result
 
 from consent_service.cli import cli
 from consent_service.domain.kernel.calendar import local_date
+from consent_service.errors import InvalidInput
 from consent_service.persistence.children.tables import child, fact, person_details
 from consent_service.persistence.consents.tables import consent
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.tables import log_body, log_erased
+from consent_service.persistence.rights.tables import retention_rule
 from consent_service.persistence.schema import metadata
 from consent_service.persistence.verification.log_reader import verify_database
 from tests.api.families import BOTH, GRANDMOTHER, custody, holder
@@ -141,6 +143,15 @@ def test_by_the_rule(service: Deployment) -> None:
     assert again.exit_code == 0
     assert "0 children" in again.output
     assert findings(service) == []
+
+
+@pytest.mark.parametrize("id_", ["", " ", "e 1", "e1 ", "e\u200b1", "a\u030ase", "010180-1112"])
+def test_who_set_the_rule_is_an_employee(service: Deployment, id_: str) -> None:
+    rule = ("--consents-years", "5", "--log-years", "6", "--performed-by", id_)
+    refused = run(service, "retention", "set", "--controller", "municipality-x", *rule)
+    assert isinstance(refused.exception, InvalidInput)
+    assert [error.pointer for error in refused.exception.errors] == ["/performed_by"]
+    assert count(service, retention_rule) == 0
 
 
 def test_old_log_entries_go_and_the_facts_of_a_kept_consent_stay(service: Deployment) -> None:

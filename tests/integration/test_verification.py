@@ -29,6 +29,7 @@ from consent_service.audit.promise import make_promise
 from consent_service.domain.kernel.facts import Scope
 from consent_service.persistence.catalogue.tables import (
     category,
+    organisation,
     purpose,
     purpose_overlap,
     template_version,
@@ -302,6 +303,7 @@ def test_without_keys_the_bodies_are_not_checked_and_the_report_says_so(copy: Co
 # -- one changed value, anywhere ------------------------------------------------------------
 
 OTHER: dict[tuple[str, str], Callable[[Any], Any]] = {
+    ("organisation", "confirmation"): lambda kind: "login" if kind == "any" else "any",
     ("fact", "kind"): lambda kind: "withdraw" if kind != "withdraw" else "grant",
     # The next one is taken, and a number is part of the key.
     ("fact", "seq"): lambda seq: seq + 1_000,
@@ -371,6 +373,7 @@ CASES: list[tuple[sa.Table, str, str]] = [
     (data_key, "wrapped organisation_id", r"^body \S+ \(entry"),
     (child, "cpr_hash", r"^(consent|body) "),
     (person, "child_id cpr_hash", "^person {id} of |^signatory "),
+    (organisation, "confirmation changed_at", "^organisation {id}$"),
     (template_version, "content sha256", "^template {organisation_id}/{id}/{version}$"),
     (purpose, "registered_at entry_id", "^purpose {id}$"),
     (purpose_overlap, "since entry_id", "^overlap {one_id} and {other_id}$"),
@@ -876,7 +879,7 @@ def test_a_value_of_another_type_is_a_finding_too(
 def test_every_table_of_the_log_and_of_the_facts_is_among_the_cases() -> None:
     kept_apart = {
         # Carry no evidence: who may call, links and sessions, what is kept for a day, and the lock.
-        "organisation", "link", "signing_session", "kept_answer", "log_sequencer",
+        "link", "signing_session", "kept_answer", "log_sequencer",
         "staff_login", "staff_session", "failed_attempt", "key_state",
         "client", "client_key", "client_secret", "client_epoch", "client_revocation",
         "used_assertion",

@@ -76,6 +76,31 @@ def test_a_role_at_the_provider_is_a_role_here(office, who, organisation, shown,
     }
 
 
+def test_a_login_and_a_clients_word_are_found_by_one_id(office):
+    office.tampering.claims = lambda claims: claims | {"sub": "KX-042"}
+    assert "Du er logget ind" in words(Employee(office.deployment, DORTHE).arrive())
+    office.deployment.ask(performed_by={"id": "kx-042", "name": DORTHE.name})
+    for id_ in ("kx-042", "KX-042", "Kx-042"):
+        found = office.deployment.post("/v1/audit/search", {"employee": id_}).json["items"]
+        assert [entry["body"]["type"] for entry in found][:2] == [
+            "staff_logged_in",
+            "consent_requested",
+        ]
+        assert {entry["body"]["performed_by"]["id"] for entry in found} == {"KX-042", "kx-042"}
+
+
+def test_who_logs_in_under_what_is_no_id_is_no_client_s_employee(office):
+    subject = "C=DK,O=Kommune X,CN=Dorthe"
+    office.tampering.claims = lambda claims: claims | {"sub": subject}
+    assert "Du er logget ind" in words(Employee(office.deployment, DORTHE).arrive())
+    (entry,) = staff_entries(office.deployment)
+    assert entry["performed_by"]["id"] == subject
+    refused = office.deployment.post("/v1/audit/search", {"employee": subject})
+    assert refused.status_code == 422
+    asked = office.deployment.request_body(performed_by={"id": subject, "name": DORTHE.name})
+    assert office.deployment.post("/v1/consents", asked).status_code == 422
+
+
 @pytest.mark.parametrize(
     ("who", "reason", "logged_by"),
     [

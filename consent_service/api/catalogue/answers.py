@@ -1,7 +1,10 @@
 """The shape of the answers about organisations and templates."""
 
+from typing import get_args
+
 from consent_service.api.http.shapes import INSTANT, SHA, TEXT, Json, list_of, object_of, page_of
 from consent_service.domain.kernel.facts import SignerRule
+from consent_service.services.catalogue.model import Confirmation
 
 ANSWERS: dict[str, Json] = {
     "Organisation": object_of(
@@ -12,6 +15,7 @@ ANSWERS: dict[str, Json] = {
             "descriptions": {"type": "object"},
             "contact": {"type": "object"},
             "identifiers": {"type": "object"},
+            "confirmation": {"enum": list(get_args(Confirmation))},
         }
     ),
     "OrganisationPage": page_of("Organisation"),

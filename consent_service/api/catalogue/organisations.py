@@ -7,6 +7,7 @@ from consent_service.api.http.commands import decode_cursor, encode_cursor
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.api.http.fields import PageQuery
 from consent_service.errors import NotFound
+from consent_service.services.catalogue.change_organisation import set_confirmation
 from consent_service.services.catalogue.model import Organisation, TemplateVersion
 from consent_service.services.catalogue.publish_template import publish_template
 from consent_service.services.catalogue.register_organisation import register_organisation
@@ -38,6 +39,18 @@ def get_organisation(call: Call) -> Reply:
     if organisation is None:
         raise NotFound("There is no such organisation.")
     return Reply(200, _organisation(organisation))
+
+
+def change_organisation(call: Call) -> Reply:
+    """PATCH /v1/organisations/{id}."""
+    changed = set_confirmation(
+        call.uow,
+        call.context,
+        call.caller,
+        call.path["organisation_id"],
+        call.body["confirmation"],
+    )
+    return Reply(200, _organisation(changed))
 
 
 def create_template(call: Call) -> Reply:
@@ -84,6 +97,7 @@ def _organisation(organisation: Organisation) -> dict[str, Any]:
         "descriptions": dict(organisation.descriptions),
         "contact": dict(organisation.contact),
         "identifiers": dict(organisation.identifiers),
+        "confirmation": organisation.confirmation,
     }
 
 
@@ -124,6 +138,16 @@ ENDPOINTS = [
         "One organisation",
         get_organisation,
         {200: "Organisation", 404: "Problem"},
+        tag="Organisations and templates",
+    ),
+    Endpoint(
+        "PATCH",
+        "/v1/organisations/<organisation_id>",
+        "organisations:write",
+        "Change an organisation",
+        change_organisation,
+        {200: "Organisation", 404: "Problem"},
+        body=schemas.OrganisationChangeBody,
         tag="Organisations and templates",
     ),
     Endpoint(

@@ -1,6 +1,7 @@
 """The shape of organisations and templates as they are sent."""
 
 import re
+from typing import Any, get_args
 
 from marshmallow import Schema, fields
 
@@ -15,6 +16,7 @@ from consent_service.api.http.fields import (
     one_of,
     slug,
 )
+from consent_service.services.catalogue.model import Confirmation
 
 
 class Contact(Schema):
@@ -33,6 +35,15 @@ class Identifiers(Schema):
     gln = Pattern(re.compile(r"\d{13}"), "Thirteen digits.")
 
 
+def _confirmation(**kwargs: Any) -> fields.String:
+    """How what one employee of the organisation recorded is confirmed by another."""
+    description = (
+        "How papers, lifts and exemptions are confirmed. any: by another employee, whom a client "
+        "may name. login: only by another login of staff, a client is refused."
+    )
+    return one_of(*get_args(Confirmation), metadata={"description": description}, **kwargs)
+
+
 class OrganisationBody(Schema):
     """An organisation as a consent form names it."""
 
@@ -49,6 +60,13 @@ class OrganisationBody(Schema):
     descriptions = fields.Dict(keys=language(), values=Text(most=1000), load_default=dict)
     contact = fields.Nested(Contact, load_default=dict)
     identifiers = fields.Nested(Identifiers, load_default=dict)
+    confirmation = _confirmation(load_default="any")
+
+
+class OrganisationChangeBody(Schema):
+    """What of an organisation is changed."""
+
+    confirmation = _confirmation(required=True)
 
 
 class Labels(Schema):

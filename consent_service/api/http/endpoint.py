@@ -97,7 +97,7 @@ Handler = Callable[[Call], Reply]
 class Endpoint:
     """A declared endpoint. `path` is Flask's spelling; `answers` maps a status to its schema."""
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PATCH"]
     path: str
     scope: str
     summary: str
@@ -114,6 +114,11 @@ class Endpoint:
     def name(self) -> str:
         """The operation's unique name."""
         return self.handler.__name__
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether a request brings content, read or not."""
+        return self.method != "GET"
 
 
 def register(app: Flask, runtime: Runtime, endpoints: list[Endpoint]) -> None:
@@ -145,7 +150,7 @@ def _view(runtime: Runtime, endpoint: Endpoint) -> Callable[..., Response]:
         with _welcome_first(runtime, caller):
             check_scope(caller, endpoint.scope)
             _check_path(path)
-            raw = read_body() if endpoint.method == "POST" else b""
+            raw = read_body() if endpoint.takes_body else b""
             content = parse_body(raw) if body_schema else {}
             # What nobody reads is compared as it is.
             compared = same_text(content) if body_schema else raw

@@ -7,7 +7,12 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from consent_service.domain.kernel.cpr import contains_cpr, mask_cpr
-from consent_service.domain.kernel.employee import EMPLOYEE_ID, LONGEST, is_employee_id
+from consent_service.domain.kernel.employee import (
+    ALPHABET,
+    EMPLOYEE_ID,
+    LONGEST,
+    is_employee_id,
+)
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?", re.ASCII)
@@ -59,16 +64,18 @@ class EmployeeId(Reference):
     """An employee's id, of the alphabet that such ids have."""
 
     def __init__(self, **kwargs: Any) -> None:
-        metadata = {"pattern": f"^{EMPLOYEE_ID.pattern}$"}
+        metadata = {
+            "pattern": f"^{EMPLOYEE_ID.pattern}$",
+            "description": "An employee's id, as the client asserts it. In which case it is "
+            "typed makes no difference.",
+        }
         super().__init__(most=LONGEST, metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         # As it was sent: not even a space around it is taken away.
         if not is_employee_id(str(value)):
-            raise ValidationError(
-                "An id has letters, digits and . _ - @ + \\ | only, in composed form."
-            )
+            raise ValidationError(ALPHABET)
         return text
 
 

@@ -19,6 +19,7 @@ from consent_service.errors import (
     Conflict,
     ConsentServiceError,
     InvalidInput,
+    LoginRequired,
     UnknownOrganisation,
     Unreadable,
 )
@@ -106,7 +107,7 @@ class Exhausted(Conflict):
 
 
 _NEVER_KEPT = frozenset({401, 429})
-_UNDECIDED = (KeyReused, StillRunning, Exhausted, UnknownOrganisation)
+_UNDECIDED = (KeyReused, StillRunning, Exhausted, UnknownOrganisation, LoginRequired)
 """Refusals that say nothing about what was asked, and may be otherwise the next moment."""
 
 

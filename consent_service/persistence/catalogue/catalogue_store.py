@@ -9,7 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from consent_service.persistence.catalogue.tables import organisation, template_version
-from consent_service.services.catalogue.model import Organisation, TemplateVersion
+from consent_service.persistence.kernel.column_types import Instant
+from consent_service.services.catalogue.model import (
+    Confirmation,
+    Organisation,
+    TemplateVersion,
+)
 from consent_service.signing.canonical import canonical_json
 
 
@@ -32,7 +37,9 @@ class CatalogueStore:
                 descriptions=dict(added.descriptions),
                 contact=dict(added.contact),
                 identifiers=dict(added.identifiers),
+                confirmation=added.confirmation,
                 created_at=now,
+                changed_at=now,
             )
         )
 
@@ -40,6 +47,28 @@ class CatalogueStore:
         query = sa.select(organisation).where(organisation.c.id == organisation_id)
         row = self._connection.execute(query).one_or_none()
         return None if row is None else _organisation(row)
+
+    def hold_organisation(self, organisation_id: str) -> Organisation | None:
+        query = sa.select(organisation).where(organisation.c.id == organisation_id)
+        # Whoever only refers to the row is not held up.
+        row = self._connection.execute(query.with_for_update(key_share=True)).one_or_none()
+        return None if row is None else _organisation(row)
+
+    def change_organisation(self, changed: Organisation, now: datetime) -> bool:
+        update = (
+            sa.update(organisation)
+            .where(
+                organisation.c.id == changed.id,
+                organisation.c.changed_at < sa.literal(now, Instant),
+            )
+            .values(confirmation=changed.confirmation, changed_at=now)
+        )
+        return self._connection.execute(update).rowcount == 1
+
+    def hold_confirmation(self, organisation_id: str) -> Confirmation:
+        query = sa.select(organisation.c.confirmation).where(organisation.c.id == organisation_id)
+        held: Confirmation = self._connection.scalars(query.with_for_update(read=True)).one()
+        return held
 
     def has_organisation(self, organisation_id: str) -> bool:
         if organisation_id in self._known:
@@ -112,7 +141,15 @@ class CatalogueStore:
 
 
 def _organisation(row: Row[Any]) -> Organisation:
-    return Organisation(row.id, row.name, row.kind, row.descriptions, row.contact, row.identifiers)
+    return Organisation(
+        row.id,
+        row.name,
+        row.kind,
+        row.descriptions,
+        row.contact,
+        row.identifiers,
+        row.confirmation,
+    )
 
 
 def _template(row: Row[Any]) -> TemplateVersion:

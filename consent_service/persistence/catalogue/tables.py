@@ -14,8 +14,11 @@ organisation = sa.Table(
     sa.Column("descriptions", sa.JSON, nullable=False),
     sa.Column("contact", sa.JSON, nullable=False),
     sa.Column("identifiers", sa.JSON, nullable=False),
+    sa.Column("confirmation", sa.String(8), nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
     one_of("kind", "municipality", "child_psychiatry", "paediatrics", "general_practice", "other"),
+    one_of("confirmation", "any", "login"),
 )
 
 

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from consent_service.domain.kernel.cpr import CprNumber
-from consent_service.domain.kernel.employee import folded
+from consent_service.domain.kernel.employee import employee_key, former_employee_keys
 from consent_service.errors import Unreadable
 
 _FORMAT = b"\x01"
@@ -247,7 +247,12 @@ class Index:
 
     def employee(self, organisation: str, employee: str) -> Hashes:
         """Finds what an organisation's employee did, however the id is typed."""
-        return self._hashes(b"employee", organisation, folded(employee))
+        return self._hashes(b"employee", organisation, employee_key(employee))
+
+    def former_employee(self, organisation: str, employee: str) -> tuple[Hashes, ...]:
+        """What older versions wrote in its place."""
+        former = former_employee_keys(employee)
+        return tuple(self._hashes(b"employee", organisation, one) for one in former)
 
     def token(self, token: str) -> bytes:
         """Finds a signing link or a session by its secret."""

@@ -94,6 +94,16 @@ def employee_hashes(header: Header, body: dict[str, Any], index: Index) -> Hashe
     return index.employee(_organisation(header, body), employee["id"]) if employee else None
 
 
+def former_employee_hashes(
+    header: Header, body: dict[str, Any], index: Index
+) -> tuple[Hashes, ...]:
+    """By what older versions found it."""
+    employee = body.get("performed_by")
+    if not employee:
+        return ()
+    return index.former_employee(_organisation(header, body), employee["id"])
+
+
 def _hashes(
     found: Mapping[Any, Any], header: Header, body: dict[str, Any], number: str | None, index: Index
 ) -> dict[str, Hashes | None]:

@@ -43,13 +43,21 @@ from consent_service.persistence.verification.checks import (
 from consent_service.persistence.verification.column_checks import bodies_query
 from consent_service.persistence.verification.consent_checks import ConsentChecks
 from consent_service.persistence.verification.fact_checks import FactChecks
+from consent_service.persistence.verification.organisation_checks import OrganisationChecks
 from consent_service.persistence.verification.people_checks import PeopleChecks
 from consent_service.persistence.verification.register_checks import RegisterChecks
 from consent_service.persistence.verification.snapshot import Damaged, Reading, snapshot
 from consent_service.persistence.verification.stray_checks import StrayChecks
 from consent_service.signing.keys import KeySet
 
-CHECKS = (StrayChecks, FactChecks, ConsentChecks, RegisterChecks, PeopleChecks)
+CHECKS = (
+    StrayChecks,
+    FactChecks,
+    ConsentChecks,
+    RegisterChecks,
+    PeopleChecks,
+    OrganisationChecks,
+)
 """Beyond the tree: each a group of checks over the same snapshot, in this order."""
 
 

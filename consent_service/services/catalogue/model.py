@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from consent_service.domain.kernel.assurance import Minimum
+
+Confirmation = Literal["any", "login"]
+"""How what one employee recorded is confirmed: by a client as well, or only by another login."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Organisation:
     descriptions: Mapping[str, str]
     contact: Mapping[str, str | None]
     identifiers: Mapping[str, str]
+    confirmation: Confirmation = "any"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from consent_service.services.catalogue.model import (
     Category,
+    Confirmation,
     Organisation,
     Purpose,
     TemplateVersion,
@@ -19,6 +20,18 @@ class Catalogue(Protocol):
     def add_organisation(self, organisation: Organisation, now: datetime) -> None: ...
 
     def organisation(self, organisation: str) -> Organisation | None: ...
+
+    def hold_organisation(self, organisation: str) -> Organisation | None:
+        """The organisation, which nobody else changes until this unit of work ends."""
+        ...
+
+    def change_organisation(self, organisation: Organisation, now: datetime) -> bool:
+        """Write what may be changed. False, and nothing written, unless later than before."""
+        ...
+
+    def hold_confirmation(self, organisation: str) -> Confirmation:
+        """How its records are confirmed, which nobody changes until this unit of work ends."""
+        ...
 
     def has_organisation(self, organisation: str) -> bool: ...
 

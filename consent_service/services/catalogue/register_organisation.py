@@ -20,6 +20,10 @@ def register_organisation(
         caller,
         "organisation_registered",
         organisation.id,
-        details={"name": organisation.name, "kind": organisation.kind},
+        details={
+            "name": organisation.name,
+            "kind": organisation.kind,
+            "confirmation": organisation.confirmation,
+        },
     )
     context.journal.write(uow, event, now)

@@ -21,7 +21,11 @@ from consent_service.services.consents.find_consent import (
     controlled_consent,
     find_signatory,
 )
-from consent_service.services.consents.four_eyes import recorded_by_another
+from consent_service.services.consents.four_eyes import (
+    ASSERTED,
+    check_client_may_confirm,
+    recorded_by_another,
+)
 from consent_service.services.consents.model import ConsentFile
 from consent_service.services.consents.ports import ConsentsUnit
 from consent_service.services.kernel.context import Context
@@ -87,10 +91,11 @@ def confirm_exemption(
 ) -> None:
     """Confirm what a colleague recorded. Confirming again changes nothing.
 
-    Raises NotFound, and Conflict when the same employee recorded it, when it has ended, or when
-    nobody who can sign would be left.
+    Raises NotFound, LoginRequired, and Conflict when the same employee recorded it, when it has
+    ended, or when nobody who can sign would be left.
     """
     file = controlled_consent(uow, caller, consent)
+    check_client_may_confirm(uow, file)
     act = _begin(uow, context, file)
     found = _find(act, consent, exemption)
     if found.confirmed_at is not None:
@@ -103,7 +108,7 @@ def confirm_exemption(
     if not required_signers(act.history.with_fact(fact), request, act.now):
         detail = "Below 15 at least one holder must grant: this would leave nobody to sign."
         raise Conflict("nobody_left_to_sign", detail)
-    details = {"exemption": exemption}
+    details = {"exemption": exemption, **ASSERTED}
     event = consent_event(caller, "exemption_confirmed", file, act.child, performed_by, details)
     record(uow, context, act, fact, event)
 

@@ -14,7 +14,7 @@ from typing import Any
 from consent_service.audit.entry import erased_list
 from consent_service.audit.merkle import leaf_hash
 from consent_service.domain.kernel.cpr import CprNumber, contains_cpr
-from consent_service.domain.kernel.employee import is_employee_id, is_same_person
+from consent_service.domain.kernel.employee import is_same_person, verify_employee_id
 from consent_service.domain.kernel.facts import CustodyChange, History, Request
 from consent_service.domain.rights.forgetting import (
     RetentionRule,
@@ -45,14 +45,11 @@ class Approval:
 
     def check(self) -> None:
         """Raise InvalidInput unless two employees stand behind it, and no number is repeated."""
-        for name in ("performed_by", "approved_by", "reason"):
-            text = getattr(self, name).strip()
-            if not text or contains_cpr(text):
-                raise InvalidInput.field(f"/{name}", "This is missing, or holds a CPR number.")
-        for name in ("performed_by", "approved_by"):
-            if not is_employee_id(getattr(self, name).strip()):
-                raise InvalidInput.field(f"/{name}", "This is no employee's id.")
-        if is_same_person(self.performed_by.strip(), self.approved_by.strip()):
+        verify_employee_id("/performed_by", self.performed_by)
+        verify_employee_id("/approved_by", self.approved_by)
+        if not self.reason.strip() or contains_cpr(self.reason):
+            raise InvalidInput.field("/reason", "This is missing, or holds a CPR number.")
+        if is_same_person(self.performed_by, self.approved_by):
             raise InvalidInput.field("/approved_by", "Another employee than the one who erases.")
 
 
@@ -190,8 +187,7 @@ def set_retention(
     """Say how long a controller keeps things; logged. Raises NotFound and InvalidInput."""
     if not uow.catalogue.has_organisation(controller):
         raise NotFound("There is no such organisation.")
-    if not performed_by.strip() or contains_cpr(performed_by):
-        raise InvalidInput.field("/performed_by", "This is missing, or holds a CPR number.")
+    verify_employee_id("/performed_by", performed_by)
     now = context.clock()
     uow.erasures.set_rule(controller, rule, now)
     details = {"consents_years": rule.consents_years, "log_years": rule.log_years}
@@ -279,12 +275,12 @@ def _erase(
         "entries": len(listed),
     }
     details = {
-        "approved_by": {"id": approval.approved_by.strip()},
+        "approved_by": {"id": approval.approved_by},
         "reason": approval.reason.strip(),
         "rule": rule,
         "counts": counts,
     }
-    event = _event(ERASURE, controller, approval.performed_by.strip(), details)
+    event = _event(ERASURE, controller, approval.performed_by, details)
     prepared = context.journal.prepare(event, moment, erased_list(listed))
     uow.log.append(prepared.entry, prepared.promise, event.search(), None)
     if listed:

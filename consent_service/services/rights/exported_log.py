@@ -189,6 +189,7 @@ def _step(entry: LoggedEntry, insight: Insight | None) -> dict[str, Any]:
         item["loa"] = body["loa"]
     if insight is None:
         item |= {"performed_by": body.get("performed_by"), "view": body.get("view")}
+        item |= {"confirmation": body["confirmation"]} if "confirmation" in body else {}
     return item
 
 

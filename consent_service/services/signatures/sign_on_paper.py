@@ -36,7 +36,11 @@ from consent_service.services.consents.find_consent import (
     controlled_consent,
     find_signatory,
 )
-from consent_service.services.consents.four_eyes import recorded_by_another
+from consent_service.services.consents.four_eyes import (
+    ASSERTED,
+    check_client_may_confirm,
+    recorded_by_another,
+)
 from consent_service.services.consents.model import Signatory
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.model import Caller, Employee
@@ -116,10 +120,12 @@ def confirm_paper(
     `is_lift` says which of the two is meant: a lift is not confirmed as a grant or a no, nor the
     other way round.
 
-    Raises NotFound, and Conflict when the same employee recorded it, when it was rejected, when
-    the signer has no say now or has answered so already, and for a grant that can no longer count.
+    Raises NotFound, LoginRequired, and Conflict when the same employee recorded it, when it was
+    rejected, when the signer has no say now or has answered so already, and for a grant that can
+    no longer count.
     """
     file = controlled_consent(uow, caller, consent)
+    check_client_may_confirm(uow, file)
     act = begin_act(uow, context, child_of(uow, file))
     found = find_paper(act.history, consent, paper)
     if found is None or (found.kind is ActKind.LIFT) is not is_lift:
@@ -142,7 +148,7 @@ def confirm_paper(
         is_new = refuse(uow, context, act, file, signatory, evidence)
     if not is_new:
         raise Conflict("answer_stands", "The signer has given this answer already.")
-    details = {"paper": paper, "signatory": signatory.id}
+    details = {"paper": paper, "signatory": signatory.id, **ASSERTED}
     event = consent_event(caller, "paper_confirmed", file, act.child, performed_by, details)
     context.journal.write(uow, event, act.now)
 
