@@ -26,7 +26,7 @@ from consent_service.persistence.kernel.migrate import upgrade
 from consent_service.persistence.log.tables import log_erased, log_header, log_pending, log_rejected
 from consent_service.persistence.schema import APPEND_ONLY
 from consent_service.services.rights.erase import Approval, erase_child
-from tests.deployment import Deployment, deploy
+from tests.deployment import PURPOSE, Deployment, deploy
 from tests.postgres_cluster import SUPERUSER, Cluster, find_binaries
 
 TABLES = [pytest.param(table, id=table.name) for table in APPEND_ONLY]
@@ -38,6 +38,7 @@ FORGED, MADE_UP = (str(UUID(int=number)) for number in (1, 2))
 def _fill(deployment: Deployment) -> None:
     """At least one row in every append-only table."""
     deployment.furnish()
+    deployment.register("follow-up", PURPOSE)
     deployment.in_force()
     assert deployment.disclose().status_code == 201
     revoked = {"client": "lost-laptop", "organisation": "gp-y"}
@@ -111,7 +112,8 @@ def _replace_by_other_keys(table: sa.Table, row: dict[str, Any]) -> Any:
     if not unique:
         return None
     key = list(table.primary_key)[-1].name
-    return sa.insert(table).values(row | {key: row[key] + 1_000}).prefix_with("OR REPLACE")
+    other = f"{row[key]}-other" if isinstance(row[key], str) else row[key] + 1_000
+    return sa.insert(table).values(row | {key: other}).prefix_with("OR REPLACE")
 
 
 def _assert_refused(engine: Engine, table: sa.Table, because: str) -> None:
