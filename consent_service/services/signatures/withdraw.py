@@ -24,7 +24,7 @@ def record_withdrawal(
     note: str | None,
     performed_by: Employee,
 ) -> None:
-    """Record it, effective at once; recording it again changes nothing (R4).
+    """Record it, effective at once; once more is no error, and recorded too (R4).
 
     Any party that may know of the consent can record it. The employee stands in an entry of its
     own; the sealed statement names only their organisation. Raises NotFound, InvalidInput for an
@@ -43,10 +43,7 @@ def record_withdrawal(
         time=act.now,
         id_token_sha256=None,
     )
-    if not refuse(
-        uow, context, act, file, person, Evidence(identity, None, {}, caller.organisation)
-    ):
-        return
+    refuse(uow, context, act, file, person, Evidence(identity, None, {}, caller.organisation))
     details = {"signatory": signatory, "channel": channel, **({"note": note} if note else {})}
     event = consent_event(caller, "withdrawal_recorded", file, child, performed_by, details)
     context.journal.write(uow, event, act.now)

@@ -124,10 +124,6 @@ MUTANTS = [
          "return max(fact.at, fact.effective_from) if", "return fact.effective_from if"),
         ("R10", "a corrected change holds on", _SIGNERS,
          "if isinstance(fact, CustodyChange) and fact.id in corrected:", "if False:"),
-        ("R10", "another municipality's correction counts", _SIGNERS,
-         "        if isinstance(fact, CustodyChange)\n        and fact.controller == controller\n"
-         "        and fact.corrects is not None",
-         "        if isinstance(fact, CustodyChange)\n        and fact.corrects is not None"),
         ("R2", "an act is judged by who is a signer at its instant alone", _SIGNERS,
          "frozenset((*earlier, *signers_with_a_say(history, request, instant)))",
          "frozenset(signers_with_a_say(history, request, instant))"),

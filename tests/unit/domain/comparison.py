@@ -120,27 +120,27 @@ def decision_differences(
         yield f"{asked}: {objecting} objects, should be {chronicle.objecting(transfer, when)}"
 
 
-def differences(life: Life, random: Random, tally: Tally) -> list[str]:
-    """Everything in which the code and the model differ about one story."""
-    history, found = history_of(life), list[str]()
+def differences(life: Life, random: Random, tally: Tally) -> Iterator[str]:
+    """Everything in which the code and the model differ about one story, as it is found."""
+    history = history_of(life)
     tally.stories += 1
     tally.steps += life.steps
     instants = moments(life, random.randrange(100), MOMENTS)
     beside, begun = Random(random.random()), life.chronicle.facts[0].at
     for when in instants:
         for request in life.chronicle.requests(when):
-            found += state_differences(history, life, request.consent, when)
+            yield from state_differences(history, life, request.consent, when)
             tally.states += 1
             tally.seen[life.chronicle.picture(request.consent, when).status.value] += 1
-        found += signer_differences(history, life, when)
+        yield from signer_differences(history, life, when)
         for _ in range(QUESTIONS):
             question = life.question(when)
-            found += decision_differences(history, life, question, when, tally.seen)
+            yield from decision_differences(history, life, question, when, tally.seen)
             tally.decisions += 1
         at_its_end = when >= life.clock
-        found += Beside(life, history, when, beside, at_its_end=at_its_end).differences()
+        yield from Beside(life, history, when, beside, at_its_end=at_its_end).differences()
     lived = beside.choice([i for i in life.chronicle.looks if begun <= i <= life.clock])
-    return found + list(windows_differ(life, history, lived))
+    yield from windows_differ(life, history, lived)
 
 
 def story_of(life: Life) -> str:
