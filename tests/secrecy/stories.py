@@ -4,7 +4,7 @@ Of five stories two are about requests and signatures alone, and nothing at all 
 In two more Z asks and discloses; in one the others do too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,16 +13,19 @@ from typing import Literal
 
 from tests.deployment import PURPOSE, Deployment
 from tests.secrecy import walk
-from tests.secrecy.tenants import OTHERS, Tenant
+from tests.secrecy.tenants import CHILD_OF_NINE, OTHERS, Tenant
 from tests.secrecy.visits import Visit
 from tests.secrecy.worlds import Ask, Json, World, Worlds, X, Z
 from tests.web.family import ASTA, SILJE, STRANGER, household
 
-CHILDREN = [("0103174321", "Alma Test"), (SILJE.cpr, SILJE.name), (ASTA.cpr, ASTA.name)]
+CHILDREN = [(CHILD_OF_NINE, "Alma Test"), (SILJE.cpr, SILJE.name), (ASTA.cpr, ASTA.name)]
 """Nine years old; sixteen; fifteen in some months."""
 
 HOUR, DAY = 3600, 86400
-GAPS = [*[60] * 4, *[HOUR] * 3, *[DAY] * 4, 2 * DAY, 3 * DAY, 8 * DAY, 24 * DAY]
+GAPS = [*[60] * 5, *[HOUR] * 5, *[DAY] * 8, 2 * DAY, 2 * DAY, 3 * DAY, 8 * DAY, 24 * DAY]
+TURNS = ["x", "z", "zx", "xz", "zz", "xxz", "zxz", "zzx"]
+"""Who acts in a step."""
+
 LOOKS_A_STEP = 3
 
 Kind = Literal["quiet", "deciding", "loud"]
@@ -42,25 +45,23 @@ class Story:
     def __post_init__(self) -> None:
         child = self.random.choice(CHILDREN)
         self.z = Tenant(Z, self.worlds, self.random, child)
-        self.x = Tenant(X, self.worlds, self.random, child)
+        self.x = Tenant(X, self.worlds, self.random, child, self.random.random() < 0.3)
 
     def tell(self, steps: int) -> None:
         """So many steps, looks after each of them, and every look at the end."""
         for _ in range(steps):
             self.worlds.forward(seconds=self.random.choice(GAPS))
-            if self.random.random() < 0.45:
-                self._x_acts()
-            else:
-                self._z_acts()
-            self.worlds.forward(seconds=1)
+            for act in self.random.choice(TURNS):
+                (self._x_acts if act == "x" else self._z_acts)()
+                self.worlds.forward(seconds=1)
             self._look()
         self._look_at_everything()
 
     def _x_acts(self) -> None:
         with_x, without_x = self.worlds.both
         self.x.act()
-        if self.kind == "loud" and self.random.random() < 0.3:
-            self._discloses(X, [Z, *OTHERS])
+        if self.kind != "quiet" and self.random.random() < 0.3:
+            self._discloses(X, [Z, *OTHERS] if self.kind == "loud" else [*OTHERS])
         # What is known of X's things is asked for in both worlds.
         without_x.known = with_x.known | without_x.known
 
@@ -97,7 +98,7 @@ class Story:
             "channel": "phone",
             "performed_by": {"id": "g1", "name": "Lise Læge"},
         }
-        return Ask("POST /v1/disclosures", "", body, key=self.z.next("key"))
+        return Ask("POST /v1/disclosures", "", body, key=self.z.next_key())
 
     # -- what Z looks at -------------------------------------------------------------------
 
@@ -135,7 +136,7 @@ class Story:
 
 
 @contextmanager
-def two_worlds(urls: tuple[str, str], folders: tuple[Path, Path]) -> Iterator[Worlds]:
+def two_worlds(urls: Sequence[str], folders: Sequence[Path]) -> Iterator[Worlds]:
     """Two furnished deployments with keys of their own, whose signers log in at a stand-in."""
     with household(urls[0], folders[0]) as with_x, household(urls[1], folders[1]) as without_x:
         worlds = Worlds(World.of(with_x), World.of(without_x))

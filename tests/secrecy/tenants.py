@@ -21,6 +21,7 @@ from tests.secrecy.worlds import Ask, Json, Worlds, X, Z, member_at
 from tests.web.family import STRANGER
 
 GRANDMOTHER = "0303611114"
+CHILD_OF_NINE = "0103174321"
 OTHERS = ("child-psychiatry", "gp-y", "paediatrics")
 ADULTS = {
     MOTHER: "Mette Mor",
@@ -74,6 +75,9 @@ class Tenant:
     worlds: Worlds
     random: Random
     child: tuple[str, str]
+    names_z: bool = False
+    """X names Z as a party of some requests, which are never in force: Z may not know of them."""
+
     consents: list[Consent] = field(default_factory=list)
     recorded: list[Recorded] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
@@ -85,6 +89,11 @@ class Tenant:
         """A name for something new."""
         self.numbers += 1
         return f"{what} {self.org[-1]}{self.numbers}"
+
+    def next_key(self) -> str:
+        """An Idempotency-Key; another organisation may well use the same."""
+        self.numbers += 1
+        return f"key {self.numbers}"
 
     def send(self, ask: Ask) -> TestResponse:
         """Ask as this organisation: Z in both worlds, X in its own."""
@@ -115,7 +124,7 @@ class Tenant:
 
     def _post(self, route: str, path: str, body: Json, **more: Any) -> TestResponse:
         by = {"performed_by": self._employee(0)} | body
-        return self.send(Ask(f"POST {route}", path, by, key=self.next("key"), **more))
+        return self.send(Ask(f"POST {route}", path, by, key=self.next_key(), **more))
 
     def _employee(self, nth: int) -> Json:
         return {"id": f"{self.org[-1]}{nth}", "name": f"Ansat {nth}"}
@@ -154,7 +163,9 @@ class Tenant:
         live = [one for one in self.consents if one.is_live]
         renewed = self.random.choice(live) if live and self.random.random() < 0.4 else None
         others = [*OTHERS, X] if self.org == Z else [*OTHERS]
-        parties = {self.org, *self.random.sample(others, self.random.randint(1, len(others)))}
+        parties = {self.org, *self.random.sample(others, self.random.randint(2, len(others)))}
+        if self.names_z and self.random.random() < 0.5:
+            parties.add(Z)
         categories = self.random.choice([["health"], ["health", "school"], ["health", "school"]])
         name = self.next("consent")
         deadline = self.random.choice([None, None, self.day(5), self.day(30)])
@@ -174,30 +185,30 @@ class Tenant:
             asked = Consent(name, frozenset(parties), frozenset(categories), "awaiting_signatures")
             self.consents.append(asked)
             self._learn(answer.get_json())
+            if self.random.random() < 0.4:
+                self._everybody_signs(asked)
 
     def make_links(self) -> None:
         """New links for everybody, or for one."""
         consent = self._consent()
-        one = self._signer(consent)
-        body = {"signatories": [one]} if one and self.random.random() < 0.5 else {}
+        body = {"signatories": [self._signer(consent)]} if self.random.random() < 0.5 else {}
         self._about(consent, "links", body)
 
     def everybody_signs(self) -> None:
         """Each signer grants, by login."""
-        consent = self._consent()
-        for cpr in list(consent.signers):
+        self._everybody_signs(self._consent())
+
+    def _everybody_signs(self, consent: Consent) -> None:
+        for cpr in self._signers(consent):
             self.sign(consent, cpr, "grant")
         self._look_at(consent)
 
     def somebody_signs(self) -> None:
         """One signer says yes to all or to less, no, or takes a no back."""
         consent = self._consent()
-        if not consent.signers:
-            return
         decisions = ["grant", "grant", "less", "decline", "decline", "lift"]
-        self.sign(
-            consent, self.random.choice(list(consent.signers)), self.random.choice(decisions)
-        )
+        for cpr in self.random.sample(self._signers(consent), 1):
+            self.sign(consent, cpr, self.random.choice(decisions))
         self._look_at(consent)
 
     def sign(self, consent: Consent, cpr: str, decision: str) -> None:
@@ -221,7 +232,7 @@ class Tenant:
     def is_told(self) -> None:
         """A signer takes their yes back by word of mouth or by letter."""
         consent = self._consent()
-        body = {"signatory": self._signer(consent) or "nobody", "channel": "oral"}
+        body = {"signatory": self._signer(consent), "channel": "oral"}
         self._about(consent, "withdrawals", body)
 
     def record_paper(self) -> None:
@@ -242,7 +253,7 @@ class Tenant:
 
     def _paper(self, consent: Consent) -> Json:
         return {
-            "signatory": self._signer(consent) or "nobody",
+            "signatory": self._signer(consent),
             "signed_on": self.day(-self.random.choice([0, 0, 0, 1, 3])),
             "document": {"reference": "arkiv 7", "sha256": "0" * 64},
             "identity_checked": "pas set",
@@ -251,9 +262,11 @@ class Tenant:
     def excuse(self) -> None:
         """Somebody need not sign; it does not count yet."""
         consent = self._consent()
+        if self.org != Z and Z in consent.parties:
+            return
         ends = self.random.choice([None, self.day(3)])
         body = {
-            "signatory": self._signer(consent) or "nobody",
+            "signatory": self._signer(consent),
             "reason": self.random.choice(["deceased", "court_decision", "other"]),
             "provision": "§ 1",
             "evidence_reference": "bevis 1",
@@ -346,7 +359,7 @@ class Tenant:
             more = {"channel": "phone"}
         body = self._question(asked) | more
         name = self.next("disclosure")
-        ask = Ask(f"POST {route}", "", body, key=self.next("key"), remember={name: ["id"]})
+        ask = Ask(f"POST {route}", "", body, key=self.next_key(), remember={name: ["id"]})
         with_x, without_x = self.worlds.decide(ask)
         check_allowed(asked, with_x.get_json(), without_x.get_json())
         if route == "/v1/disclosures":
@@ -368,7 +381,7 @@ class Tenant:
             body = {"outcome": "sent", "performed_by": self._employee(0)}
             route = "POST /v1/disclosures/<disclosure_id>/outcome"
             path = f"/v1/disclosures/<{name}>/outcome"
-            self.worlds.decide(Ask(route, path, body, key=self.next("key")))
+            self.worlds.decide(Ask(route, path, body, key=self.next_key()))
 
     def _transfer(self, others: list[str]) -> Asked:
         other = self.random.choice(others)
@@ -396,11 +409,11 @@ class Tenant:
     # -- what it says --------------------------------------------------------------------
 
     def _custody(self) -> Json:
+        custodies = [one for one in CUSTODIES[self.org] if FATHER in one or not self.names_z]
         holders = [
-            person(cpr, self._name(cpr), role="parent")
-            for cpr in self.random.choice(CUSTODIES[self.org])
+            person(cpr, self._name(cpr), role="parent") for cpr in self.random.choice(custodies)
         ]
-        looked_up = self.random.choice([0] * 8 + [-2, -40, 1])
+        looked_up = self.random.choice([0] * 14 + [-2, -40, 1])
         return {"source": "cpr-register", "as_of": self.day(looked_up), "holders": holders}
 
     def day(self, days: int) -> str:
@@ -413,7 +426,14 @@ class Tenant:
             return self.random.choice(live)
         return self.random.choice(self.consents)
 
-    def _signer(self, consent: Consent) -> str | None:
-        if not consent.signers:
-            return None
-        return f"<{self.random.choice(list(consent.signers.values()))}>"
+    def _signers(self, consent: Consent) -> list[str]:
+        """Who may be asked to sign: of what names Z, never the father, so that it covers nobody."""
+        young = self.child[0] == CHILD_OF_NINE
+        barred = {self.child[0]} if young else set()
+        if self.org != Z and Z in consent.parties:
+            barred.add(FATHER)
+        return [cpr for cpr in consent.signers if cpr not in barred] or [MOTHER]
+
+    def _signer(self, consent: Consent) -> str:
+        """The name of one of them."""
+        return f"<{consent.signers.get(self.random.choice(self._signers(consent)), 'nobody')}>"

@@ -298,6 +298,20 @@ class History:
             return self
         return History(known, overlaps)
 
+    def under(self, controller: str) -> "History":
+        """What was recorded under one controller's requests: its state follows from that (R5f)."""
+        own = {asked.consent for asked in self.requests if asked.controller == controller}
+        facts = tuple(
+            fact
+            for fact in self.facts
+            if (
+                fact.controller == controller
+                if isinstance(fact, CustodyChange)
+                else fact.consent in own
+            )
+        )
+        return replace(self, facts=facts)
+
     def overlapping(self, purpose: str, by: datetime | None = None) -> frozenset[str]:
         """The purpose itself and those that overlap it, by an instant if one is named.
 

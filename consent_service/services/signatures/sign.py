@@ -131,12 +131,15 @@ def refuse(
     """Record a decline or a withdrawal, at any time. False when the signer's no stands already.
 
     It does not where the signer has granted some of it since under another consent: then this
-    is a new no, and stops that one too (R5). A no of whoever has no say now, as of a holder of
-    before or to come, ends nothing: it is a decline, which counts when its signer has a say (R4).
+    is a new no, and stops that one too (R5). What an organisation attests is recorded each time:
+    it must not learn whether its signer has said yes to another one (R5f). A no of whoever has no
+    say now, as of a holder of before or to come, ends nothing: it is a decline, which counts when
+    its signer has a say (R4).
     """
     latest = latest_act(act, file.id, signatory.person)
     if (
-        latest is not None
+        evidence.attested_by is None
+        and latest is not None
         and latest.kind is not ActKind.GRANT
         and stands_whole(act.history, latest)
     ):
@@ -160,17 +163,15 @@ def lift(
 
     False, and nothing recorded, where none stands that this would clear: what an organisation
     attests clears what was said under its own requests, before the day of the paper (R5b, R5c).
+    What its signer has said to another one does not count there (R5f).
     """
-    request = act.history.request(file.id)
-    denials = own_denials(act.history, request, signatory.person)
-    if evidence.attested_by is not None:
-        denials = frozenset(
-            denial
-            for denial in denials
-            if denial.request.controller == file.controller
-            and denial.act.at < evidence.identity.time
-        )
-    if not denials:
+    request, person = act.history.request(file.id), signatory.person
+    if evidence.attested_by is None:
+        stands = bool(own_denials(act.history, request, person))
+    else:
+        told_here = own_denials(act.history.under(file.controller), request, person)
+        stands = any(denial.act.at < evidence.identity.time for denial in told_here)
+    if not stands:
         return False
     _record_act(uow, context, act, file, signatory, ActKind.LIFT, None, evidence)
     return True

@@ -58,7 +58,7 @@ def record_withdrawal(
     note: str | None,
     performed_by: Employee,
 ) -> dict[str, Any]:
-    """Record it, effective at once; recording it again changes nothing (R4). The consent then.
+    """Record it, effective at once; once more is no error, and recorded too (R4). The consent then.
 
     Any party that may know of the consent can record it, and is answered as one that knows it,
     also where the stop was at the very instant of its completion and it never covered anybody
@@ -69,10 +69,10 @@ def record_withdrawal(
     person = find_signatory(uow, consent, signatory)
     child = child_of(uow, file)
     act = begin_act(uow, context, child)
-    if _refuse(uow, context, act, file, person, caller, channel):
-        details = {"signatory": signatory, "channel": channel, **_noted(note)}
-        event = consent_event(caller, "withdrawal_recorded", file, child, performed_by, details)
-        context.journal.write(uow, event, act.now)
+    _refuse(uow, context, act, file, person, caller, channel)
+    details = {"signatory": signatory, "channel": channel, **_noted(note)}
+    event = consent_event(caller, "withdrawal_recorded", file, child, performed_by, details)
+    context.journal.write(uow, event, act.now)
     return consent_as_known(uow, context, caller, file)
 
 
@@ -136,12 +136,11 @@ def _stop(
     entry: str,
 ) -> None:
     act = begin_act(uow, context, child)
-    is_new = _refuse(uow, context, act, file, signatory, caller, channel)
+    _refuse(uow, context, act, file, signatory, caller, channel)
     details = {
         "signatory": signatory.id,
         "channel": channel,
         "taken_by": {"organisation": caller.organisation, "entry": entry},
-        **({} if is_new else {"stands_already": True}),
     }
     recorded = Event(
         "withdrawal_recorded",
@@ -162,8 +161,8 @@ def _refuse(
     signatory: Signatory,
     caller: Caller,
     channel: Channel,
-) -> bool:
-    """Record the signer's no on the caller's word. False where it stands already."""
+) -> None:
+    """Record the signer's no on the caller's word."""
     identity = IdentityEvidence(
         issuer=caller.organisation,
         subject=caller.organisation,
@@ -172,7 +171,7 @@ def _refuse(
         id_token_sha256=None,
     )
     evidence = Evidence(identity, None, {}, caller.organisation)
-    return refuse(uow, context, act, file, signatory, evidence)
+    refuse(uow, context, act, file, signatory, evidence)
 
 
 def _noted(note: str | None) -> Mapping[str, str]:

@@ -5,10 +5,11 @@ history, and asked about instants of the past as well as its end.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
+from typing import Literal
 
 from consent_service.domain.consents.signers import required_signers, signers_with_a_say
 from consent_service.domain.consents.state import Reason, Status, state_at
@@ -22,6 +23,11 @@ from tests.unit.domain.story import CHILD, GUARDIAN
 
 Told = tuple[str, str | None, str | None, str | None]
 MOMENTS, QUESTIONS = 24, 4
+BESIDE = 0.3
+"""At how many of the moments all the rest is asked."""
+
+Part = Literal["states", "decisions", "beside"]
+PARTS: tuple[Part, ...] = ("states", "decisions", "beside")
 
 
 @dataclass
@@ -120,27 +126,32 @@ def decision_differences(
         yield f"{asked}: {objecting} objects, should be {chronicle.objecting(transfer, when)}"
 
 
-def differences(life: Life, random: Random, tally: Tally) -> list[str]:
-    """Everything in which the code and the model differ about one story."""
-    history, found = history_of(life), list[str]()
+def differences(
+    life: Life, random: Random, tally: Tally, parts: Collection[Part] = PARTS
+) -> Iterator[str]:
+    """Everything in which the code and the model differ about one story, as it is found."""
+    history = history_of(life)
     tally.stories += 1
     tally.steps += life.steps
     instants = moments(life, random.randrange(100), MOMENTS)
     beside, begun = Random(random.random()), life.chronicle.facts[0].at
     for when in instants:
-        for request in life.chronicle.requests(when):
-            found += state_differences(history, life, request.consent, when)
-            tally.states += 1
-            tally.seen[life.chronicle.picture(request.consent, when).status.value] += 1
-        found += signer_differences(history, life, when)
-        for _ in range(QUESTIONS):
+        if "states" in parts:
+            for request in life.chronicle.requests(when):
+                yield from state_differences(history, life, request.consent, when)
+                tally.states += 1
+                tally.seen[life.chronicle.picture(request.consent, when).status.value] += 1
+            yield from signer_differences(history, life, when)
+        for _ in range(QUESTIONS if "decisions" in parts else 0):
             question = life.question(when)
-            found += decision_differences(history, life, question, when, tally.seen)
+            yield from decision_differences(history, life, question, when, tally.seen)
             tally.decisions += 1
-        at_its_end = when >= life.clock
-        found += Beside(life, history, when, beside, at_its_end=at_its_end).differences()
-    lived = beside.choice([i for i in life.chronicle.looks if begun <= i <= life.clock])
-    return found + list(windows_differ(life, history, lived))
+        if "beside" in parts and beside.random() < BESIDE:
+            at_its_end = when >= life.clock
+            yield from Beside(life, history, when, beside, at_its_end=at_its_end).differences()
+    if "states" in parts:
+        lived = beside.choice([i for i in life.chronicle.looks if begun <= i <= life.clock])
+        yield from windows_differ(life, history, lived)
 
 
 def story_of(life: Life) -> str:

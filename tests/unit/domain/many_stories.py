@@ -20,7 +20,7 @@ def compare(stories: int, first_seed: int = 0) -> tuple[Tally, dict[int, list[st
     tally, differing = Tally(), dict[int, list[str]]()
     for seed in range(first_seed, first_seed + stories):
         random = Random(seed)
-        if found := differences(Life.told(random, STEPS), random, tally):
+        if found := list(differences(Life.told(random, STEPS), random, tally)):
             differing[seed] = found
     return tally, differing
 
