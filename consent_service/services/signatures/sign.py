@@ -90,11 +90,12 @@ def kept_scope(request: Request, left_out: Scope) -> Scope | None:
 def refusal_kind(state: ConsentState, latest: Act | None, now: datetime) -> ActKind:
     """What saying no is: a withdrawal of what one had granted and was in force, else a decline.
 
-    That is R4. At the very instant at which it completes it is a withdrawal whoever says it (R2).
+    That is R4. At the very instant at which it completes it is a withdrawal whoever says it (R2),
+    and a withdrawal said once more is one again.
     """
     if state.complete_at is None:
         return ActKind.DECLINE
-    granted = latest is not None and latest.kind is ActKind.GRANT
+    granted = latest is not None and latest.kind is not ActKind.DECLINE
     return ActKind.WITHDRAW if granted or state.complete_at == now else ActKind.DECLINE
 
 
