@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from consent_service.domain.kernel.facts import Scope
-from tests.deployment import COLLEAGUE, EMPLOYEE
+from tests.deployment import COLLEAGUE, EMPLOYEE, PURPOSE, template
 from tests.web.family import (
     FREDERIK,
     Signer,
@@ -258,3 +258,38 @@ def test_a_stop_told_to_a_party_is_shown_with_who_recorded_it(home):
     items = home.get(f"/v1/consents/{asked['id']}/timeline").json["items"]
     (lifted,) = [item for item in items if item["type"] == "consent_lifted"]
     assert (lifted["by_role"], "attested_by" in lifted["detail"]) == ("custody_holder", False)
+
+
+# -- another purpose, which overlaps or does not (R5g) -------------------------------------------
+
+
+def for_another_purpose(home, *overlaps):
+    older = home.in_force(parties=SMALL)
+    home.register("follow-up", *overlaps)
+    plan = template(id="follow-up-plan", purpose="follow-up")
+    assert home.post("/v1/templates", plan).status_code == 201
+    return older, home.ask(template="follow-up-plan")
+
+
+def test_a_no_for_a_purpose_that_overlaps_is_shown_and_taken_back_there_too(small_home):
+    older, asked = for_another_purpose(small_home, PURPOSE)
+    mette = Signer(small_home)
+    assert "Der er et ældre samtykke" in words(mette.arrive(links(asked)["Mette Mor"]))
+    assert "stopper også" in words(mette.press("/sign/decline"))
+    mette.press("/sign/decline")
+    assert small_home.disclose().status_code == 403
+
+    assert OFFER in words(mette.arrive(new_link(small_home, older)))
+    mette.press("/sign/lift")
+    assert small_home.disclose().status_code == 201
+    assert small_home.disclose(purpose="follow-up").status_code == 403
+
+
+def test_a_no_for_a_purpose_that_does_not_stops_nothing_and_says_nothing(small_home):
+    older, asked = for_another_purpose(small_home)
+    mette = Signer(small_home)
+    assert "ældre samtykke" not in words(mette.arrive(links(asked)["Mette Mor"]))
+    mette.press("/sign/decline")
+    assert acts(small_home, asked["id"]) == ["consent_declined"]
+    assert small_home.disclose().status_code == 201
+    assert OFFER not in words(mette.arrive(new_link(small_home, older)))
