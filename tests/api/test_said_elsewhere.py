@@ -54,9 +54,7 @@ def on_paper(service: Deployment, asked: dict[str, Any], kind: str, **more: Any)
         "performed_by": EMPLOYEE,
     }
     recorded = service.post(path, body | more, org=Z).json["id"]
-    confirmed = service.post(
-        f"{path}/{recorded}/confirmation", {"performed_by": COLLEAGUE}, org=Z
-    )
+    confirmed = service.post(f"{path}/{recorded}/confirmation", {"performed_by": COLLEAGUE}, org=Z)
     return confirmed.status_code, confirmed.json.get("code"), confirmed.json.get("status")
 
 
@@ -79,9 +77,7 @@ def test_nor_does_a_yes_to_x_change_what_it_leaves(
 
 
 @pytest.mark.parametrize("to_x", [False, True])
-def test_a_no_on_paper_after_a_no(
-    service: Deployment, refused: dict[str, Any], to_x: bool
-) -> None:
+def test_a_no_on_paper_after_a_no(service: Deployment, refused: dict[str, Any], to_x: bool) -> None:
     if to_x:
         says_yes_to_x(service, [X, "gp-y", "child-psychiatry"])
     answer = on_paper(service, refused, "paper-grants", decision="decline")
@@ -89,9 +85,7 @@ def test_a_no_on_paper_after_a_no(
 
 
 @pytest.mark.parametrize("to_x", [False, True])
-def test_a_no_taken_back_on_paper(
-    service: Deployment, refused: dict[str, Any], to_x: bool
-) -> None:
+def test_a_no_taken_back_on_paper(service: Deployment, refused: dict[str, Any], to_x: bool) -> None:
     if to_x:
         says_yes_to_x(service, [X, Z, "gp-y", "child-psychiatry"])
     assert on_paper(service, refused, "lifts") == (200, None, "awaiting_signatures")

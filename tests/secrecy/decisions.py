@@ -18,7 +18,7 @@ CONTRADICTED = '{"code": "custody_contradicted"}'
 
 @dataclass(frozen=True)
 class Asked:
-    """What Z wants to pass on or to be told, and its own consents for the purpose as it sees them."""
+    """What Z wants to pass on or be told, and its own consents for the purpose as it sees them."""
 
     sender: str
     recipient: str

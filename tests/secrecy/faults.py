@@ -1,6 +1,7 @@
 """Faults that tell Z of X, each put in the place of the code: the two worlds must find them all."""
 
-from tests.unit.domain.code_mutants import MUTANTS, CodeMutant
+from tests.unit.domain.broken_sentences import MUTANTS
+from tests.unit.domain.code_mutants import CodeMutant
 
 _BREAKS = (
     "refusals under other controllers' requests overtake a paper",
@@ -15,10 +16,13 @@ FAULTS = [
         "R5f",
         "whoever anybody calls a holder must sign",
         "domain.consents.signers",
-        "        if not isinstance(fact, Request | CustodyChange) or fact.controller != controller:\n"
-        "            continue\n        if isinstance(fact, CustodyChange) and fact.id in corrected:",
+        "        if not isinstance(fact, Request | CustodyChange) or fact.controller != controller"
+        ":\n"
+        "            continue\n"
+        "        if isinstance(fact, CustodyChange) and fact.id in corrected:",
         "        if not isinstance(fact, Request | CustodyChange):\n"
-        "            continue\n        if isinstance(fact, CustodyChange) and fact.id in corrected:",
+        "            continue\n"
+        "        if isinstance(fact, CustodyChange) and fact.id in corrected:",
     ),
     CodeMutant(
         "R5f",
@@ -65,5 +69,12 @@ FAULTS = [
         "    if len(act.history.facts) > 12:\n"
         '        raise Conflict("too_many", "Too much was recorded about this child.")\n'
         "    paper = context.new_id()\n",
+    ),
+    CodeMutant(
+        "A3",
+        "a key that another organisation used is taken",
+        "api.http.idempotency",
+        "caller.issuer, caller.organisation, caller.client, request.method",
+        "caller.issuer, request.method",
     ),
 ]

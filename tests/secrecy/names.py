@@ -29,6 +29,7 @@ _FRESH = re.compile(
     r"|(?<![0-9A-Za-z_-])(?:[0-9a-f]{64}|[0-9A-Za-z_-]{43})(?![0-9A-Za-z_-])"
 )
 _SIGNED = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+_OF_THE_TREE = ("proof", "checkpoint")
 _CODED = ("terms", "header", "body")
 _CODED_JSON = re.compile(r"eyJ[\w-]+$", re.ASCII)
 _OF_THE_REQUEST = "X-Request-Id"
@@ -94,16 +95,16 @@ def content_of(answer: TestResponse) -> Content:
 
 def opened(value: Content, member: str = "") -> Content:
     """A JSON value with all that is coded in it opened."""
+    if member in _OF_THE_TREE and value is not None:
+        return IN_THE_TREE
     if isinstance(value, dict):
-        if member == "proof":
-            return IN_THE_TREE
         return {name: opened(one, name) for name, one in value.items()}
     if isinstance(value, list):
         return [opened(one) for one in value]
-    if not isinstance(value, str):
-        return value
-    if member == "checkpoint":
-        return IN_THE_TREE
+    return _opened_text(value, member) if isinstance(value, str) else value
+
+
+def _opened_text(value: str, member: str) -> Content:
     if member in _CODED and _CODED_JSON.match(value):
         return opened(json.loads(base64url.decode(value)))
     if member == "next":

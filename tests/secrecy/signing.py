@@ -38,9 +38,7 @@ def is_offered(world: World, consent: str, cpr: str, decision: str) -> bool:
         return latest is None or latest.kind is ActKind.GRANT or not stands_whole(history, latest)
 
 
-def by_login(
-    world: World, consent: str, cpr: str, decision: str, left_out: Scope = NOTHING
-) -> str:
+def by_login(world: World, consent: str, cpr: str, decision: str, left_out: Scope = NOTHING) -> str:
     """A signer's act with a fresh login; what came of it."""
     context = world.service.parts.context
     with world.service.parts.units.writing() as uow:

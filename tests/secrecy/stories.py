@@ -123,16 +123,17 @@ class Story:
             self.worlds.ask(ask)
         for ask in walk.public():
             self.worlds.ask(ask, org=None)
-        self._visit()
-        for ask in walk.looks(self.z, self.x):
-            self.worlds.ask(ask)
+        if self._visit():
+            for ask in walk.looks(self.z, self.x):
+                self.worlds.ask(ask)
 
-    def _visit(self) -> None:
-        """Whom only Z knows, at every consent of Z's that he was ever asked for."""
-        for consent in self.z.consents:
-            signatory = consent.signers.get(STRANGER.cpr, "")
-            if f"link {signatory}" in self.worlds.without_x.known:
-                Visit(self.worlds, self.random, STRANGER).by(f"link {signatory}")
+    def _visit(self) -> bool:
+        """Whom only Z knows, at every consent of Z's that he was ever asked for, if any."""
+        links = [f"link {consent.signers.get(STRANGER.cpr)}" for consent in self.z.consents]
+        known = [link for link in links if link in self.worlds.without_x.known]
+        for link in known:
+            Visit(self.worlds, self.random, STRANGER).by(link)
+        return bool(known)
 
 
 @contextmanager

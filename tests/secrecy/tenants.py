@@ -98,10 +98,8 @@ class Tenant:
     def send(self, ask: Ask) -> TestResponse:
         """Ask as this organisation: Z in both worlds, X in its own."""
         self.posted = [*self.posted[-4:], ask]
-        if self.org == Z:
-            answer = self.worlds.ask(ask)
-        else:
-            answer = self.worlds.with_x.ask(self.org, ask)
+        worlds = self.worlds
+        answer = worlds.ask(ask) if self.org == Z else worlds.with_x.ask(self.org, ask)
         self._learn(answer.get_json(silent=True))
         return answer
 

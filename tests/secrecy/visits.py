@@ -1,9 +1,9 @@
-"""Somebody only Z knows visits the page behind Z's link, in both worlds, and does the same there."""
+"""Somebody only Z knows visits the page behind Z's link, and does the same in both worlds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from werkzeug.test import TestResponse
 

@@ -192,11 +192,8 @@ class Worlds:
 
     def ask(self, ask: Ask, org: str | None = Z) -> TestResponse:
         """Ask both; what they say must be the same. The answer of the world without X."""
-        if ask.is_list:
-            _, pages = self._asked(ask, org)
-            return pages[0]
-        (one,), (other,) = self._asked(ask, org)
-        return other
+        _, without_x = self._asked(ask, org)
+        return without_x[0]
 
     def _asked(
         self, ask: Ask, org: str | None
@@ -274,7 +271,7 @@ def _items(answer: TestResponse) -> Content:
 
 
 def without_decisions(content: Content) -> Content:
-    """Without what decisions and disclosures leave behind, nor entries that count what was shown."""
+    """Without what decisions and disclosures leave, and entries that count what was shown."""
     if isinstance(content, list):
         return [without_decisions(one) for one in content if not _is_of_decisions(one)]
     if isinstance(content, dict):

@@ -11,7 +11,8 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-from tests.unit.domain.code_mutants import MUTANTS, CodeMutant
+from tests.unit.domain.broken_sentences import MUTANTS
+from tests.unit.domain.code_mutants import CodeMutant
 from tests.unit.domain.comparison import PARTS, Part, Tally, differences
 from tests.unit.domain.many_stories import STEPS
 from tests.unit.domain.random_stories import Life

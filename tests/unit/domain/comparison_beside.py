@@ -106,7 +106,10 @@ class Beside:
             yield f"what {person} can take back on {request.consent}", code, model
         noes = [f for f in history.facts if isinstance(f, Act) and f.kept is None]
         for no in self.random.sample(noes, min(2, len(noes))):
-            code_stands, model_stands = stands_whole(history, no), naive.stands_as_said(life, no, when)
+            code_stands, model_stands = (
+                stands_whole(history, no),
+                naive.stands_as_said(life, no, when),
+            )
             yield f"that no {no.seq} stands whole", code_stands, model_stands
 
     def _about_insight(self) -> Iterator[tuple[str, object, object]]:
@@ -121,9 +124,7 @@ class Beside:
                 yield f"that {person} sees what concerns {concerned}", code, model
             asked = parties_asked_about(history, person, when)
             model_asked = [
-                r.asked.parties
-                for r in history.requests
-                if naive.was_asked(life, r, person, when)
+                r.asked.parties for r in history.requests if naive.was_asked(life, r, person, when)
             ]
             yield f"what {person} was asked for", list(asked), model_asked
             together = frozenset(concerned[:2])

@@ -26,7 +26,9 @@ LIVE_WITHOUT_FORCE = (Status.AWAITING_SIGNATURES, Status.INCOMPLETE, Status.DECL
 # R10: look-ups.
 
 
-def custody_facts(life: Chronicle, organisation: str, now: datetime) -> list[Request | CustodyChange]:
+def custody_facts(
+    life: Chronicle, organisation: str, now: datetime
+) -> list[Request | CustodyChange]:
     """ "Among this controller's facts (requests included, corrected ones not)"."""
     own = [
         f
@@ -40,7 +42,7 @@ def custody_facts(life: Chronicle, organisation: str, now: datetime) -> list[Req
 def known_up_to(
     life: Chronicle, organisation: str, now: datetime, corrects: str | None
 ) -> date | None:
-    """The newest `as_of`, or the date "on which its newest custody change in effect took effect"."""
+    """The newest `as_of`, or the day "its newest custody change in effect took effect"."""
     facts = [
         f
         for f in custody_facts(life, organisation, now)
@@ -69,9 +71,7 @@ def says_from(life: Chronicle, request: Request, person: str, now: datetime) -> 
     return next((i for i in ahead if person in life.may_act(request, i)), None)
 
 
-def custody_from(
-    life: Chronicle, request: Request, person: str, now: datetime
-) -> datetime | None:
+def custody_from(life: Chronicle, request: Request, person: str, now: datetime) -> datetime | None:
     """The earliest date of a change that names them; None where a request does."""
     naming = [
         f
@@ -161,7 +161,9 @@ def sees(
     having = [one for one in concerned if one in informed]
     if not having:
         return bool(informed) and all(is_holder(life, one, person, now) for one in informed)
-    return all(is_holder(life, one, person, now) for one in (having if contradicted else having[:1]))
+    return all(
+        is_holder(life, one, person, now) for one in (having if contradicted else having[:1])
+    )
 
 
 def is_holder(life: Chronicle, organisation: str, person: str, now: datetime) -> bool:
@@ -226,9 +228,7 @@ def was_asked(life: Chronicle, request: Request, person: str, now: datetime) -> 
     acted = any(act.person == person for act in life.acts_on(request.consent, now))
     end = life.picture(request.consent, now).final_at or now
     return (
-        acted
-        or person in life.may_act(request, request.at)
-        or person in life.may_act(request, end)
+        acted or person in life.may_act(request, request.at) or person in life.may_act(request, end)
     )
 
 
