@@ -20,6 +20,9 @@ from tests.secrecy.signing import NOTHING, by_login, is_offered
 from tests.secrecy.worlds import Ask, Json, Worlds, X, Z, member_at
 from tests.web.family import STRANGER
 
+NEVER_ASKED = "0707154327"
+"""The number of a child whom nobody has asked about, as when one is typed wrongly."""
+
 GRANDMOTHER = "0303611114"
 CHILD_OF_NINE = "0103174321"
 OTHERS = ("child-psychiatry", "gp-y", "paediatrics")
@@ -143,6 +146,7 @@ class Tenant:
             self.everybody_signs: 7,
             self.somebody_signs: 8,
             self.is_told: 4,
+            self.takes_a_stop: 2,
             self.record_paper: 5,
             self.confirm: 8,
             self.record_lift: 3,
@@ -232,6 +236,21 @@ class Tenant:
         consent = self._consent()
         body = {"signatory": self._signer(consent), "channel": "oral"}
         self._about(consent, "withdrawals", body)
+
+    def takes_a_stop(self) -> None:
+        """Somebody says stop, of this child or of one that nobody asked about.
+
+        What X takes reaches Z's requests that name X, and may be seen there.
+        """
+        if self.org != Z:
+            return
+        body = {
+            "child": {"cpr": self.random.choice([self.child[0], self.child[0], NEVER_ASKED])},
+            "signer": {"cpr": self.random.choice([MOTHER, FATHER, STRANGER.cpr, NEVER_ASKED])},
+            "purpose": self.random.choice([None, PURPOSE, "something-else"]),
+            "channel": "letter",
+        }
+        self._post("/v1/withdrawals", "", body)
 
     def record_paper(self) -> None:
         """What somebody signed on paper; it does not count yet."""

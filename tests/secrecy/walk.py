@@ -167,6 +167,7 @@ _OF_A_CONSENT = (
 ACTS = (
     "POST /v1/consents",
     *(f"POST /v1/consents/<consent_id>/{kind}" for kind in _OF_A_CONSENT),
+    "POST /v1/withdrawals",
     "POST /v1/custody-changes",
     "POST /v1/decisions",
     "POST /v1/disclosures",
@@ -175,6 +176,7 @@ ACTS = (
 
 CLOSED = (
     "POST /v1/organisations",
+    "PATCH /v1/organisations/<organisation_id>",
     "POST /v1/templates",
     "POST /v1/clients",
     "GET /v1/clients",
@@ -263,7 +265,7 @@ def looks(z: Tenant, x: Tenant, routes: Iterable[str] = LOOKS) -> Iterator[Ask]:
 def strange(z: Tenant, x: Tenant) -> Iterator[Ask]:
     """What Z is refused in any world: the operator's routes, others' things, and bad input."""
     for route in CLOSED:
-        body: Json | None = {} if route.startswith("POST") else None
+        body: Json | None = {} if route.startswith(("POST", "PATCH")) else None
         path = re.sub(r"<\w+>", "no", route.partition(" ")[2])
         yield Ask(route, path, body, key="closed", scopes=ALL_SCOPES - _NOT_ZS)
     by = {"performed_by": {"id": "z9", "name": "Ansat"}}
