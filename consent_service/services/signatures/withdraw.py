@@ -116,13 +116,18 @@ def take_withdrawal(uow: SignaturesUnit, context: Context, caller: Caller, told:
 
 
 def _stopped(history: History, taker: str, purpose: str | None) -> tuple[str, ...]:
-    """The requests a stop can reach: in every state, that name the taker, for what it is about."""
+    """The requests a stop can reach: in every state, that name the taker, for what it is about.
+
+    Its own come first: when they are stopped does not tell how many others there are.
+    """
     purposes = None if purpose is None else history.overlapping(purpose)
-    return tuple(
-        request.consent
+    reached = [
+        request
         for request in history.requests
         if taker in request.asked.parties and (purposes is None or request.purpose in purposes)
-    )
+    ]
+    reached.sort(key=lambda request: request.controller != taker)
+    return tuple(request.consent for request in reached)
 
 
 def _stop(
