@@ -71,12 +71,13 @@ FATHER = "0202791113"
 
 @dataclass
 class SettableClock:
-    """A clock that stands still until it is set."""
+    """A clock that stands still until it is set, but for a tick whenever it is looked at."""
 
     now: datetime = NOW
+    tick: timedelta = timedelta(microseconds=10)
 
     def __call__(self) -> datetime:
-        self.now += timedelta(microseconds=10)
+        self.now += self.tick
         return self.now
 
     def set(self, instant: datetime) -> None:

@@ -26,6 +26,13 @@ GAPS = [*[60] * 5, *[HOUR] * 5, *[DAY] * 8, 2 * DAY, 2 * DAY, 3 * DAY, 8 * DAY, 
 TURNS = ["x", "z", "zx", "xz", "zz", "xxz", "zxz", "zzx"]
 """Who acts in a step."""
 
+CONSENT: Json = {"type": "consent"}
+DUTY: Json = {
+    "type": "notification_duty",
+    "provision": "Barnets lov § 133",
+    "justification": "Bekymring",
+}
+
 LOOKS_A_STEP = 3
 
 Kind = Literal["quiet", "deciding", "loud"]
@@ -61,7 +68,7 @@ class Story:
         with_x, without_x = self.worlds.both
         self.x.act()
         if self.kind != "quiet" and self.random.random() < 0.3:
-            self._discloses(X, [Z, *OTHERS] if self.kind == "loud" else [*OTHERS])
+            self._x_discloses()
         # What is known of X's things is asked for in both worlds.
         without_x.known = with_x.known | without_x.known
 
@@ -74,20 +81,21 @@ class Story:
         if self.kind == "loud" and self.random.random() < 0.5:
             # By which consent, and so in whose log, is the rules' to say.
             self.worlds.have_parted = True
+            disclosure = self._disclosure("gp-y", Z, self.random.choice([CONSENT, DUTY]))
             for world in self.worlds.both:
-                world.ask("gp-y", self._disclosure("gp-y", Z))
+                world.ask("gp-y", disclosure)
 
-    def _discloses(self, sender: str, recipients: list[str]) -> None:
-        recipient = self.random.choice(recipients)
-        if recipient == Z:
+    def _x_discloses(self) -> None:
+        """By duty to others, which is in its own log; to Z, or under Z's consent, is loud."""
+        if self.kind == "loud":
             self.worlds.have_parted = True
-        self.worlds.with_x.ask(sender, self._disclosure(sender, recipient))
+            recipient = self.random.choice([Z, *OTHERS])
+            ask = self._disclosure(X, recipient, self.random.choice([CONSENT, DUTY]))
+        else:
+            ask = self._disclosure(X, self.random.choice(OTHERS), DUTY)
+        self.worlds.with_x.ask(X, ask)
 
-    def _disclosure(self, sender: str, recipient: str) -> Ask:
-        justified = {"provision": "Barnets lov § 133", "justification": "Bekymring"}
-        basis = self.random.choice(
-            [{"type": "consent"}, {"type": "notification_duty", **justified}]
-        )
+    def _disclosure(self, sender: str, recipient: str, basis: Json) -> Ask:
         body: Json = {
             "child": {"cpr": self.z.child[0]},
             "sender": sender,

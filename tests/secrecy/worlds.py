@@ -39,6 +39,9 @@ _OF_DECISIONS = ("disclosures", "questions", "organisations")
 SHARED = re.compile(r'<section aria-labelledby="shared-heading">.*?</section>', re.DOTALL)
 """The part of a family's page in which they stand."""
 
+MOST_LINES = 30
+"""Of a difference that is told."""
+
 _A_MOMENT = timedelta(milliseconds=1)
 
 
@@ -85,6 +88,8 @@ class World:
     @classmethod
     def of(cls, service: Deployment) -> "World":
         """A world that begins with this deployment."""
+        # How often it is looked at must not show: it stands still while something is asked.
+        service.clock.tick = timedelta(0)
         provider = service.settings.signer_provider
         assert provider is not None
         return cls(service, Names(provider.issuer))
@@ -243,7 +248,7 @@ class Worlds:
             lines = difflib.unified_diff(
                 *(text.splitlines() for text in said[::-1]), "without X", "with X", lineterm=""
             )
-            raise Told("\n".join([f"Z is told of X by {what}", *lines]))
+            raise Told("\n".join([f"Z is told of X by {what}", *list(lines)[:MOST_LINES]]))
         for world, grown in zip(self.both, names, strict=True):
             world.names = grown
 
