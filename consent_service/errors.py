@@ -106,6 +106,16 @@ class TooManyAttempts(ConsentServiceError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class DailyLimit(ConsentServiceError):
+    """The organisation's own room of the last 24 hours is used up; nothing was done."""
+
+    code = "daily_limit"
+
+    def __init__(self, detail: str, retry_after_seconds: int) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Misconfigured(ConsentServiceError):
     """The service refuses to start; the detail names the setting."""
 

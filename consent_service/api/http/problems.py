@@ -13,6 +13,7 @@ from consent_service.domain.kernel.cpr import InvalidCpr
 from consent_service.errors import (
     Conflict,
     ConsentServiceError,
+    DailyLimit,
     InsufficientScope,
     InvalidInput,
     Malformed,
@@ -35,6 +36,7 @@ STATUSES: dict[type[ConsentServiceError], int] = {
     InvalidInput: 422,
     InvalidCpr: 422,
     TooManyAttempts: 429,
+    DailyLimit: 429,
     Unavailable: 503,
     Unreadable: 500,
     ConsentServiceError: 500,
@@ -117,7 +119,7 @@ def install(app: Flask) -> None:
     def _known(error: ConsentServiceError) -> Response:
         if status_of(error) >= 500:
             log.error("%s: %s", type(error).__name__, error.code)
-        if isinstance(error, TooManyAttempts):
+        if isinstance(error, TooManyAttempts | DailyLimit):
             return respond(problem_of(error), {"Retry-After": str(error.retry_after_seconds)})
         return respond(problem_of(error))
 

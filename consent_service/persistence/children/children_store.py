@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -155,6 +155,22 @@ class ChildrenStore:
         self._slots.insert(person, "cpr_hash", own, id=added.id, child_id=added.id)
         return added
 
+    def is_filed(self, organisation: str, child_id: str) -> bool:
+        query = sa.select(data_key.c.id).where(
+            data_key.c.organisation_id == organisation, data_key.c.child_id == child_id
+        )
+        return self._connection.scalar(query) is not None
+
+    def filed_at(self, organisation: str, nth: int) -> datetime | None:
+        query = (
+            sa.select(data_key.c.created_at)
+            .where(data_key.c.organisation_id == organisation, data_key.c.child_id.is_not(None))
+            .order_by(data_key.c.created_at.desc())
+            .offset(nth - 1)
+            .limit(1)
+        )
+        return self._connection.scalar(query)
+
     def begin_act(self, child_id: str) -> int:
         version = self._connection.scalar(
             sa.update(child)
@@ -201,6 +217,7 @@ class ChildrenStore:
             return None
         rows = [_SnapshotRow._make(row) for row in found]
         child_id, version = rows[0].child, rows[0].version
+        filed_by = frozenset(row.controller_id for row in rows if row.key_id is not None)
         try:
             births = {
                 row.controller_id: self._birth_date(child_id, row)
@@ -213,8 +230,8 @@ class ChildrenStore:
                 if row.seq is not None
             ]
         except Unreadable:
-            return Snapshot(child_id, version, None)
-        return Snapshot(child_id, version, History.of(facts))
+            return Snapshot(child_id, version, None, filed_by)
+        return Snapshot(child_id, version, History.of(facts), filed_by)
 
     def _birth_date(self, child_id: str, row: _SnapshotRow) -> date | None:
         key = self._keys.remember(row.controller_id, child_id, row.key_id, row.wrapped)

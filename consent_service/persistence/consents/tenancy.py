@@ -21,6 +21,11 @@ def is_party(viewer: str) -> Condition:
     )
 
 
+def names_party(viewer: str) -> Condition:
+    """The same, said of the row that names a party: consents are joined to theirs."""
+    return consent_party.c.organisation_id == viewer
+
+
 def is_controller(viewer: str) -> Condition:
     """Consents the organisation asked for."""
     return consent.c.controller_id == viewer

@@ -187,7 +187,7 @@ class LogStore:
         self,
         child_id: str,
         *,
-        controller: str | None,
+        controller: str,
         types: Iterable[str] = (),
         consent: str | None = None,
     ) -> Sequence[LoggedEntry]:
@@ -197,10 +197,19 @@ class LogStore:
             else log_body.c.consent_id == consent
         )
         query = (
-            _entries().where(data_key.c.child_id == child_id, wanted).order_by(log_body.c.entry_id)
+            _entries()
+            .where(data_key.c.child_id == child_id, is_under_key_of(controller), wanted)
+            .order_by(log_body.c.entry_id)
         )
-        if controller is not None:
-            query = query.where(is_under_key_of(controller))
+        return [self._open(row) for row in self._connection.execute(query).all()]
+
+    def newest_about(
+        self, child_id: str, type_: str, *, before: str | None, limit: int
+    ) -> Sequence[LoggedEntry]:
+        query = _entries().where(data_key.c.child_id == child_id, log_body.c.type == type_)
+        if before is not None:
+            query = query.where(log_body.c.entry_id < before)
+        query = query.order_by(log_body.c.entry_id.desc()).limit(limit)
         return [self._open(row) for row in self._connection.execute(query).all()]
 
     def custody_to_check(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from consent_service.domain.kernel.cpr import CprNumber
@@ -15,11 +16,15 @@ from consent_service.services.kernel.ports import Unit
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All facts about a child as of one version of its row; `facts` None: they cannot be read."""
+    """All facts about a child as of one version of its row; `facts` None: they cannot be read.
+
+    `filed_by` are the organisations that have anything filed about it.
+    """
 
     child: str
     version: int
     facts: History | None
+    filed_by: frozenset[str] = frozenset()
 
     @property
     def history(self) -> History:
@@ -35,6 +40,14 @@ class Children(Protocol):
     def find(self, cpr: CprNumber) -> ChildRef | None: ...
 
     def find_or_add(self, cpr: CprNumber) -> ChildRef: ...
+
+    def is_filed(self, organisation: str, child: str) -> bool:
+        """Whether the organisation has anything filed about the child."""
+        ...
+
+    def filed_at(self, organisation: str, nth: int) -> datetime | None:
+        """When it first filed the nth newest of its children; None where there are fewer."""
+        ...
 
     def begin_act(self, child: str) -> int:
         """Take the child's row until the commit; the act's sequence number (R8)."""

@@ -22,13 +22,20 @@ class Log(LogWriter, Protocol):
         self,
         child: str,
         *,
-        controller: str | None,
+        controller: str,
         types: Iterable[str] = (),
         consent: str | None = None,
     ) -> Sequence[LoggedEntry]:
-        """Entries of these types, or under this consent, oldest first.
+        """Entries of these types, or under this consent, in one controller's log, oldest first."""
+        ...
 
-        `controller` None is every controller's: who of the family sees what, insight decides.
+    def newest_about(
+        self, child: str, type_: str, *, before: str | None, limit: int
+    ) -> Sequence[LoggedEntry]:
+        """Entries of one type about a child in every controller's log, newest first.
+
+        Who of the family sees what, insight decides; `before` is an entry id that all found ones
+        precede.
         """
         ...
 

@@ -27,9 +27,11 @@ from consent_service.domain.kernel.facts import (
     Request,
     Scope,
 )
+from consent_service.domain.kernel.limits import paper_kind
 from consent_service.domain.kernel.validity import expiry
 from consent_service.errors import Conflict, InvalidInput, NotFound
 from consent_service.services.children.acts import ActInProgress, begin_act, record
+from consent_service.services.children.limits import check_room
 from consent_service.services.consents.consent_event import consent_event
 from consent_service.services.consents.find_consent import (
     child_of,
@@ -76,11 +78,15 @@ def record_paper(
     """Record a paper, which counts only once confirmed. Returns its id.
 
     Raises NotFound, InvalidInput for an unknown signatory or a day or scope that cannot be, and
-    Conflict for a signer without a say now and for a grant of what has ended.
+    Conflict for a signer without a say now and for a grant of what has ended; where there is no
+    room for more as `check_room` does, but never for a no.
     """
     file = controlled_consent(uow, caller, consent)
     signatory = find_signatory(uow, consent, draft.signatory)
     act = begin_act(uow, context, child_of(uow, file))
+    counted = paper_kind(draft.decision)
+    if counted is not None:
+        check_room(act, caller.organisation, counted)
     request = act.history.request(consent)
     _check_day(context, act, request, draft.signed_on)
     signed_at = local_instant(draft.signed_on)

@@ -1,0 +1,417 @@
+"""What one organisation may have done about a child is limited, and takes nothing from another."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from consent_service.domain.kernel import limits
+from consent_service.domain.kernel.limits import LIMITS, Limit, Limited
+from consent_service.persistence.children.tables import child, person
+from consent_service.persistence.keys.tables import data_key
+from consent_service.services.children import limits as children_limits
+from consent_service.services.consents import issue_links, list_consents
+from consent_service.services.disclosures.find_disclosures import family_disclosures
+from tests.api import test_custody as custody_tests
+from tests.api import test_exemptions as exemption_tests
+from tests.api import test_papers as paper_tests
+from tests.api.families import BOTH, CHILD, SIBLING
+from tests.deployment import COLLEAGUE, EMPLOYEE, Deployment
+from tests.deployment import person as named
+
+X, Z = "municipality-x", "municipality-z"
+PAIRS = ("gp-y", "paediatrics", "child-psychiatry")
+DAY = 24 * 60 * 60
+
+
+def small(monkeypatch: pytest.MonkeyPatch, kind: Limited, a_day: int, altogether: int) -> None:
+    """Fewer than in truth, so that a test reaches them."""
+    monkeypatch.setitem(LIMITS, kind, Limit(a_day, altogether))  # type: ignore[arg-type]  # a dict
+
+
+def record_paper(service: Deployment, consent: dict[str, Any], **changes: Any) -> Any:
+    return paper_tests.record(service, consent, **changes)
+
+
+def assert_full_for_today(answer: Any) -> None:
+    assert (answer.status_code, answer.json["code"]) == (429, "daily_limit"), answer.json
+    assert 0 < int(answer.headers["Retry-After"]) <= DAY
+
+
+def assert_full(answer: Any, kind: Limited) -> None:
+    assert (answer.status_code, answer.json["code"]) == (409, "limit_reached"), answer.json
+    assert answer.json["of"] == kind.value
+    assert answer.json["limit"] == LIMITS[kind].altogether
+    assert "Retry-After" not in answer.headers
+
+
+def ask_again(service: Deployment, org: str = X) -> Any:
+    """Ask for the same once more, and take it back: it is no longer live."""
+    body = service.request_body(parties=[org, "gp-y"])
+    answer = service.post("/v1/consents", body, org=org)
+    if answer.status_code == 201:
+        path = f"/v1/consents/{answer.json['id']}/cancellation"
+        assert (
+            service.post(path, {"reason": "other", "performed_by": EMPLOYEE}, org=org).status_code
+            == 200
+        )
+    return answer
+
+
+def change_custody(service: Deployment, org: str = X, **more: Any) -> Any:
+    return custody_tests.change(service, BOTH, org=org, **more)
+
+
+# -- each kind ---------------------------------------------------------------------------------
+
+
+def test_papers_of_a_day_are_limited_and_the_next_day_has_room(service: Deployment) -> None:
+    asked = service.ask()
+    for _ in range(LIMITS[Limited.PAPER_GRANT].a_day):
+        assert record_paper(service, asked).status_code == 201
+    assert_full_for_today(record_paper(service, asked))
+    service.clock.forward(hours=24)
+    assert record_paper(service, asked).status_code == 201
+
+
+def test_retry_after_is_when_there_is_room(
+    service: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(monkeypatch, Limited.PAPER_GRANT, 2, 9)
+    asked = service.ask()
+    record_paper(service, asked)
+    service.clock.forward(hours=10)
+    record_paper(service, asked)
+    refused = record_paper(service, asked)
+    assert_full_for_today(refused)
+    wait = int(refused.headers["Retry-After"])
+    assert wait <= 14 * 60 * 60
+    service.clock.forward(seconds=wait)
+    assert record_paper(service, asked).status_code == 201
+
+
+def test_papers_altogether_are_limited(
+    service: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(monkeypatch, Limited.PAPER_GRANT, 5, 2)
+    asked = service.ask()
+    for _ in range(2):
+        assert record_paper(service, asked).status_code == 201
+    service.clock.forward(hours=48)
+    assert_full(record_paper(service, asked), Limited.PAPER_GRANT)
+
+
+def test_requests_are_limited(service: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    small(monkeypatch, Limited.REQUEST, 2, 3)
+    assert [ask_again(service).status_code for _ in range(2)] == [201, 201]
+    assert_full_for_today(ask_again(service))
+    service.clock.forward(hours=25)
+    assert ask_again(service).status_code == 201
+    assert_full(ask_again(service), Limited.REQUEST)
+    other = service.post(
+        "/v1/consents",
+        service.request_body(child=named(SIBLING.cpr, "Bo Test", birth_date=SIBLING.birth_date)),
+    )
+    assert other.status_code == 201, "about another child there is room"
+
+
+def test_exemptions_are_limited(service: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    small(monkeypatch, Limited.EXEMPTION, 2, 3)
+    asked = service.ask()
+    made = [exemption_tests.record(service, asked) for _ in range(2)]
+    assert_full_for_today(exemption_tests.record(service, asked))
+    service.clock.forward(hours=25)
+    assert exemption_tests.record(service, asked).status_code == 201
+    assert_full(exemption_tests.record(service, asked), Limited.EXEMPTION)
+    confirmed = exemption_tests.follow(service, asked, made[0].json["id"])
+    assert confirmed.status_code == 200
+    revoked = exemption_tests.follow(service, asked, made[0].json["id"], "revocation")
+    assert revoked.status_code == 200
+
+
+def test_a_wrong_custody_change_is_corrected_though_there_is_no_room_for_another(
+    service: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(monkeypatch, Limited.CUSTODY_CHANGE, 2, 2)
+    small(monkeypatch, Limited.CUSTODY_CORRECTION, 1, 2)
+    service.ask()
+    first, second = (change_custody(service).json["id"] for _ in range(2))
+    assert_full(change_custody(service), Limited.CUSTODY_CHANGE)
+    right = change_custody(service, corrects=first)
+    assert right.status_code == 201
+    assert_full_for_today(change_custody(service, corrects=second))
+    service.clock.forward(hours=25)
+    assert change_custody(service, corrects=second).status_code == 201
+    assert_full(change_custody(service, corrects=right.json["id"]), Limited.CUSTODY_CORRECTION)
+
+
+def test_links_are_limited_and_the_last_ones_live(
+    service: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issue_links, "LINKS_A_DAY", 4)
+    asked = service.ask()
+    path = f"/v1/consents/{asked['id']}/links"
+    last = service.post(path, {"performed_by": EMPLOYEE})
+    assert last.status_code == 200
+    assert_full_for_today(service.post(path, {"performed_by": EMPLOYEE}))
+    token = last.json["signatories"][0]["signing_url"].rsplit("/", 1)[1]
+    with service.parts.units.reading() as uow:
+        link = uow.links.find(token)
+    assert link is not None
+    assert link.replaced_at is None
+    service.clock.forward(hours=24)
+    assert service.post(path, {"performed_by": EMPLOYEE}).status_code == 200
+
+
+# -- whose room it is ----------------------------------------------------------------------------
+
+
+def used_up_by(service: Deployment, org: str) -> dict[str, Any]:
+    """An organisation did all it may about the child; its last live consent."""
+    asked = service.ask(org, parties=[org, "paediatrics"])
+    kept = service.post(
+        f"/v1/consents/{asked['id']}/paper-grants", paper_tests.body(asked), org=org
+    )
+    assert kept.status_code == 201
+    exemption = exemption_body(asked)
+    assert (
+        service.post(f"/v1/consents/{asked['id']}/exemptions", exemption, org=org).status_code
+        == 201
+    )
+    change = change_custody(service, org)
+    assert change.status_code == 201
+    assert change_custody(service, org, corrects=change.json["id"]).status_code == 201
+    return asked
+
+
+def exemption_body(asked: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "signatory": asked["signatories"][1]["id"],
+        "reason": "other",
+        "provision": "§ 1",
+        "evidence_reference": "journal-1",
+        "performed_by": EMPLOYEE,
+    }
+
+
+@pytest.fixture
+def one_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is used up by the first."""
+    for kind in Limited:
+        small(monkeypatch, kind, 1, 1)
+
+
+@pytest.mark.usefixtures("one_of_each")
+def test_what_one_organisation_uses_up_another_has(service: Deployment) -> None:
+    spent = used_up_by(service, Z)
+    path = f"/v1/consents/{spent['id']}"
+    for answer in (
+        service.post(f"{path}/paper-grants", paper_tests.body(spent), org=Z),
+        service.post(f"{path}/exemptions", exemption_body(spent), org=Z),
+        change_custody(service, Z),
+        ask_again(service, Z),
+    ):
+        assert (answer.status_code, answer.json["code"]) == (409, "limit_reached")
+    used_up_by(service, X)
+
+
+@pytest.mark.usefixtures("one_of_each")
+def test_with_everything_used_up_whatever_stops_or_ends_still_passes(service: Deployment) -> None:
+    asked = used_up_by(service, X)
+    path = f"/v1/consents/{asked['id']}"
+    by = {"performed_by": EMPLOYEE}
+    no = paper_tests.body(asked, decision="decline")
+    noes = [service.post(f"{path}/paper-grants", no) for _ in range(3)]
+    assert [answer.status_code for answer in noes] == [201] * 3
+    rejected = service.post(f"{path}/paper-grants/{noes[0].json['id']}/rejection", by)
+    assert rejected.status_code == 200
+    confirmed = service.post(
+        f"{path}/paper-grants/{noes[1].json['id']}/confirmation", {"performed_by": COLLEAGUE}
+    )
+    assert confirmed.status_code == 200
+    service.act(asked["id"], "custody_holder", "decline", nth=0)
+    service.act(asked["id"], "custody_holder", "grant", nth=0)
+    withdrawal = {"signatory": asked["signatories"][0]["id"], "channel": "oral", **by}
+    assert service.post(f"{path}/withdrawals", withdrawal).status_code == 201
+    cancelled = service.post(f"{path}/cancellation", {"reason": "mistake", **by})
+    assert cancelled.status_code == 200
+
+
+# -- children that are new ----------------------------------------------------------------------
+
+
+def rows(service: Deployment) -> tuple[int, ...]:
+    with service.parts.units.reading() as uow:
+        connection = uow.connection  # type: ignore[attr-defined]  # the one behind the stores
+        return tuple(
+            connection.scalar(sa.select(sa.func.count()).select_from(table))
+            for table in (child, person, data_key)
+        )
+
+
+def decide(service: Deployment, cpr: str, org: str = "gp-y") -> Any:
+    body = service.disclosure_body(child={"cpr": cpr})
+    for name in ("document", "channel"):
+        del body[name]
+    return service.post("/v1/decisions", body, org=org)
+
+
+def disclose(service: Deployment, cpr: str, **more: Any) -> Any:
+    return service.disclose(child={"cpr": cpr}, **more)
+
+
+def search(service: Deployment, cpr: str) -> Any:
+    return service.post("/v1/consents/search", {"child": {"cpr": cpr}}, org="gp-y")
+
+
+UNKNOWN = tuple(f"0{day}0116400{day}" for day in range(1, 9))
+OTHER_BASIS = {"type": "vital_interest", "provision": "§ 1", "justification": "because"}
+
+
+def test_a_search_adds_nobody(service: Deployment) -> None:
+    before = rows(service)
+    assert search(service, UNKNOWN[0]).json["items"] == []
+    assert rows(service) == before
+
+
+def test_children_new_to_an_organisation_are_limited_whether_or_not_others_know_them(
+    service: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children_limits, "NEW_CHILDREN_A_DAY", 3)
+    service.ask(parties=[X, "paediatrics"])
+    assert decide(service, UNKNOWN[0]).status_code == 200
+    assert disclose(service, UNKNOWN[1]).status_code == 403
+    assert disclose(service, UNKNOWN[2], legal_basis=OTHER_BASIS).status_code == 201
+    before = rows(service)
+    for cpr in (*UNKNOWN[3:], CHILD.cpr):
+        assert_full_for_today(decide(service, cpr))
+        assert_full_for_today(disclose(service, cpr))
+        assert_full_for_today(disclose(service, cpr, legal_basis=OTHER_BASIS))
+    assert rows(service) == before, "nothing was added"
+    assert decide(service, UNKNOWN[0]).status_code == 200, "of whom it asked before it may ask"
+    assert decide(service, UNKNOWN[3], org=X).status_code == 200, "another has room of its own"
+    service.clock.forward(hours=24)
+    assert decide(service, CHILD.cpr).status_code == 200
+
+
+def test_a_consent_that_covers_the_caller_needs_no_room(
+    service: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children_limits, "NEW_CHILDREN_A_DAY", 1)
+    service.in_force()
+    assert decide(service, UNKNOWN[0]).status_code == 200
+    assert decide(service, CHILD.cpr).json["decision"] == "permitted"
+    assert service.disclose().status_code == 201
+
+
+def test_requests_about_new_children_are_limited_with_the_rest(
+    service: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children_limits, "NEW_CHILDREN_A_DAY", 1)
+    service.ask()
+    body = service.request_body(child=named(SIBLING.cpr, "Bo Test", birth_date=SIBLING.birth_date))
+    before = rows(service)
+    assert_full_for_today(service.post("/v1/consents", body))
+    assert rows(service) == before
+    again = service.post("/v1/consents", service.request_body(parties=[X, "gp-y"]))
+    assert again.status_code == 201, "about a child it knows"
+
+
+# -- lists ---------------------------------------------------------------------------------------
+
+
+def pages(service: Deployment, query: str, org: str = X) -> list[Any]:
+    """Every page of a list, followed to its end."""
+    found, cursor = [], ""
+    while True:
+        page = service.get(f"/v1/consents?{query}{cursor}", org=org).json
+        found.append(page["items"])
+        if page["next"] is None:
+            return found
+        cursor = f"&cursor={page['next']}"
+
+
+@pytest.fixture
+def short_walks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(list_consents, "MOST_WALKED", 3)
+    monkeypatch.setattr(list_consents, "_READ_AT_LEAST", 3)
+
+
+@pytest.mark.usefixtures("short_walks")
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=cancelled",
+        "expires_before=2028-01-01T00:00:00Z",
+        "deadline_before=2026-12-01",
+        "status=superseded",
+    ],
+)
+def test_a_page_walks_only_so_many_and_the_cursors_lead_to_all(
+    service: Deployment, query: str
+) -> None:
+    for other in PAIRS:
+        service.ask(parties=[X, other])
+    late = service.ask(parties=[X, "gp-y", "paediatrics"], deadline="2026-11-25")["id"]
+    service.act(late, "custody_holder")
+    if query == "status=cancelled":
+        cancelled = {"reason": "other", "performed_by": EMPLOYEE}
+        assert service.post(f"/v1/consents/{late}/cancellation", cancelled).status_code == 200
+    found = pages(service, f"{query}&limit=2")
+    expected = [] if query == "status=superseded" else [late]
+    assert [item["id"] for page in found for item in page] == expected
+    assert len(found) > 1, "the first page ended before all were looked at"
+    assert found[0] == []
+
+
+@pytest.mark.usefixtures("short_walks")
+def test_a_search_by_child_or_reference_is_answered_at_once(service: Deployment) -> None:
+    made = [service.ask(parties=[X, other])["id"] for other in PAIRS]
+    late = service.ask(parties=[X, "gp-y", "paediatrics"], case_reference="LATE")["id"]
+    (found,) = pages(service, "case_reference=LATE")
+    assert [item["id"] for item in found] == [late]
+    body = {"child": {"cpr": CHILD.cpr}}
+    page = service.post("/v1/consents/search", body).json
+    assert [item["id"] for item in page["items"]] == [*made, late]
+    assert page["next"] is None
+    hidden = service.post("/v1/consents/search", body | {"limit": 1}, org="gp-y").json
+    assert hidden == {"items": [], "next": None}, "no cursor tells that something is hidden"
+
+
+# -- what the family reads -----------------------------------------------------------------------
+
+
+def test_the_family_reads_the_newest_and_then_the_older_ones(service: Deployment) -> None:
+    asked = service.in_force()
+    postponed = {**OTHER_BASIS, "family_visibility": {"from": "2030-01-01", "reason": "safety"}}
+    made = []
+    for number in range(120):
+        hidden = number % 10 == 0
+        answer = service.disclose(**({"legal_basis": postponed} if hidden else {}))
+        assert answer.status_code == 201, json.dumps(answer.json)
+        service.clock.forward(minutes=1)
+        if not hidden:
+            made.append(answer.json["id"])
+    seen: list[Any] = []
+    sizes, before = [], None
+    with service.parts.units.reading() as uow:
+        file = uow.consents.controlled(asked["id"], X)
+        assert file is not None
+        while True:
+            page = family_disclosures(uow, file.child, service.clock(), before)
+            seen += [one["time"] for one in page.exchanges]
+            sizes.append(len(page.exchanges))
+            before = page.older
+            if before is None:
+                break
+    assert sizes == [50, 50, 8]
+    assert seen == sorted(seen, reverse=True)
+    assert len(set(seen)) == len(made)
+
+
+def test_the_table_is_what_the_service_uses() -> None:
+    assert children_limits.NEW_CHILDREN_A_DAY == limits.NEW_CHILDREN_A_DAY
+    assert issue_links.LINKS_A_DAY == limits.LINKS_A_DAY
+    assert timedelta(seconds=DAY) == limits.A_DAY
