@@ -155,9 +155,14 @@ class ChildrenStore:
         self._slots.insert(person, "cpr_hash", own, id=added.id, child_id=added.id)
         return added
 
-    def is_filed(self, organisation: str, child_id: str) -> bool:
-        query = sa.select(data_key.c.id).where(
-            data_key.c.organisation_id == organisation, data_key.c.child_id == child_id
+    def is_filed(self, organisation: str, cpr: CprNumber) -> bool:
+        query = (
+            sa.select(data_key.c.id)
+            .join(child, child.c.id == data_key.c.child_id)
+            .where(
+                data_key.c.organisation_id == organisation,
+                found_by(child, "cpr_hash", self._index.child(cpr)),
+            )
         )
         return self._connection.scalar(query) is not None
 

@@ -41,8 +41,11 @@ class Children(Protocol):
 
     def find_or_add(self, cpr: CprNumber) -> ChildRef: ...
 
-    def is_filed(self, organisation: str, child: str) -> bool:
-        """Whether the organisation has anything filed about the child."""
+    def is_filed(self, organisation: str, cpr: CprNumber) -> bool:
+        """Whether the organisation has anything filed about the child.
+
+        It takes as long whether or not others have.
+        """
         ...
 
     def filed_at(self, organisation: str, nth: int) -> datetime | None:
