@@ -106,14 +106,18 @@ class TooManyAttempts(ConsentServiceError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class DailyLimit(ConsentServiceError):
-    """The organisation's own room of the last 24 hours is used up; nothing was done."""
+class LimitReached(ConsentServiceError):
+    """An organisation's own room is used up for now; nothing was done.
 
-    code = "daily_limit"
+    `extra` holds public members for the answer.
+    """
 
-    def __init__(self, detail: str, retry_after_seconds: int) -> None:
+    code = "limit_reached"
+
+    def __init__(self, detail: str, retry_after_seconds: int, extra: Mapping[str, Any]) -> None:
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
+        self.extra = dict(extra)
 
 
 class Misconfigured(ConsentServiceError):

@@ -1,12 +1,15 @@
 """How much one organisation may have recorded about one child, by kind of act.
 
-Whatever is recorded about a child is read by every later decision about it, whoever asks. So each
-organisation has room of its own, counted from the facts and for itself alone: one that uses it up
-takes nothing from another. A withdrawal, a decline, a lift by login, a rejection, a revocation or a
-cancellation is never counted and never refused.
+Whatever is recorded about a child can be read by every later decision about it, whoever asks. So
+each organisation has room of its own, counted from the facts and for itself alone: one that uses it
+up takes nothing from another, and room that was used is free again after a day and a year.
+
+Whatever stops or ends something is neither counted nor refused: a no, on paper too, a withdrawal, a
+lift, a rejection, a revocation, a cancellation. Nor is a confirmation, of which each recording has
+one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,44 +24,50 @@ from consent_service.domain.kernel.facts import (
     Request,
 )
 
-A_DAY = timedelta(hours=24)
-
 
 class Limited(StrEnum):
-    """The kinds of act that are counted, each apart from the others."""
+    """What is counted, each apart from the others."""
 
     REQUEST = "request"
     PAPER_GRANT = "paper_grant"
-    PAPER_LIFT = "paper_lift"
     EXEMPTION = "exemption"
     CUSTODY_CHANGE = "custody_change"
     CUSTODY_CORRECTION = "custody_correction"
+    LINK = "link"
+    NEW_CHILD = "new_child"
 
 
 @dataclass(frozen=True)
 class Limit:
-    """How often in any 24 hours, and how often altogether."""
+    """How often at most within a time; `days` are of 24 hours."""
 
-    a_day: int
-    altogether: int
+    most: int
+    days: int
+
+    @property
+    def within(self) -> timedelta:
+        """The time that is looked back on."""
+        return timedelta(days=self.days)
 
 
-LIMITS: Mapping[Limited, Limit] = {
-    Limited.REQUEST: Limit(20, 60),
-    Limited.PAPER_GRANT: Limit(20, 90),
-    Limited.PAPER_LIFT: Limit(20, 40),
-    Limited.EXEMPTION: Limit(20, 40),
-    Limited.CUSTODY_CHANGE: Limit(10, 40),
+def _often(a_day: int, a_year: int) -> tuple[Limit, ...]:
+    return Limit(a_day, 1), Limit(a_year, 365)
+
+
+LIMITS: Mapping[Limited, tuple[Limit, ...]] = {
+    Limited.REQUEST: _often(20, 60),
+    Limited.PAPER_GRANT: _often(20, 90),
+    Limited.EXEMPTION: _often(20, 40),
+    Limited.CUSTODY_CHANGE: _often(10, 20),
     # Each change can be corrected once, and each correction too.
-    Limited.CUSTODY_CORRECTION: Limit(10, 80),
+    Limited.CUSTODY_CORRECTION: _often(10, 40),
+    Limited.LINK: (Limit(100, 1),),
+    Limited.NEW_CHILD: (Limit(1000, 1),),
 }
-"""By organisation and child."""
+"""By organisation and child; of new children by organisation alone.
 
-LINKS_A_DAY = 60
-"""Signing links that one organisation makes about one child in any 24 hours."""
-
-NEW_CHILDREN_A_DAY = 500
-"""Children an organisation asks about for the first time, in any 24 hours."""
+Links and new children are no facts: their limits keep rows from being made without end.
+"""
 
 
 def recorded(history: History, organisation: str, kind: Limited) -> tuple[datetime, ...]:
@@ -71,19 +80,30 @@ def recorded(history: History, organisation: str, kind: Limited) -> tuple[dateti
     )
 
 
-def is_used_up(limit: Limit, made: tuple[datetime, ...]) -> bool:
-    """Whether no more of it is recorded, at any time."""
-    return len(made) >= limit.altogether
+def wait(
+    limits: Iterable[Limit], nth_newest: Callable[[int], datetime | None], now: datetime
+) -> tuple[Limit, timedelta] | None:
+    """Which limit leaves no room, and for how long, the longest of them; None: there is room.
 
-
-def free_at(in_the_way: datetime | None, now: datetime) -> datetime | None:
-    """When there is room again, None where there is room now.
-
-    `in_the_way` is when the act was made that with those since fills a day; None: there are fewer.
+    `nth_newest` says when the nth newest was made, which with those since fills a limit of n; None
+    where there are fewer.
     """
-    if in_the_way is None or in_the_way + A_DAY <= now:
-        return None
-    return in_the_way + A_DAY
+    waits = [
+        (limit, first + limit.within - now)
+        for limit in limits
+        if (first := nth_newest(limit.most)) is not None and now < first + limit.within
+    ]
+    return max(waits, key=lambda one: one[1], default=None)
+
+
+def paper_kind(decision: ActKind) -> Limited | None:
+    """What a paper counts as: a no and a lift are never counted."""
+    return Limited.PAPER_GRANT if decision is ActKind.GRANT else None
+
+
+def custody_kind(corrects: str | None) -> Limited:
+    """What a custody change counts as: what puts a wrong one right has room of its own."""
+    return Limited.CUSTODY_CHANGE if corrects is None else Limited.CUSTODY_CORRECTION
 
 
 def _kind_of(fact: Fact) -> Limited | None:
@@ -98,16 +118,6 @@ def _kind_of(fact: Fact) -> Limited | None:
             return custody_kind(fact.corrects)
         case _:
             return None
-
-
-def paper_kind(decision: ActKind) -> Limited | None:
-    """What a paper counts as. A no on paper is never counted."""
-    return {ActKind.GRANT: Limited.PAPER_GRANT, ActKind.LIFT: Limited.PAPER_LIFT}.get(decision)
-
-
-def custody_kind(corrects: str | None) -> Limited:
-    """What a custody change counts as: what puts a wrong one right has room of its own."""
-    return Limited.CUSTODY_CHANGE if corrects is None else Limited.CUSTODY_CORRECTION
 
 
 def _is_by(fact: Fact, organisation: str, own: set[str]) -> bool:

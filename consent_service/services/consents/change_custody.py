@@ -59,7 +59,7 @@ def change_custody(
     Whoever has facts about the child may, also when its consents have ended: they still speak
     where another's are decided on (R5e). Takes effect at the later of its date and now; what it
     corrects ends now. Raises InvalidInput, Conflict when that was corrected already or the look-up
-    is older than what is known, and where there is no room for more.
+    is older than what is known, and LimitReached.
     """
     cpr = check_cpr(report.child_cpr, "/child/cpr")
     holders = check_custody(report.custody, cpr)
@@ -72,7 +72,6 @@ def change_custody(
     own = [r for r in act.history.requests if r.controller == caller.organisation]
     if not own:
         raise _no_consent()
-    check_room(act, caller.organisation, custody_kind(report.corrects))
     if report.corrects is not None:
         _check_correctable(act, caller, report.corrects)
     check_lookup(context, act, caller.organisation, report.custody.as_of, report.corrects)
@@ -83,6 +82,7 @@ def change_custody(
     live = [r for r in own if state_at(act.history, r.consent, act.now).is_live]
     for request in live:
         check_languages(holder_languages(report.custody), _languages(uow, request))
+    check_room(act, caller.organisation, custody_kind(report.corrects))
     filed = file_holders(uow, caller.organisation, child, holders)
     change = context.new_id()
     fact = CustodyChange(

@@ -49,16 +49,16 @@ def record_exemption(
     """Record an exemption, which counts only once confirmed. Returns its id.
 
     Raises NotFound, InvalidInput for the child or an unknown signatory, Conflict for a consent
-    that is final, and where there is no room for more.
+    that is final, and LimitReached.
     """
     file = controlled_consent(uow, caller, consent)
     signatory = find_signatory(uow, consent, draft.signatory)
     if signatory.role is Role.CHILD:
         raise InvalidInput.field("/signatory", "Only a custody holder can be excused.")
     act = _begin(uow, context, file)
-    check_room(act, caller.organisation, Limited.EXEMPTION)
     if draft.valid_until is not None and draft.valid_until < local_date(act.now):
         raise InvalidInput.field("/valid_until", "This is in the past.")
+    check_room(act, caller.organisation, Limited.EXEMPTION)
     ends_at = local_instant(draft.valid_until + timedelta(days=1)) if draft.valid_until else None
     exemption = context.new_id()
     fact = ExemptionRecorded(

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
 from consent_service.domain.consents.latecomers import awaits_first_link, has_a_say_from
 from consent_service.domain.consents.signers import required_signers, signers_with_a_say
 from consent_service.domain.consents.state import state_at
 from consent_service.domain.kernel.calendar import local_date
 from consent_service.domain.kernel.facts import LinkIssued, Request
-from consent_service.domain.kernel.limits import LINKS_A_DAY
+from consent_service.domain.kernel.limits import Limited
 from consent_service.errors import Conflict, InvalidInput
 from consent_service.services.children.acts import ActInProgress, begin_act, record
-from consent_service.services.children.limits import check_day
+from consent_service.services.children.limits import check_made
 from consent_service.services.consents.consent_event import consent_event
 from consent_service.services.consents.find_consent import child_of, controlled_consent
 from consent_service.services.consents.model import ConsentFile, Signatory
@@ -32,10 +33,9 @@ def new_links(
 ) -> dict[str, str]:
     """A new signing address for each signatory, by signatory id; each is logged.
 
-    Raises DailyLimit before the first, so that nobody's old link ends without a new one.
+    Raises LimitReached before the first, so that nobody's old link ends without a new one.
     """
-    in_the_way = uow.links.made_at(file.controller, child.id, LINKS_A_DAY)
-    check_day(in_the_way, now, f"{LINKS_A_DAY} links about one child")
+    check_made(Limited.LINK, partial(uow.links.made_at, file.controller, child.id), now)
     urls = {}
     for signatory in signatories:
         token = context.new_token()

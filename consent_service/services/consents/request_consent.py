@@ -67,7 +67,7 @@ def request_consent(
 
     Raises InvalidInput naming every broken field, Conflict `custody_known_newer` for a look-up
     older than what is known, and `already_requested` with the id of a live consent for the same
-    child, template and parties. Where there is no room for more it raises as `check_room` does.
+    child, template and parties. Raises LimitReached where there is no room for more.
     """
     template, parties = _check_catalogue(uow, caller, asked)
     family = check_family(asked.child, asked.custody)
@@ -81,8 +81,8 @@ def request_consent(
     check_lookup(context, act, caller.organisation, asked.custody.as_of)
     _check_renewal(uow, caller, asked, act)
     _check_not_asked_already(uow, caller, asked, act)
-    check_room(act, caller.organisation, Limited.REQUEST)
     _check_birth_date(uow, caller, child, family)
+    check_room(act, caller.organisation, Limited.REQUEST)
     uow.children.save_details(caller.organisation, child.id, child.id, family.child)
     holders = file_holders(uow, caller.organisation, child, family.holders)
 

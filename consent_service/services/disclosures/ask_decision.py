@@ -35,7 +35,7 @@ def ask_decision(
     """Whether a disclosure would be permitted at an instant not in the future; logged.
 
     The caller is sender or recipient. No lock is taken. Raises InvalidInput, NotAllowed and, for a
-    child that is new to the caller's organisation, DailyLimit.
+    child that is new to the caller's organisation, LimitReached.
     """
     if caller.organisation not in (question.sender, question.recipient):
         raise NotAllowed("The caller is the sender or the recipient.")

@@ -51,16 +51,22 @@ def snapshot_of(uow: ConsentsUnit, cpr: CprNumber) -> Snapshot:
 
 
 def child_of_entry(
-    uow: ConsentsUnit, snapshot: Snapshot, controller: str, cpr: CprNumber, now: datetime
+    uow: ConsentsUnit,
+    snapshot: Snapshot,
+    controller: str,
+    cpr: CprNumber,
+    now: datetime,
+    *,
+    always: bool = False,
 ) -> ChildRef:
     """The child whose key seals an entry in this controller's log.
 
-    One that is new to the controller is added where it must be, so that the entry is found by the
-    child and erased with it. Raises DailyLimit: then nothing was added.
+    One that is new to the controller is added, so that the entry is found by the child and erased
+    with it. Raises LimitReached, and then nothing was added; never with `always`.
     """
     if controller in snapshot.filed_by:
         return ChildRef(snapshot.child, cpr)
-    return admit(uow, controller, cpr, now)
+    return admit(uow, controller, cpr, now, always=always)
 
 
 def moment_of(snapshot: Snapshot, context: Context) -> datetime:

@@ -70,8 +70,8 @@ def disclose(
     `replays` is the entry of a permitted disclosure that is asked for once more: permitted again,
     it is no second disclosure and logged as what it is; denied now, it is a denial like any other.
     None when an answer for the same key was kept meanwhile. Raises InvalidInput, NotAllowed when
-    the sender is not the caller, DailyLimit for a child that is new to it, and Unavailable when
-    others kept acting about this child.
+    the sender is not the caller, LimitReached when it asks by consent about too many children that
+    are new to it, and Unavailable when others kept acting about this child.
     """
     if disclosure.question.sender != caller.organisation:
         raise NotAllowed("The sender is the organisation that calls.")
@@ -120,7 +120,8 @@ def _decide(
     consent, controller = consent_and_controller(decision, caller)
     # A denial names no first: its controller need not know of a consent that permitted before.
     first = replays if isinstance(decision, Permitted) else None
-    child = child_of_entry(uow, snapshot, controller, cpr, now)
+    # What happens on another basis must be written down, however many children it is about (R6).
+    child = child_of_entry(uow, snapshot, controller, cpr, now, always=decision is None)
     event = Event.by(
         caller,
         "disclosure" if first is None else "disclosure_replayed",

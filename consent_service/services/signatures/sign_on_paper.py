@@ -78,15 +78,12 @@ def record_paper(
     """Record a paper, which counts only once confirmed. Returns its id.
 
     Raises NotFound, InvalidInput for an unknown signatory or a day or scope that cannot be, and
-    Conflict for a signer without a say now and for a grant of what has ended; where there is no
-    room for more as `check_room` does, but never for a no.
+    Conflict for a signer without a say now and for a grant of what has ended; for a grant also
+    LimitReached, but never for a no or a lift.
     """
     file = controlled_consent(uow, caller, consent)
     signatory = find_signatory(uow, consent, draft.signatory)
     act = begin_act(uow, context, child_of(uow, file))
-    counted = paper_kind(draft.decision)
-    if counted is not None:
-        check_room(act, caller.organisation, counted)
     request = act.history.request(consent)
     _check_day(context, act, request, draft.signed_on)
     signed_at = local_instant(draft.signed_on)
@@ -97,6 +94,9 @@ def record_paper(
     begins = custody_begins(act.history, request, signatory.person, act.now)
     if draft.decision is ActKind.GRANT and begins is not None and signed_at < begins:
         raise InvalidInput.field("/signed_on", "This person held no custody yet on that day.")
+    counted = paper_kind(draft.decision)
+    if counted is not None:
+        check_room(act, caller.organisation, counted)
     paper = context.new_id()
     fact = PaperRecorded(
         act.seq, act.now, paper, consent, signatory.person, draft.decision, kept, signed_at
