@@ -7,6 +7,7 @@ leaves out still counts as refused, and for the expiry it is still a grant that 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from consent_service.domain.kernel.calendar import YOUNG_PERSON_AGE, child_reaches
@@ -43,12 +44,28 @@ def is_signature(history: History, act: Act) -> bool:
     """
     if act.kind is not ActKind.GRANT or not act.is_on_paper:
         return True
-    request = history.request(act.consent)
     if act.paper is not None and is_rejected(history, act.consent, act.paper):
         return False
+    overtaken = history.overtaken.get(act.consent)
+    return not _is_overtaken(history, act) if overtaken is None else act.seq not in overtaken
+
+
+def with_overtaken(history: History, consent: str) -> History:
+    """The same history, to be asked about a consent's papers for many instants."""
+    found = frozenset(
+        act.seq
+        for act in history.acts(consent)
+        if act.kind is ActKind.GRANT and act.is_on_paper and _is_overtaken(history, act)
+    )
+    return replace(history, overtaken={**history.overtaken, consent: found})
+
+
+def _is_overtaken(history: History, act: Act) -> bool:
+    """Whether a grant on paper came too late or too early, by what was recorded before it."""
+    request = history.request(act.consent)
     if is_too_young(request, act.person, act.given_at):
-        return False
-    return not refused_since(history, request, act.person, act.given_at, before=act.seq)
+        return True
+    return refused_since(history, request, act.person, act.given_at, before=act.seq)
 
 
 def signatures(history: History, consent: str) -> tuple[Act, ...]:

@@ -37,6 +37,13 @@ from consent_service.errors import Unreadable
 
 T = TypeVar("T")
 
+DECIDE_NOTHING = frozenset({"paper_recorded", "paper_rejected"})
+"""The kinds that no decision depends on: a paper counts as the act that confirms it.
+
+While it waits it counts for nothing, and once rejected it is never confirmed. So papers may be
+recorded and rejected without end, a no among them, and no decision becomes dearer.
+"""
+
 
 @dataclass(frozen=True)
 class FactRecord:

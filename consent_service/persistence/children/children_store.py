@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.domain.kernel.facts import History
-from consent_service.domain.kernel.records import FactRecord, read_fact
+from consent_service.domain.kernel.records import DECIDE_NOTHING, FactRecord, read_fact
 from consent_service.errors import NotFound, Unreadable
 from consent_service.persistence.children.tables import child, fact, person, person_details
 from consent_service.persistence.kernel.hot_statement import HotStatement
@@ -27,9 +27,26 @@ from consent_service.services.children.ports import Snapshot
 from consent_service.services.kernel.model import ChildRef
 from consent_service.signing.canonical import canonical_json
 
+_other = fact.alias("other")
+_DECIDES = sa.or_(
+    fact.c.kind.not_in([sa.literal_column(f"'{kind}'") for kind in sorted(DECIDE_NOTHING)]),
+    # The newest is read whatever it is: nothing is decided before it.
+    fact.c.seq
+    == sa.select(sa.func.max(_other.c.seq))
+    .where(_other.c.child_id == child.c.id)
+    .scalar_subquery(),
+)
+"""The facts that a decision can depend on."""
 
-def _snapshot_query(condition: sa.ColumnElement[bool]) -> sa.sql.expression.CompoundSelect[Any]:
-    """A child's facts, and each controller's data key and details of it, in one statement."""
+
+def _snapshot_query(
+    condition: sa.ColumnElement[bool], wanted: sa.ColumnElement[bool] | None = None
+) -> sa.sql.expression.CompoundSelect[Any]:
+    """A child's facts, and each controller's data key and details of it, in one statement.
+
+    Those facts that are wanted; None: all.
+    """
+    of_child = fact.c.child_id == child.c.id
     facts = (
         sa.select(
             child.c.id.label("child"),
@@ -45,7 +62,7 @@ def _snapshot_query(condition: sa.ColumnElement[bool]) -> sa.sql.expression.Comp
             sa.null().label("wrapped"),
             sa.null().label("details"),
         )
-        .select_from(child.outerjoin(fact, fact.c.child_id == child.c.id))
+        .select_from(child.outerjoin(fact, of_child if wanted is None else of_child & wanted))
         .where(condition)
     )
     own_details = sa.and_(
@@ -83,7 +100,8 @@ _BY_ID = HotStatement("snapshot_id", _snapshot_query(child.c.id == sa.bindparam(
 def _by_hash(slots: Iterable[Slot]) -> sa.sql.expression.CompoundSelect[Any]:
     """By the child's keyed hash, in whichever of these slots."""
     columns = [slot_column("cpr_hash", slot) for slot in slots]
-    return _snapshot_query(sa.or_(*(child.c[name] == sa.bindparam(name) for name in columns)))
+    condition = sa.or_(*(child.c[name] == sa.bindparam(name) for name in columns))
+    return _snapshot_query(condition, _DECIDES)
 
 
 # Two slots only while the index key is rotated.

@@ -21,9 +21,7 @@ def check_room(act: ActInProgress, organisation: str, kind: Limited) -> None:
     check_made(kind, lambda n: made[-n] if len(made) >= n else None, act.now)
 
 
-def check_made(
-    kind: Limited, nth_newest: Callable[[int], datetime | None], now: datetime
-) -> None:
+def check_made(kind: Limited, nth_newest: Callable[[int], datetime | None], now: datetime) -> None:
     """The same of what is no fact: `nth_newest` says when the nth newest was made (`wait`)."""
     reached = wait(LIMITS[kind], nth_newest, now)
     if reached is None:
