@@ -3,7 +3,7 @@
 from consent_service.api.consents import schemas
 from consent_service.api.consents.acts import as_it_stands
 from consent_service.api.consents.commands import consent_request
-from consent_service.api.http.commands import decode_cursor, employee, encode_cursor
+from consent_service.api.http.commands import employee
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.domain.kernel.facts import CancellationReason
 from consent_service.services.children.family import check_cpr
@@ -36,16 +36,16 @@ def get_consent(call: Call) -> Reply:
 def get_consents(call: Call) -> Reply:
     """GET /v1/consents."""
     query = dict(call.query)
-    after, limit = decode_cursor(query.pop("cursor", None)), query.pop("limit")
+    after, limit = call.cursors.open(query.pop("cursor", None)), query.pop("limit")
     items, last = list_consents(
         call.uow, call.context, call.caller, ConsentFilter(**query), after=after, limit=limit
     )
-    return Reply(200, {"items": items, "next": encode_cursor(last)})
+    return Reply(200, {"items": items, "next": call.cursors.seal(last)})
 
 
 def search_consents(call: Call) -> Reply:
     """POST /v1/consents/search."""
-    after = decode_cursor(call.body.get("cursor"))
+    after = call.cursors.open(call.body.get("cursor"))
     child = check_cpr(call.body["child"]["cpr"], "/child/cpr")
     items, last = list_consents(
         call.uow,
@@ -55,7 +55,7 @@ def search_consents(call: Call) -> Reply:
         after=after,
         limit=call.body["limit"],
     )
-    return Reply(200, {"items": items, "next": encode_cursor(last)})
+    return Reply(200, {"items": items, "next": call.cursors.seal(last)})
 
 
 def create_links(call: Call) -> Reply:

@@ -55,12 +55,11 @@ def _often(a_day: int, a_year: int) -> tuple[Limit, ...]:
 
 
 LIMITS: Mapping[Limited, tuple[Limit, ...]] = {
-    Limited.REQUEST: _often(20, 60),
-    Limited.PAPER_GRANT: _often(20, 90),
+    Limited.REQUEST: _often(20, 40),
+    Limited.PAPER_GRANT: _often(20, 60),
     Limited.EXEMPTION: _often(20, 40),
-    Limited.CUSTODY_CHANGE: _often(10, 20),
-    # Each change can be corrected once, and each correction too.
-    Limited.CUSTODY_CORRECTION: _often(10, 40),
+    Limited.CUSTODY_CHANGE: _often(10, 30),
+    Limited.CUSTODY_CORRECTION: _often(10, 30),
     Limited.LINK: (Limit(100, 1),),
     Limited.NEW_CHILD: (Limit(1000, 1),),
 }

@@ -13,9 +13,9 @@ from typing import Any
 from consent_service.domain.consents.latecomers import custody_begins
 from consent_service.domain.consents.paper import (
     find_paper,
-    is_rejected,
     is_too_young,
     refused_since,
+    rejected_papers,
 )
 from consent_service.domain.consents.signers import may_act
 from consent_service.domain.consents.state import state_at
@@ -132,7 +132,7 @@ def confirm_paper(
         raise NotFound("There is no such paper.")
     if _is_confirmed(act, consent, paper):
         return
-    if is_rejected(act.history, consent, paper):
+    if paper in rejected_papers(act.history, consent):
         raise Conflict("paper_rejected", "This paper was rejected: record it anew if it is right.")
     recorded = recorded_by_another(uow, file, "paper_recorded", paper, performed_by)
     signatory = find_signatory(uow, consent, recorded["signatory"])
@@ -171,7 +171,7 @@ def reject_paper(
     act = begin_act(uow, context, child_of(uow, file))
     if find_paper(act.history, consent, paper) is None:
         raise NotFound("There is no such paper.")
-    if is_rejected(act.history, consent, paper):
+    if paper in rejected_papers(act.history, consent):
         return
     if _is_confirmed(act, consent, paper):
         detail = "This paper was confirmed and counts: record what the signer says now instead."

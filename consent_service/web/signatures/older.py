@@ -1,33 +1,23 @@
 """Where the older exchanges begin: an address that says nothing, and only to its own session."""
 
-import os
-
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from consent_service.signing import base64url
+from consent_service.persistence.keys.positions import open_position, seal_position
 
 _PURPOSE = b"consent-service/older-exchanges/v1"
-_NONCE_BYTES = 12
 
 
 def seal_cursor(secret: str, entry: str) -> str:
-    """An entry's id under a key of this browser's session (HKDF, RFC 5869)."""
-    nonce = os.urandom(_NONCE_BYTES)
-    return base64url.encode(nonce + _cipher(secret).encrypt(nonce, entry.encode(), _PURPOSE))
+    """An entry's id under a key of this browser's session."""
+    return seal_position(_key(secret), entry)
 
 
 def open_cursor(secret: str, text: str) -> str | None:
     """The entry's id; None for what this session did not make."""
-    try:
-        sealed = base64url.decode(text)
-        opened = _cipher(secret).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _PURPOSE)
-    except (base64url.NotBase64Url, InvalidTag, ValueError):
-        return None
-    return opened.decode()
+    return open_position(_key(secret), text)
 
 
-def _cipher(secret: str) -> AESGCM:
-    return AESGCM(HKDF(hashes.SHA256(), 32, None, _PURPOSE).derive(secret.encode()))
+def _key(secret: str) -> bytes:
+    """Derived from the session's secret (HKDF, RFC 5869)."""
+    return HKDF(hashes.SHA256(), 32, None, _PURPOSE).derive(secret.encode())
