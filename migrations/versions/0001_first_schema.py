@@ -432,7 +432,7 @@ def _create_log() -> None:
         "log_body",
         ["recipient_id", "entry_id"],
         unique=False,
-        postgresql_where=sa.text("type = 'disclosure'"),
+        postgresql_where=sa.text("type = 'disclosure' AND outcome <> 'denied'"),
     )
     op.create_table(
         "log_pending",

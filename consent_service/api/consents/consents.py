@@ -5,6 +5,7 @@ from consent_service.api.consents.acts import as_it_stands
 from consent_service.api.consents.commands import consent_request
 from consent_service.api.http.commands import employee
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
+from consent_service.api.http.fields import PageQuery
 from consent_service.domain.kernel.facts import CancellationReason
 from consent_service.services.children.family import check_cpr
 from consent_service.services.consents.cancel import cancel
@@ -88,8 +89,16 @@ def create_cancellation(call: Call) -> Reply:
 
 def get_timeline(call: Call) -> Reply:
     """GET /v1/consents/{id}/timeline."""
-    items = timeline(call.uow, call.context, call.caller, call.path["consent_id"])
-    return Reply(200, {"items": items, "next": None})
+    after = call.cursors.open(call.query.get("cursor"))
+    items, last = timeline(
+        call.uow,
+        call.context,
+        call.caller,
+        call.path["consent_id"],
+        after=after,
+        limit=call.query["limit"],
+    )
+    return Reply(200, {"items": items, "next": call.cursors.seal(last)})
 
 
 ENDPOINTS = [
@@ -162,6 +171,7 @@ ENDPOINTS = [
         "Every event of a consent",
         get_timeline,
         {200: "Timeline", 404: "Problem"},
+        query=PageQuery,
         tag="Consents",
     ),
 ]

@@ -28,8 +28,8 @@ KIND = "kind:"
 _UNKNOWN_KIND = "other"
 
 SHOWN_AT_ONCE = 50
-MOST_READ = 200
-"""Exchanges read for one page of the family's, give or take a page: some may not be shown yet."""
+MOST_ROUNDS = 4
+"""How often a page of the family's is filled up: some exchanges may not be shown yet."""
 
 
 @dataclass(frozen=True)
@@ -131,16 +131,15 @@ def family_disclosures(
     `Insight.places` says.
     """
     shown: list[LoggedEntry] = []
-    more, read = True, 0
-    while more and len(shown) <= SHOWN_AT_ONCE and read < MOST_READ:
-        entries = uow.log.newest_about(
+    for _ in range(MOST_ROUNDS):
+        entries, before = uow.log.newest_about(
             insight.child, "disclosure", before=before, limit=SHOWN_AT_ONCE + 1
         )
-        more, read = len(entries) > SHOWN_AT_ONCE, read + len(entries)
         shown += [e for e in entries if postponed_until(e, now) is None and insight.shows(e)]
-        before = entries[-1].id if entries else None
+        if before is None or len(shown) > SHOWN_AT_ONCE:
+            break
     page = shown[:SHOWN_AT_ONCE]
-    older = page[-1].id if len(shown) > SHOWN_AT_ONCE else before if more else None
+    older = page[-1].id if len(shown) > SHOWN_AT_ONCE else before
     return SharedPage([_exchange(insight, entry) for entry in page], older)
 
 
