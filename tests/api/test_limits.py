@@ -1,50 +1,49 @@
 """What one organisation may have done about a child is limited, and takes nothing from another."""
 
-import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from consent_service.domain.kernel import limits
+from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.domain.kernel.limits import LIMITS, Limit, Limited
 from consent_service.persistence.children.tables import child, person
 from consent_service.persistence.keys.tables import data_key
-from consent_service.services.children import limits as children_limits
-from consent_service.services.consents import issue_links, list_consents
-from consent_service.services.disclosures.find_disclosures import family_disclosures
+from consent_service.services.consents import list_consents
 from tests.api import test_custody as custody_tests
 from tests.api import test_exemptions as exemption_tests
+from tests.api import test_lifts as lift_tests
 from tests.api import test_papers as paper_tests
-from tests.api.families import BOTH, CHILD, SIBLING
+from tests.api.families import BOTH, CHILD, SIBLING, facts_about
 from tests.deployment import COLLEAGUE, EMPLOYEE, Deployment
 from tests.deployment import person as named
 
 X, Z = "municipality-x", "municipality-z"
 PAIRS = ("gp-y", "paediatrics", "child-psychiatry")
 DAY = 24 * 60 * 60
+COUNTED = set(Limited) - {Limited.LINK, Limited.NEW_CHILD}
+"""Facts about one child."""
 
 
-def small(monkeypatch: pytest.MonkeyPatch, kind: Limited, a_day: int, altogether: int) -> None:
+def small(
+    monkeypatch: pytest.MonkeyPatch, kind: Limited, a_day: int, a_year: int | None = None
+) -> None:
     """Fewer than in truth, so that a test reaches them."""
-    monkeypatch.setitem(LIMITS, kind, Limit(a_day, altogether))  # type: ignore[arg-type]  # a dict
+    limits = (Limit(a_day, 1), *([Limit(a_year, 365)] if a_year else []))
+    monkeypatch.setitem(LIMITS, kind, limits)  # type: ignore[arg-type]  # a dict
 
 
 def record_paper(service: Deployment, consent: dict[str, Any], **changes: Any) -> Any:
     return paper_tests.record(service, consent, **changes)
 
 
-def assert_full_for_today(answer: Any) -> None:
-    assert (answer.status_code, answer.json["code"]) == (429, "daily_limit"), answer.json
-    assert 0 < int(answer.headers["Retry-After"]) <= DAY
-
-
-def assert_full(answer: Any, kind: Limited) -> None:
-    assert (answer.status_code, answer.json["code"]) == (409, "limit_reached"), answer.json
-    assert answer.json["of"] == kind.value
-    assert answer.json["limit"] == LIMITS[kind].altogether
-    assert "Retry-After" not in answer.headers
+def assert_full(answer: Any, kind: Limited, days: int = 1) -> None:
+    """Refused, with the one code, for so long as it takes the oldest to be that old."""
+    assert (answer.status_code, answer.json["code"]) == (429, "limit_reached"), answer.json
+    (limit,) = [limit for limit in LIMITS[kind] if limit.days == days]
+    told = {name: answer.json[name] for name in ("of", "most", "days")}
+    assert told == {"of": kind.value, "most": limit.most, "days": days}
+    assert 0 < int(answer.headers["Retry-After"]) <= days * DAY
 
 
 def ask_again(service: Deployment, org: str = X) -> Any:
@@ -69,9 +68,9 @@ def change_custody(service: Deployment, org: str = X, **more: Any) -> Any:
 
 def test_papers_of_a_day_are_limited_and_the_next_day_has_room(service: Deployment) -> None:
     asked = service.ask()
-    for _ in range(LIMITS[Limited.PAPER_GRANT].a_day):
+    for _ in range(LIMITS[Limited.PAPER_GRANT][0].most):
         assert record_paper(service, asked).status_code == 201
-    assert_full_for_today(record_paper(service, asked))
+    assert_full(record_paper(service, asked), Limited.PAPER_GRANT)
     service.clock.forward(hours=24)
     assert record_paper(service, asked).status_code == 201
 
@@ -85,31 +84,26 @@ def test_retry_after_is_when_there_is_room(
     service.clock.forward(hours=10)
     record_paper(service, asked)
     refused = record_paper(service, asked)
-    assert_full_for_today(refused)
+    assert_full(refused, Limited.PAPER_GRANT)
     wait = int(refused.headers["Retry-After"])
     assert wait <= 14 * 60 * 60
     service.clock.forward(seconds=wait)
     assert record_paper(service, asked).status_code == 201
 
 
-def test_papers_altogether_are_limited(
+def test_requests_are_limited_and_a_year_later_there_is_room(
     service: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small(monkeypatch, Limited.PAPER_GRANT, 5, 2)
-    asked = service.ask()
-    for _ in range(2):
-        assert record_paper(service, asked).status_code == 201
-    service.clock.forward(hours=48)
-    assert_full(record_paper(service, asked), Limited.PAPER_GRANT)
-
-
-def test_requests_are_limited(service: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     small(monkeypatch, Limited.REQUEST, 2, 3)
     assert [ask_again(service).status_code for _ in range(2)] == [201, 201]
-    assert_full_for_today(ask_again(service))
+    assert_full(ask_again(service), Limited.REQUEST)
     service.clock.forward(hours=25)
     assert ask_again(service).status_code == 201
-    assert_full(ask_again(service), Limited.REQUEST)
+    refused = ask_again(service)
+    assert_full(refused, Limited.REQUEST, days=365)
+    service.clock.forward(seconds=int(refused.headers["Retry-After"]))
+    assert ask_again(service).status_code == 201
+    assert_full(ask_again(service), Limited.REQUEST, days=365)
     other = service.post(
         "/v1/consents",
         service.request_body(child=named(SIBLING.cpr, "Bo Test", birth_date=SIBLING.birth_date)),
@@ -121,10 +115,10 @@ def test_exemptions_are_limited(service: Deployment, monkeypatch: pytest.MonkeyP
     small(monkeypatch, Limited.EXEMPTION, 2, 3)
     asked = service.ask()
     made = [exemption_tests.record(service, asked) for _ in range(2)]
-    assert_full_for_today(exemption_tests.record(service, asked))
+    assert_full(exemption_tests.record(service, asked), Limited.EXEMPTION)
     service.clock.forward(hours=25)
     assert exemption_tests.record(service, asked).status_code == 201
-    assert_full(exemption_tests.record(service, asked), Limited.EXEMPTION)
+    assert_full(exemption_tests.record(service, asked), Limited.EXEMPTION, days=365)
     confirmed = exemption_tests.follow(service, asked, made[0].json["id"])
     assert confirmed.status_code == 200
     revoked = exemption_tests.follow(service, asked, made[0].json["id"], "revocation")
@@ -138,24 +132,25 @@ def test_a_wrong_custody_change_is_corrected_though_there_is_no_room_for_another
     small(monkeypatch, Limited.CUSTODY_CORRECTION, 1, 2)
     service.ask()
     first, second = (change_custody(service).json["id"] for _ in range(2))
-    assert_full(change_custody(service), Limited.CUSTODY_CHANGE)
+    assert_full(change_custody(service), Limited.CUSTODY_CHANGE, days=365)
     right = change_custody(service, corrects=first)
     assert right.status_code == 201
-    assert_full_for_today(change_custody(service, corrects=second))
+    assert_full(change_custody(service, corrects=second), Limited.CUSTODY_CORRECTION)
     service.clock.forward(hours=25)
     assert change_custody(service, corrects=second).status_code == 201
-    assert_full(change_custody(service, corrects=right.json["id"]), Limited.CUSTODY_CORRECTION)
+    again = change_custody(service, corrects=right.json["id"])
+    assert_full(again, Limited.CUSTODY_CORRECTION, days=365)
 
 
 def test_links_are_limited_and_the_last_ones_live(
     service: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(issue_links, "LINKS_A_DAY", 4)
+    small(monkeypatch, Limited.LINK, 4)
     asked = service.ask()
     path = f"/v1/consents/{asked['id']}/links"
     last = service.post(path, {"performed_by": EMPLOYEE})
     assert last.status_code == 200
-    assert_full_for_today(service.post(path, {"performed_by": EMPLOYEE}))
+    assert_full(service.post(path, {"performed_by": EMPLOYEE}), Limited.LINK)
     token = last.json["signatories"][0]["signing_url"].rsplit("/", 1)[1]
     with service.parts.units.reading() as uow:
         link = uow.links.find(token)
@@ -199,7 +194,7 @@ def exemption_body(asked: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def one_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is used up by the first."""
-    for kind in Limited:
+    for kind in COUNTED:
         small(monkeypatch, kind, 1, 1)
 
 
@@ -213,7 +208,7 @@ def test_what_one_organisation_uses_up_another_has(service: Deployment) -> None:
         change_custody(service, Z),
         ask_again(service, Z),
     ):
-        assert (answer.status_code, answer.json["code"]) == (409, "limit_reached")
+        assert (answer.status_code, answer.json["code"]) == (429, "limit_reached")
     used_up_by(service, X)
 
 
@@ -225,6 +220,8 @@ def test_with_everything_used_up_whatever_stops_or_ends_still_passes(service: De
     no = paper_tests.body(asked, decision="decline")
     noes = [service.post(f"{path}/paper-grants", no) for _ in range(3)]
     assert [answer.status_code for answer in noes] == [201] * 3
+    lifts = [service.post(f"{path}/lifts", lift_tests.draft(asked)) for _ in range(3)]
+    assert [answer.status_code for answer in lifts] == [201] * 3
     rejected = service.post(f"{path}/paper-grants/{noes[0].json['id']}/rejection", by)
     assert rejected.status_code == 200
     confirmed = service.post(
@@ -237,6 +234,50 @@ def test_with_everything_used_up_whatever_stops_or_ends_still_passes(service: De
     assert service.post(f"{path}/withdrawals", withdrawal).status_code == 201
     cancelled = service.post(f"{path}/cancellation", {"reason": "mistake", **by})
     assert cancelled.status_code == 200
+
+
+# -- what is never refused ------------------------------------------------------------------------
+
+
+def read_for_a_decision(service: Deployment) -> int:
+    """How many facts about the child a decision reads."""
+    with service.parts.units.reading() as uow:
+        snapshot = uow.children.snapshot_by_cpr(CprNumber(CHILD.cpr))
+        assert snapshot is not None
+        return len(snapshot.history.facts)
+
+
+def test_papers_that_count_for_nothing_cost_no_decision_anything(service: Deployment) -> None:
+    service.in_force()
+    asked = service.ask(Z, parties=[Z, "paediatrics"])
+    path = f"/v1/consents/{asked['id']}"
+    before = read_for_a_decision(service)
+    for number in range(30):
+        no = paper_tests.body(asked, decision="decline")
+        recorded = service.post(f"{path}/paper-grants", no, org=Z)
+        assert recorded.status_code == 201
+        if number % 2:
+            rejection = f"{path}/paper-grants/{recorded.json['id']}/rejection"
+            assert service.post(rejection, {"performed_by": EMPLOYEE}, org=Z).status_code == 200
+        lift = service.post(f"{path}/lifts", lift_tests.draft(asked), org=Z)
+        assert lift.status_code == 201
+    assert len(facts_about(service)) == before + 75
+    # The newest is read, whatever it is, so that the decision is later (R8).
+    assert read_for_a_decision(service) == before + 1
+    assert service.disclose().status_code == 201
+
+
+def test_nothing_is_decided_before_a_paper_that_it_does_not_depend_on(
+    service: Deployment,
+) -> None:
+    service.in_force()
+    asked = service.ask(Z, parties=[Z, "paediatrics"])
+    service.clock.forward(hours=1)
+    no = paper_tests.body(asked, decision="decline")
+    path = f"/v1/consents/{asked['id']}/paper-grants"
+    assert service.post(path, no, org=Z).status_code == 201
+    service.clock.forward(seconds=-60)
+    assert service.disclose().status_code == 503, "the clock is behind"
 
 
 # -- children that are new ----------------------------------------------------------------------
@@ -279,17 +320,17 @@ def test_a_search_adds_nobody(service: Deployment) -> None:
 def test_children_new_to_an_organisation_are_limited_whether_or_not_others_know_them(
     service: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(children_limits, "NEW_CHILDREN_A_DAY", 3)
+    small(monkeypatch, Limited.NEW_CHILD, 3)
     service.ask(parties=[X, "paediatrics"])
     assert decide(service, UNKNOWN[0]).status_code == 200
     assert disclose(service, UNKNOWN[1]).status_code == 403
     assert disclose(service, UNKNOWN[2], legal_basis=OTHER_BASIS).status_code == 201
     before = rows(service)
     for cpr in (*UNKNOWN[3:], CHILD.cpr):
-        assert_full_for_today(decide(service, cpr))
-        assert_full_for_today(disclose(service, cpr))
-        assert_full_for_today(disclose(service, cpr, legal_basis=OTHER_BASIS))
+        assert_full(decide(service, cpr), Limited.NEW_CHILD)
+        assert_full(disclose(service, cpr), Limited.NEW_CHILD)
     assert rows(service) == before, "nothing was added"
+    assert disclose(service, UNKNOWN[4], legal_basis=OTHER_BASIS).status_code == 201
     assert decide(service, UNKNOWN[0]).status_code == 200, "of whom it asked before it may ask"
     assert decide(service, UNKNOWN[3], org=X).status_code == 200, "another has room of its own"
     service.clock.forward(hours=24)
@@ -299,7 +340,7 @@ def test_children_new_to_an_organisation_are_limited_whether_or_not_others_know_
 def test_a_consent_that_covers_the_caller_needs_no_room(
     service: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(children_limits, "NEW_CHILDREN_A_DAY", 1)
+    small(monkeypatch, Limited.NEW_CHILD, 1)
     service.in_force()
     assert decide(service, UNKNOWN[0]).status_code == 200
     assert decide(service, CHILD.cpr).json["decision"] == "permitted"
@@ -309,11 +350,11 @@ def test_a_consent_that_covers_the_caller_needs_no_room(
 def test_requests_about_new_children_are_limited_with_the_rest(
     service: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(children_limits, "NEW_CHILDREN_A_DAY", 1)
+    small(monkeypatch, Limited.NEW_CHILD, 1)
     service.ask()
     body = service.request_body(child=named(SIBLING.cpr, "Bo Test", birth_date=SIBLING.birth_date))
     before = rows(service)
-    assert_full_for_today(service.post("/v1/consents", body))
+    assert_full(service.post("/v1/consents", body), Limited.NEW_CHILD)
     assert rows(service) == before
     again = service.post("/v1/consents", service.request_body(parties=[X, "gp-y"]))
     assert again.status_code == 201, "about a child it knows"
@@ -378,40 +419,3 @@ def test_a_search_by_child_or_reference_is_answered_at_once(service: Deployment)
     assert page["next"] is None
     hidden = service.post("/v1/consents/search", body | {"limit": 1}, org="gp-y").json
     assert hidden == {"items": [], "next": None}, "no cursor tells that something is hidden"
-
-
-# -- what the family reads -----------------------------------------------------------------------
-
-
-def test_the_family_reads_the_newest_and_then_the_older_ones(service: Deployment) -> None:
-    asked = service.in_force()
-    postponed = {**OTHER_BASIS, "family_visibility": {"from": "2030-01-01", "reason": "safety"}}
-    made = []
-    for number in range(120):
-        hidden = number % 10 == 0
-        answer = service.disclose(**({"legal_basis": postponed} if hidden else {}))
-        assert answer.status_code == 201, json.dumps(answer.json)
-        service.clock.forward(minutes=1)
-        if not hidden:
-            made.append(answer.json["id"])
-    seen: list[Any] = []
-    sizes, before = [], None
-    with service.parts.units.reading() as uow:
-        file = uow.consents.controlled(asked["id"], X)
-        assert file is not None
-        while True:
-            page = family_disclosures(uow, file.child, service.clock(), before)
-            seen += [one["time"] for one in page.exchanges]
-            sizes.append(len(page.exchanges))
-            before = page.older
-            if before is None:
-                break
-    assert sizes == [50, 50, 8]
-    assert seen == sorted(seen, reverse=True)
-    assert len(set(seen)) == len(made)
-
-
-def test_the_table_is_what_the_service_uses() -> None:
-    assert children_limits.NEW_CHILDREN_A_DAY == limits.NEW_CHILDREN_A_DAY
-    assert issue_links.LINKS_A_DAY == limits.LINKS_A_DAY
-    assert timedelta(seconds=DAY) == limits.A_DAY

@@ -3,7 +3,11 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import pytest
+
+from consent_service.persistence.log.log_store import LogStore
 from tests.deployment import Deployment
 from tests.web.family import FREDERIK, Signer, links, words
 
@@ -118,3 +122,22 @@ def test_reading_the_older_ones_is_logged(small_home: Deployment) -> None:
     before = looks()
     mette.see(address)
     assert looks() == before + 1
+
+
+def test_a_page_opens_no_more_than_it_shows(
+    small_home: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = small_home.in_force()
+    share(small_home, 130)
+    mette = Signer(small_home)
+    mette.arrive(links(asked)["Mette Mor"])
+    opened: list[str] = []
+    really = LogStore._open
+
+    def note(store: LogStore, row: Any) -> Any:
+        opened.append(row.entry_id)
+        return really(store, row)
+
+    monkeypatch.setattr(LogStore, "_open", note)
+    assert len(listed(mette.see().get_data(as_text=True))) == 50
+    assert len(opened) == 51

@@ -35,7 +35,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Found:
-    """What of the rows fits, in the order of the walk, and the last row looked at if more follow."""
+    """What of the rows fits, in the order of the walk; the last row looked at, if more follow."""
 
     entries: Sequence[str]
     last: str | None

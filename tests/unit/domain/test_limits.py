@@ -1,5 +1,6 @@
 """How much one organisation may have recorded about a child: counted from the facts alone."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,14 +20,15 @@ from consent_service.domain.kernel.facts import (
     PaperRejected,
     Scope,
 )
-from consent_service.domain.kernel.limits import A_DAY, LIMITS, Limited, free_at, recorded
+from consent_service.domain.kernel.limits import LIMITS, Limit, Limited, recorded, wait
 from tests.unit.domain.story import MUNI, OTHER_MUNI, Story
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
 ALL = Scope(frozenset({"a", "b"}), frozenset({"c"}))
+DAY, YEAR = Limit(2, 1), Limit(3, 365)
 COUNTED: dict[Limited, Fact] = {
     Limited.PAPER_GRANT: PaperRecorded(9, NOW, "p", "own", "m", ActKind.GRANT, ALL, NOW),
-    Limited.PAPER_LIFT: PaperRecorded(9, NOW, "p", "own", "m", ActKind.LIFT, None, NOW),
     Limited.EXEMPTION: ExemptionRecorded(9, NOW, "e", "own", "m", None),
     Limited.CUSTODY_CHANGE: CustodyChange(9, NOW, MUNI, (), NOW, "c"),
     Limited.CUSTODY_CORRECTION: CustodyChange(9, NOW, MUNI, (), NOW, "d", "c"),
@@ -35,6 +37,7 @@ NEVER_COUNTED: tuple[Fact, ...] = (
     *(Act(9, NOW, "own", "m", kind, None, NOW) for kind in ActKind if kind is not ActKind.GRANT),
     Act(9, NOW, "own", "m", ActKind.GRANT, ALL, NOW, paper="p", attested_by=MUNI),
     PaperRecorded(9, NOW, "p", "own", "m", ActKind.DECLINE, None, NOW),
+    PaperRecorded(9, NOW, "p", "own", "m", ActKind.LIFT, None, NOW),
     PaperRejected(9, NOW, "p", "own"),
     ExemptionConfirmed(9, NOW, "e", "own"),
     ExemptionRevoked(9, NOW, "e", "own"),
@@ -66,14 +69,25 @@ def test_what_stops_or_ends_something_is_never_counted() -> None:
             assert recorded(history, MUNI, kind) == (), fact
 
 
-def test_there_is_room_again_after_24_hours_and_not_a_moment_before() -> None:
-    assert free_at(None, NOW) is None
-    assert free_at(NOW - A_DAY, NOW) is None
-    almost = NOW - A_DAY + timedelta(microseconds=1)
-    assert free_at(almost, NOW) == NOW + timedelta(microseconds=1)
+def of(*made: datetime) -> Callable[[int], datetime | None]:
+    return lambda nth: made[-nth] if len(made) >= nth else None
 
 
-def test_every_kind_has_its_limit_and_each_change_can_be_corrected_twice() -> None:
+def test_there_is_room_again_after_the_time_and_not_a_moment_before() -> None:
+    assert wait([DAY], of(NOW), NOW) is None
+    made = of(NOW - DAY.within, NOW)
+    assert wait([DAY], made, NOW) is None
+    assert wait([DAY], made, NOW - TICK) == (DAY, TICK)
+
+
+def test_of_two_limits_the_one_that_takes_longer_is_told() -> None:
+    made = of(NOW - timedelta(days=364), NOW, NOW)
+    assert wait([DAY], made, NOW) == (DAY, timedelta(days=1))
+    made = of(NOW - timedelta(days=300), NOW, NOW)
+    assert wait([DAY, YEAR], made, NOW) == (YEAR, timedelta(days=65))
+
+
+def test_every_kind_has_its_limits_and_none_is_for_ever() -> None:
     assert set(LIMITS) == set(Limited)
-    changes, corrections = LIMITS[Limited.CUSTODY_CHANGE], LIMITS[Limited.CUSTODY_CORRECTION]
-    assert corrections.altogether >= 2 * changes.altogether
+    for limits in LIMITS.values():
+        assert {limit.days for limit in limits} in ({1}, {1, 365})
