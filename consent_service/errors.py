@@ -112,6 +112,20 @@ class TooManyAttempts(ConsentServiceError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class LimitReached(ConsentServiceError):
+    """An organisation's own room is used up for now; nothing was done.
+
+    `extra` holds public members for the answer.
+    """
+
+    code = "limit_reached"
+
+    def __init__(self, detail: str, retry_after_seconds: int, extra: Mapping[str, Any]) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+        self.extra = dict(extra)
+
+
 class Misconfigured(ConsentServiceError):
     """The service refuses to start; the detail names the setting."""
 

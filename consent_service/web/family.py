@@ -26,6 +26,7 @@ ROUTES: tuple[tuple[str, str, View, str], ...] = (
     ("POST", "/decline", answers.refuse, SESSION),
     ("POST", "/lift", answers.lift, SESSION),
     ("GET", "/receipt", answers.receipt, SESSION),
+    ("GET", "/shared", pages.shared, SESSION),
     ("GET", "/everything", everything, SESSION),
     ("POST", "/logout", answers.log_out, SESSION),
 )

@@ -240,6 +240,12 @@ def _create_children() -> None:
     )
     op.create_index("ix_data_key_child_id", "data_key", ["child_id"], unique=False)
     op.create_index(
+        "ix_data_key_organisation_id_created_at",
+        "data_key",
+        ["organisation_id", "created_at"],
+        unique=False,
+    )
+    op.create_index(
         "uq_data_key_own",
         "data_key",
         ["organisation_id"],
@@ -299,6 +305,12 @@ def _create_consents() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
     )
     op.create_index("ix_consent_child_id", "consent", ["child_id"], unique=False)
+    op.create_index(
+        "ix_consent_controller_id_case_reference_id",
+        "consent",
+        ["controller_id", "case_reference", "id"],
+        unique=False,
+    )
     op.create_index("ix_consent_controller_id_id", "consent", ["controller_id", "id"], unique=False)
     op.create_index("ix_consent_data_key_id", "consent", ["data_key_id"], unique=False)
     op.create_table(
@@ -429,7 +441,7 @@ def _create_log() -> None:
         "log_body",
         ["recipient_id", "entry_id"],
         unique=False,
-        postgresql_where=sa.text("type = 'disclosure'"),
+        postgresql_where=sa.text("type = 'disclosure' AND outcome <> 'denied'"),
     )
     op.create_table(
         "log_pending",

@@ -42,8 +42,8 @@ BOTH = custody(holder(MOTHER, "Mette Mor"), holder(FATHER, "Frederik Far"))
 
 
 def facts_about(service: Deployment, cpr: str = CHILD.cpr) -> tuple[Fact, ...]:
-    """Everything recorded about a child, as decisions read it."""
+    """Everything recorded about a child."""
     with service.parts.units.reading() as uow:
-        snapshot = uow.children.snapshot_by_cpr(CprNumber(cpr))
-        assert snapshot is not None
-        return snapshot.history.facts
+        child = uow.children.find(CprNumber(cpr))
+        assert child is not None
+        return uow.children.snapshot(child.id).history.facts

@@ -22,6 +22,7 @@ from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Unreadable
 from consent_service.persistence.children.tables import child
 from consent_service.persistence.keys.tables import data_key
+from consent_service.persistence.log import walking
 from consent_service.persistence.log.tables import log_body, log_header
 from consent_service.services.log.model import EntryFilter
 from consent_service.services.units import UnitOfWork
@@ -53,9 +54,7 @@ QUERIES: dict[str, tuple[Asks, set[str]]] = {
         {"data_key_id_entry_id"},
     ),
     "a child's disclosures, as its family sees them": (
-        lambda uow, _: uow.log.about_child(
-            found_child(uow), controller=None, types=("disclosure",)
-        ),
+        lambda uow, _: uow.log.newest_about(found_child(uow), "disclosure", before=None, limit=51),
         {"data_key_id_entry_id"},
     ),
     "what erasing a child finds under its key": (
@@ -63,10 +62,14 @@ QUERIES: dict[str, tuple[Asks, set[str]]] = {
         {"data_key_id_entry_id"},
     ),
     "a consent's timeline": (
-        lambda uow, consent: uow.log.about_child(
-            found_child(uow), controller=CONTROLLER, consent=consent
+        lambda uow, consent: uow.log.under_consent(
+            found_child(uow), consent, CONTROLLER, since=NOW, after=None, limit=50
         ),
         {"data_key_id_entry_id"},
+    ),
+    "whether a controller is to look custody up again": (
+        lambda uow, _: uow.log.last_custody_to_check(CONTROLLER, found_child(uow)),
+        {"custody_to_check"},
     ),
     "where a controller is to look custody up again": (
         lambda uow, _: uow.log.custody_to_check(CONTROLLER, after=None, limit=50),
@@ -80,7 +83,7 @@ QUERIES: dict[str, tuple[Asks, set[str]]] = {
 
 
 def page(uow: UnitOfWork, **members: Any) -> object:
-    return uow.log.find(EntryFilter(**members), after=None, limit=50)
+    return uow.log.page(EntryFilter(**members), after=None, limit=50)
 
 
 def found_child(uow: UnitOfWork) -> str:
@@ -152,6 +155,15 @@ def fill(deployment: Deployment) -> None:
 
 def indexes_asked(engine: Engine, deployment: Deployment, asks: Asks, consent: str) -> set[str]:
     """Run it, and have the database explain each of its statements over the log's bodies."""
+    caught = statements(engine, deployment, asks, consent)
+    with engine.connect() as connection:
+        return {name for one in caught for name in explained(connection, *one)}
+
+
+def statements(
+    engine: Engine, deployment: Deployment, asks: Asks, consent: str
+) -> list[tuple[str, Any]]:
+    """Those over the log's bodies that it sends."""
     caught: list[tuple[str, Any]] = []
 
     def catch(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
@@ -166,8 +178,7 @@ def indexes_asked(engine: Engine, deployment: Deployment, asks: Asks, consent: s
     finally:
         sa.event.remove(engine, "before_cursor_execute", catch)
     assert caught
-    with engine.connect() as connection:
-        return {name for one in caught for name in explained(connection, *one)}
+    return caught
 
 
 def explained(connection: Connection, statement: str, parameters: Any) -> set[str]:
@@ -199,6 +210,98 @@ def test_every_index_is_asked_for_by_the_query_it_is_for(filled: Deployment) -> 
     # A database may take another index besides.
     missing = {name: expected - asked[name] for name, (_, expected) in QUERIES.items()}
     assert missing == {name: set() for name in QUERIES}, asked
+
+
+WALKED = 40
+STEPS_A_ROW = 60
+"""Of SQLite's machine, at most, for each row that is looked at along each way."""
+
+WALKS: dict[str, Asks] = {
+    "a type that nobody has, among what an organisation controls or did": lambda uow, _: page(
+        uow, viewer=OTHERS[0], type="none"
+    ),
+    "an outcome that nobody has, among what it takes part in": lambda uow, _: page(
+        uow, viewer=OTHERS[0], outcome="none", as_party=True
+    ),
+    "a day on which nothing happened": lambda uow, _: page(
+        uow, viewer=OTHERS[0], since=NOW + timedelta(days=99)
+    ),
+    "another consent's timeline, of a child with a long log": lambda uow, consent: (
+        uow.log.under_consent(
+            found_child(uow), consent, CONTROLLER, since=NOW, after=None, limit=50
+        )
+    ),
+    "a child's exchanges, past all that is none": lambda uow, _: uow.log.newest_about(
+        found_child(uow), "none", before=None, limit=51
+    ),
+}
+
+
+def rows_read(connection: Connection, statement: str, parameters: Any) -> int:
+    """How many rows a statement looks at, as the database counts them while it runs."""
+    if connection.dialect.name == "postgresql":
+        rows = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+        return max(_looked_at(plan["Plan"]) for plan in rows.scalar_one())
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    driver: Any = connection.connection.driver_connection
+    driver.set_progress_handler(count, 1)
+    connection.exec_driver_sql(statement, parameters).all()
+    driver.set_progress_handler(None, 1)
+    return steps // STEPS_A_ROW
+
+
+def _looked_at(node: dict[str, Any]) -> int:
+    """The rows of the scans below; what is sorted and merged of them is not counted again."""
+    removed = sum(node[name] for name in node if name.startswith("Rows Removed"))
+    scanned = (
+        node["Actual Loops"] * (node["Actual Rows"] + removed) if "Scan" in node["Node Type"] else 0
+    )
+    return int(scanned) + sum(_looked_at(below) for below in node.get("Plans", []))
+
+
+@pytest.mark.parametrize("walk", WALKS)
+def test_a_page_looks_at_a_bounded_number_of_entries(
+    filled: Deployment, monkeypatch: pytest.MonkeyPatch, walk: str
+) -> None:
+    """Of twelve thousand, most of them one organisation's, and a thousand about one child."""
+    monkeypatch.setattr(walking, "MOST_WALKED", WALKED)
+    engine = filled.parts.units.engine
+    consent = filled.in_force()["id"]
+    crowd_around(filled, 1000)
+    caught = statements(engine, filled, WALKS[walk], consent)
+    with engine.connect() as connection:
+        read = [rows_read(connection, *one) for one in caught]
+    filled.close()
+    # Along three ways at most; and what is shown is fetched with its header and key.
+    assert max(read) <= 9 * WALKED, (read, caught)
+
+
+def crowd_around(deployment: Deployment, number: int) -> None:
+    """Entries about the child that nobody asks for, under its controller's key."""
+    with deployment.parts.units.engine.connect().execution_options(writes=True) as connection:
+        query = sa.select(data_key.c.id).join(child, child.c.id == data_key.c.child_id)
+        key = connection.scalars(query.where(data_key.c.organisation_id == CONTROLLER)).all()[-1]
+        bodies = [
+            {
+                "entry_id": new_id(),
+                "data_key_id": key,
+                "sealed": b"",
+                "time": NOW,
+                "controller_id": CONTROLLER,
+                "organisation_id": CONTROLLER,
+                "type": "personal_data_viewed",
+            }
+            for _ in range(number)
+        ]
+        connection.execute(sa.insert(log_body), bodies)
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("ANALYZE")
+        connection.commit()
 
 
 def test_every_index_has_its_query() -> None:

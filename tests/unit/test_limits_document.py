@@ -8,11 +8,16 @@ from consent_service.api.http.fields import PageQuery
 from consent_service.config import LONGEST_TOKEN_MINUTES, MOST_LOOKUP_DAYS, Settings
 from consent_service.domain.disclosures.decision import TIME_TO_START
 from consent_service.domain.kernel.deadlines import Periods
+from consent_service.domain.kernel.limits import LIMITS as LIMITED
+from consent_service.domain.kernel.limits import Limited
 from consent_service.identity.attempts import LIMITS
 from consent_service.identity.client_assertion import LONGEST_LIFE
 from consent_service.persistence.idempotency.answer_store import KEPT_FOR
+from consent_service.persistence.log import walking
 from consent_service.services.access.client import MOST_KEYS, MOST_SECRETS
 from consent_service.services.children.family import MOST_HOLDERS
+from consent_service.services.consents.list_consents import MOST_WALKED
+from consent_service.services.insight.insight import SHOWN_AT_ONCE
 from consent_service.services.signatures.identity import LOGIN_LASTS
 from consent_service.web.signatures.visit import IDLE_AFTER, SESSION_LASTS
 
@@ -24,6 +29,25 @@ MINUTE = timedelta(minutes=1)
 def row(of: str) -> str:
     (found,) = [line for line in GUIDE.splitlines() if line.startswith(f"| {of}")]
     return found.split("|")[2]
+
+
+def test_the_guide_says_how_much_room_an_organisation_has() -> None:
+    told = {}
+    for line in GUIDE.splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) == 6 and cells[2].strip("`") in set(Limited):
+            told[cells[2].strip("`")] = cells[3:5]
+    columns = {1: 0, 365: 1}
+    expected = {kind.value: ["no limit", "no limit"] for kind in Limited}
+    for kind, limits in LIMITED.items():
+        for limit in limits:
+            expected[kind.value][columns[limit.days]] = str(limit.most)
+    assert told == expected
+
+
+def test_the_guide_says_how_far_a_page_looks() -> None:
+    assert row("consents · entries") == f" about {MOST_WALKED} · {walking.MOST_WALKED} "
+    assert row("exchanges on one page").startswith(f" {SHOWN_AT_ONCE}, ")
 
 
 def test_the_guide_says_what_the_code_does() -> None:

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from consent_service.api.access import schemas
-from consent_service.api.http.commands import decode_cursor, encode_cursor
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.api.http.fields import PageQuery
 from consent_service.errors import InvalidInput
@@ -40,10 +39,10 @@ def create_client(call: Call) -> Reply:
 def get_clients(call: Call) -> Reply:
     """GET /v1/clients."""
     limit = call.query["limit"]
-    found = call.uow.clients.page(decode_cursor(call.query.get("cursor")), limit + 1)
+    found = call.uow.clients.page(call.cursors.open(call.query.get("cursor")), limit + 1)
     page = found[:limit]
     last = page[-1].id if len(found) > limit else None
-    return Reply(200, {"items": [client_json(c) for c in page], "next": encode_cursor(last)})
+    return Reply(200, {"items": [client_json(c) for c in page], "next": call.cursors.seal(last)})
 
 
 def get_client(call: Call) -> Reply:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from consent_service.api.catalogue import schemas
-from consent_service.api.http.commands import decode_cursor, encode_cursor
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.api.http.fields import PageQuery
 from consent_service.errors import NotFound
@@ -26,11 +25,11 @@ def create_organisation(call: Call) -> Reply:
 def get_organisations(call: Call) -> Reply:
     """GET /v1/organisations."""
     limit = call.query["limit"]
-    after = decode_cursor(call.query.get("cursor"))
+    after = call.cursors.open(call.query.get("cursor"))
     found = call.uow.catalogue.organisations(after, limit + 1)
     page = found[:limit]
     last = page[-1].id if len(found) > limit else None
-    return Reply(200, {"items": [_organisation(o) for o in page], "next": encode_cursor(last)})
+    return Reply(200, {"items": [_organisation(o) for o in page], "next": call.cursors.seal(last)})
 
 
 def get_organisation(call: Call) -> Reply:
@@ -61,11 +60,11 @@ def create_template(call: Call) -> Reply:
 def get_templates(call: Call) -> Reply:
     """GET /v1/templates."""
     limit = call.query["limit"]
-    after = decode_cursor(call.query.get("cursor"))
+    after = call.cursors.open(call.query.get("cursor"))
     found = call.uow.catalogue.templates(call.caller.organisation, after, limit + 1)
     page = found[:limit]
     last = page[-1].id if len(found) > limit else None
-    return Reply(200, {"items": [_template(t) for t in page], "next": encode_cursor(last)})
+    return Reply(200, {"items": [_template(t) for t in page], "next": call.cursors.seal(last)})
 
 
 def get_template(call: Call) -> Reply:

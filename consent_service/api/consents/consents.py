@@ -3,8 +3,9 @@
 from consent_service.api.consents import schemas
 from consent_service.api.consents.acts import as_it_stands
 from consent_service.api.consents.commands import consent_request
-from consent_service.api.http.commands import decode_cursor, employee, encode_cursor
+from consent_service.api.http.commands import employee
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
+from consent_service.api.http.fields import PageQuery
 from consent_service.domain.kernel.facts import CancellationReason
 from consent_service.services.children.family import check_cpr
 from consent_service.services.consents.cancel import cancel
@@ -36,16 +37,16 @@ def get_consent(call: Call) -> Reply:
 def get_consents(call: Call) -> Reply:
     """GET /v1/consents."""
     query = dict(call.query)
-    after, limit = decode_cursor(query.pop("cursor", None)), query.pop("limit")
+    after, limit = call.cursors.open(query.pop("cursor", None)), query.pop("limit")
     items, last = list_consents(
         call.uow, call.context, call.caller, ConsentFilter(**query), after=after, limit=limit
     )
-    return Reply(200, {"items": items, "next": encode_cursor(last)})
+    return Reply(200, {"items": items, "next": call.cursors.seal(last)})
 
 
 def search_consents(call: Call) -> Reply:
     """POST /v1/consents/search."""
-    after = decode_cursor(call.body.get("cursor"))
+    after = call.cursors.open(call.body.get("cursor"))
     child = check_cpr(call.body["child"]["cpr"], "/child/cpr")
     items, last = list_consents(
         call.uow,
@@ -55,7 +56,7 @@ def search_consents(call: Call) -> Reply:
         after=after,
         limit=call.body["limit"],
     )
-    return Reply(200, {"items": items, "next": encode_cursor(last)})
+    return Reply(200, {"items": items, "next": call.cursors.seal(last)})
 
 
 def create_links(call: Call) -> Reply:
@@ -88,8 +89,16 @@ def create_cancellation(call: Call) -> Reply:
 
 def get_timeline(call: Call) -> Reply:
     """GET /v1/consents/{id}/timeline."""
-    items = timeline(call.uow, call.context, call.caller, call.path["consent_id"])
-    return Reply(200, {"items": items, "next": None})
+    after = call.cursors.open(call.query.get("cursor"))
+    items, last = timeline(
+        call.uow,
+        call.context,
+        call.caller,
+        call.path["consent_id"],
+        after=after,
+        limit=call.query["limit"],
+    )
+    return Reply(200, {"items": items, "next": call.cursors.seal(last)})
 
 
 ENDPOINTS = [
@@ -99,7 +108,7 @@ ENDPOINTS = [
         "consents:write",
         "Ask a family for consent",
         create_consent,
-        {201: "Consent", 409: "Problem"},
+        {201: "Consent", 409: "Problem", 429: "Problem"},
         body=schemas.ConsentRequestBody,
         idempotency="required",
         tag="Consents",
@@ -139,7 +148,7 @@ ENDPOINTS = [
         "consents:write",
         "Make new signing links",
         create_links,
-        {200: "Consent", 404: "Problem", 409: "Problem"},
+        {200: "Consent", 404: "Problem", 409: "Problem", 429: "Problem"},
         body=schemas.LinksBody,
         idempotency="optional",
         tag="Consents",
@@ -162,6 +171,7 @@ ENDPOINTS = [
         "Every event of a consent",
         get_timeline,
         {200: "Timeline", 404: "Problem"},
+        query=PageQuery,
         tag="Consents",
     ),
 ]

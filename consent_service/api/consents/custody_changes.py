@@ -30,7 +30,7 @@ ENDPOINTS = [
         "consents:write",
         "Record a custody change",
         create_custody_change,
-        {201: "CustodyChange", 409: "Problem"},
+        {201: "CustodyChange", 409: "Problem", 429: "Problem"},
         body=schemas.CustodyChangeBody,
         idempotency="optional",
         tag="Consents",

@@ -43,7 +43,7 @@ ENDPOINTS = [
         "consents:write",
         "Record why a holder need not sign",
         create_exemption,
-        {201: "Exemption", 404: "Problem", 409: "Problem"},
+        {201: "Exemption", 404: "Problem", 409: "Problem", 429: "Problem"},
         body=schemas.ExemptionBody,
         idempotency="optional",
         tag="Consents",

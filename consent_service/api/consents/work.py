@@ -1,6 +1,5 @@
 """A caseworker's list over HTTP."""
 
-from consent_service.api.http.commands import decode_cursor, encode_cursor
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.api.http.fields import PageQuery
 from consent_service.services.consents.work import list_work
@@ -8,11 +7,11 @@ from consent_service.services.consents.work import list_work
 
 def get_work(call: Call) -> Reply:
     """GET /v1/work."""
-    after = decode_cursor(call.query.get("cursor"))
+    after = call.cursors.open(call.query.get("cursor"))
     items, last = list_work(
         call.uow, call.context, call.caller, after=after, limit=call.query["limit"]
     )
-    return Reply(200, {"items": items, "next": encode_cursor(last)})
+    return Reply(200, {"items": items, "next": call.cursors.seal(last)})
 
 
 ENDPOINTS = [

@@ -4,7 +4,7 @@ from typing import Any
 
 from consent_service.api.disclosures import schemas
 from consent_service.api.disclosures.commands import disclosure, legal_basis, question
-from consent_service.api.http.commands import decode_cursor, employee, encode_cursor
+from consent_service.api.http.commands import employee
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.api.http.fields import PageQuery
 from consent_service.api.http.idempotency import Exhausted, Repeat
@@ -131,12 +131,12 @@ def create_decision(call: Call) -> Reply:
 
 def get_disclosures(call: Call) -> Reply:
     """GET /v1/disclosures."""
-    after = decode_cursor(call.query.get("cursor"))
+    after = call.cursors.open(call.query.get("cursor"))
     found, last = visible_disclosures(
         call.uow, call.context, call.caller, after=after, limit=call.query["limit"]
     )
     items = [_shown(call, entry) for entry in found]
-    return Reply(200, {"items": items, "next": encode_cursor(last)})
+    return Reply(200, {"items": items, "next": call.cursors.seal(last)})
 
 
 def get_disclosure(call: Call) -> Reply:
@@ -190,7 +190,7 @@ ENDPOINTS = [
         "disclosures:write",
         "Decide, log and answer a disclosure in one step",
         create_disclosure,
-        {201: "Disclosed", 403: "DisclosureDenied", 409: "Problem", 503: "Problem"},
+        {201: "Disclosed", 403: "DisclosureDenied", 409: "Problem", 429: "Problem", 503: "Problem"},
         body=schemas.DisclosureBody,
         idempotency="required",
         stepwise=True,
@@ -232,7 +232,7 @@ ENDPOINTS = [
         "decisions:read",
         "Ask whether a disclosure would be permitted",
         create_decision,
-        {200: "Decision", 503: "Problem"},
+        {200: "Decision", 429: "Problem", 503: "Problem"},
         body=schemas.DecisionBody,
         stepwise=True,
         tag="Disclosures",

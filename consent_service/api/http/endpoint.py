@@ -17,6 +17,7 @@ from marshmallow import Schema
 from werkzeug.exceptions import HTTPException
 
 from consent_service.api.http.body import load, parse_body, read_body, same_text
+from consent_service.api.http.cursors import Cursors
 from consent_service.api.http.idempotency import Repeat, key_of
 from consent_service.api.http.problems import problem_of, respond, status_of
 from consent_service.edge.access_log import note_caller
@@ -77,6 +78,7 @@ class Call:
     query: Mapping[str, Any]
     path: Mapping[str, Any]
     repeat: Repeat | None
+    cursors: Cursors
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,17 @@ def _serve_once(runtime: Runtime, endpoint: Endpoint, caller: Caller, asked: Ask
     with unit() as uow:
         runtime.standings.check(uow.clients, caller)
         _check_organisation(uow, caller, endpoint.scope)
-        call = Call(uow, runtime.context, caller, asked.body, asked.query, asked.path, asked.repeat)
+        cursors = Cursors(runtime.index, caller.organisation, endpoint.path)
+        call = Call(
+            uow,
+            runtime.context,
+            caller,
+            asked.body,
+            asked.query,
+            asked.path,
+            asked.repeat,
+            cursors,
+        )
         return _run(endpoint, call)
 
 

@@ -15,6 +15,7 @@ from consent_service.errors import (
     ConsentServiceError,
     InsufficientScope,
     InvalidInput,
+    LimitReached,
     Malformed,
     NotAllowed,
     NotFound,
@@ -35,6 +36,7 @@ STATUSES: dict[type[ConsentServiceError], int] = {
     InvalidInput: 422,
     InvalidCpr: 422,
     TooManyAttempts: 429,
+    LimitReached: 429,
     Unavailable: 503,
     Unreadable: 500,
     ConsentServiceError: 500,
@@ -91,7 +93,7 @@ def problem_of(error: ConsentServiceError) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     if isinstance(error, InvalidInput):
         extra["errors"] = [{"pointer": e.pointer, "detail": e.detail} for e in error.errors]
-    if isinstance(error, Conflict):
+    if isinstance(error, Conflict | LimitReached):
         extra |= error.extra
     if status >= 500 and not isinstance(error, Unavailable):
         return problem(status, "internal_error", "The error has been reported to the operator.")
@@ -117,7 +119,7 @@ def install(app: Flask) -> None:
     def _known(error: ConsentServiceError) -> Response:
         if status_of(error) >= 500:
             log.error("%s: %s", type(error).__name__, error.code)
-        if isinstance(error, TooManyAttempts):
+        if isinstance(error, TooManyAttempts | LimitReached):
             return respond(problem_of(error), {"Retry-After": str(error.retry_after_seconds)})
         return respond(problem_of(error))
 

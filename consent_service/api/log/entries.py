@@ -2,12 +2,12 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import request
 
-from consent_service.api.http.commands import decode_cursor, encode_cursor
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.api.log import schemas
 from consent_service.audit.receipt_document import InclusionProof
@@ -37,7 +37,7 @@ def export_entries(call: Call) -> Reply:
     """GET /v1/audit/export: one page of JSON Lines, the address of the next in a Link header."""
     found, last = _find(call, dict(call.query), "export")
     lines = "".join(json.dumps(_exported(call, entry)) + "\n" for entry in found)
-    following = urlencode({**request.args, "cursor": encode_cursor(last)})
+    following = urlencode({**request.args, "cursor": call.cursors.seal(last)})
     headers = {"Link": f'<?{following}>; rel="next"'} if last else {}
     return Reply(200, lines, headers=headers, media_type="application/jsonl")
 
@@ -45,12 +45,14 @@ def export_entries(call: Call) -> Reply:
 def _page(call: Call, members: dict[str, Any], view: str) -> Reply:
     found, last = _find(call, members, view)
     items = [_shown(entry) for entry in found]
-    return Reply(200, {"items": items, "next": encode_cursor(last)})
+    return Reply(200, {"items": items, "next": call.cursors.seal(last)})
 
 
-def _find(call: Call, members: dict[str, Any], view: str) -> tuple[list[LoggedEntry], str | None]:
+def _find(
+    call: Call, members: dict[str, Any], view: str
+) -> tuple[Sequence[LoggedEntry], str | None]:
     # Every page is itself logged: pages end where the log ended when the first was asked for.
-    cursor, limit = decode_cursor(members.pop("cursor", None)), members.pop("limit")
+    cursor, limit = call.cursors.open(members.pop("cursor", None)), members.pop("limit")
     after, _, end = (cursor or "").partition(".")
     end = end or call.context.new_id()
     search = EntryFilter(viewer=call.caller.organisation, before=end, **members)

@@ -100,7 +100,7 @@ ENDPOINTS = [
         "consents:write",
         "Record what somebody signed on paper",
         create_paper,
-        {201: "Paper", 404: "Problem", 409: "Problem"},
+        {201: "Paper", 404: "Problem", 409: "Problem", 429: "Problem"},
         body=PaperBody,
         idempotency="optional",
         tag="Consents",

@@ -10,6 +10,8 @@ signature into none. Decisions meet the refusal all the same (R5g).
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import datetime
 
 from consent_service.domain.kernel.calendar import YOUNG_PERSON_AGE, child_reaches
@@ -31,11 +33,12 @@ def find_paper(history: History, consent: str, paper: str) -> PaperRecorded | No
     return None
 
 
-def is_rejected(history: History, consent: str, paper: str) -> bool:
-    """Whether somebody found that a paper was recorded by mistake."""
-    return any(
-        isinstance(fact, PaperRejected) and (fact.consent, fact.paper) == (consent, paper)
+def rejected_papers(history: History, consent: str) -> frozenset[str]:
+    """The papers of which somebody found that they were recorded by mistake."""
+    return frozenset(
+        fact.paper
         for fact in history.facts
+        if isinstance(fact, PaperRejected) and fact.consent == consent
     )
 
 
@@ -44,21 +47,51 @@ def is_signature(history: History, act: Act) -> bool:
 
     An act through the signing page is given when it is recorded, so nothing overtakes it.
     """
-    if act.kind is not ActKind.GRANT or not act.is_on_paper:
+    if not _is_grant_on_paper(act):
         return True
-    request = history.request(act.consent)
-    if act.paper is not None and is_rejected(history, act.consent, act.paper):
-        return False
-    if is_too_young(request, act.person, act.given_at):
-        return False
-    return not refused_since(
-        history, request, act.person, act.given_at, before=act.seq, known_by=act.at
-    )
+    return _counts(history, act, rejected_papers(history, act.consent))
 
 
 def signatures(history: History, consent: str) -> tuple[Act, ...]:
     """What signers did about a consent, oldest first, without what is no signature."""
-    return tuple(act for act in history.acts(consent) if is_signature(history, act))
+    acts = history.acts(consent)
+    if not any(map(_is_grant_on_paper, acts)):
+        return acts
+    rejected = rejected_papers(history, consent)
+    return tuple(
+        act for act in acts if not _is_grant_on_paper(act) or _counts(history, act, rejected)
+    )
+
+
+def _is_grant_on_paper(act: Act) -> bool:
+    return act.kind is ActKind.GRANT and act.is_on_paper
+
+
+def _counts(history: History, act: Act, rejected: AbstractSet[str]) -> bool:
+    if act.paper in rejected:
+        return False
+    overtaken = history.overtaken.get(act.consent)
+    return not _is_overtaken(history, act) if overtaken is None else act.seq not in overtaken
+
+
+def with_overtaken(history: History, consent: str) -> History:
+    """The same history, to be asked about a consent's papers for many instants."""
+    found = frozenset(
+        act.seq
+        for act in history.acts(consent)
+        if _is_grant_on_paper(act) and _is_overtaken(history, act)
+    )
+    return replace(history, overtaken={**history.overtaken, consent: found})
+
+
+def _is_overtaken(history: History, act: Act) -> bool:
+    """Whether a grant on paper came too late or too early, by what was recorded before it."""
+    request = history.request(act.consent)
+    if is_too_young(request, act.person, act.given_at):
+        return True
+    return refused_since(
+        history, request, act.person, act.given_at, before=act.seq, known_by=act.at
+    )
 
 
 def latest_answers(history: History, consent: str) -> Mapping[str, Act]:

@@ -1,7 +1,8 @@
 """Who must sign, and who has a say: derived from custody, age, rule and exemptions (R1, R10)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from consent_service.domain.kernel.calendar import (
@@ -12,6 +13,7 @@ from consent_service.domain.kernel.calendar import (
 )
 from consent_service.domain.kernel.facts import (
     CustodyChange,
+    CustodyCourse,
     ExemptionConfirmed,
     ExemptionReason,
     ExemptionRecorded,
@@ -50,6 +52,9 @@ def holders_at(history: History, controller: str, instant: datetime) -> tuple[Ho
     a request take effect when recorded. A change that was corrected by then does not count.
     Ages play no part here.
     """
+    course = history.courses.get(controller)
+    if course is not None:
+        return course.at(instant)
     newest: tuple[datetime, int] | None = None
     holders: tuple[Holder, ...] = ()
     corrected = corrected_changes(history, controller, instant)
@@ -62,6 +67,53 @@ def holders_at(history: History, controller: str, instant: datetime) -> tuple[Ho
         if effective <= instant and (newest is None or (effective, fact.seq) > newest):
             newest, holders = (effective, fact.seq), fact.holders
     return holders
+
+
+def custody_course(history: History, controller: str) -> CustodyCourse:
+    """What `holders_at` says of every instant, from one pass over the facts."""
+    facts = sorted(
+        (
+            fact
+            for fact in history.facts
+            if isinstance(fact, Request | CustodyChange) and fact.controller == controller
+        ),
+        key=lambda fact: (custody_takes_effect(fact), fact.seq),
+    )
+    found_wrong: dict[str, datetime] = {}
+    for fact in facts:
+        if isinstance(fact, CustodyChange) and fact.corrects is not None:
+            found_wrong[fact.corrects] = min(fact.at, found_wrong.get(fact.corrects, fact.at))
+    begins: list[datetime] = []
+    holders: list[tuple[Holder, ...]] = [()]
+    coming, in_effect = deque(facts), list[Request | CustodyChange]()
+    for now in sorted({*map(custody_takes_effect, facts), *found_wrong.values()}):
+        while coming and custody_takes_effect(coming[0]) <= now:
+            in_effect.append(coming.popleft())
+        # The last of them is the newest. What was found wrong stays so, and is not looked at again.
+        while in_effect and _is_found_wrong(in_effect[-1], found_wrong, now):
+            in_effect.pop()
+        newest = in_effect[-1].holders if in_effect else ()
+        if newest != holders[-1]:
+            begins.append(now)
+            holders.append(newest)
+    return CustodyCourse(tuple(begins), tuple(holders[1:]))
+
+
+def with_courses(history: History, controllers: Iterable[str]) -> History:
+    """The same history, to be asked for many instants by which all of it is recorded."""
+    missing = {one for one in controllers if one not in history.courses}
+    if not missing:
+        return history
+    found = {one: custody_course(history, one) for one in missing}
+    return replace(history, courses={**history.courses, **found})
+
+
+def _is_found_wrong(
+    fact: Request | CustodyChange, found_wrong: Mapping[str, datetime], now: datetime
+) -> bool:
+    return (
+        isinstance(fact, CustodyChange) and fact.id in found_wrong and found_wrong[fact.id] <= now
+    )
 
 
 def holders_from(history: History, controller: str, instant: datetime) -> Mapping[str, Role]:

@@ -18,11 +18,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from consent_service.domain.consents.answers import Answers, answers_at
+from consent_service.domain.consents.paper import with_overtaken
 from consent_service.domain.consents.signers import (
-    custody_takes_effect,
     exemptions,
     holders_at,
     required_signers,
+    with_courses,
 )
 from consent_service.domain.kernel.calendar import (
     ADULT_AGE,
@@ -148,6 +149,7 @@ def answer_until(history: History, consent: str, person: str, instant: datetime)
 
 def _walk_to(known: History, request: Request, instant: datetime) -> "_Walk":
     superseded_at = _superseded_at(known, request, instant)
+    known = _what_matters(known, request)
     points = _turning_points(known, request, superseded_at, instant)
     walk = _Walk(ConsentState(Status.AWAITING_SIGNATURES))
     while points and walk.state.is_live:
@@ -175,6 +177,21 @@ def _superseded_at(history: History, request: Request, instant: datetime) -> dat
     return min((moment for moment in complete if moment is not None), default=None)
 
 
+def _what_matters(history: History, request: Request) -> History:
+    """What happened under one consent, with all that its state depends on besides worked out.
+
+    So a step of the walk costs what was done about this consent, and not what anybody recorded
+    about the child.
+    """
+    known = with_overtaken(with_courses(history, [request.controller]), request.consent)
+    own = tuple(
+        fact
+        for fact in history.facts
+        if not isinstance(fact, CustodyChange) and fact.consent == request.consent
+    )
+    return replace(known, facts=own)
+
+
 def _turning_points(
     history: History, request: Request, superseded_at: datetime | None, instant: datetime
 ) -> set[datetime]:
@@ -186,13 +203,12 @@ def _turning_points(
     points = {request.at, request.lapses_at, instant}
     for age in (YOUNG_PERSON_AGE, ADULT_AGE):
         points |= {child_reaches(birth, age), parents_released(birth, age)}
-    for fact in history.facts:
-        if isinstance(fact, Request | CustodyChange):
-            if fact.controller == request.controller:
-                # A correction also ends at once what it corrects.
-                points |= {fact.at, custody_takes_effect(fact)}
-        elif fact.consent == request.consent:
-            points.add(fact.at)
+    points |= {*history.courses[request.controller].begins}
+    points |= {
+        fact.at
+        for fact in history.facts
+        if not isinstance(fact, CustodyChange) and fact.consent == request.consent
+    }
     for exemption in exemptions(history, request.consent):
         points |= {p for p in (exemption.confirmed_at, exemption.ended_at) if p is not None}
     ends = expires_at(history, request)

@@ -49,7 +49,7 @@ def custody_facts_count(history: History, organisation: str, instant: datetime) 
     cutoff = shift(instant, months=-COUNTS_FOR_MONTHS)
     finals = (
         state_at(history, request.consent, instant).final_at
-        for request in history.requests
+        for request in reversed(history.requests)
         if request.controller == organisation
     )
     return any(final_at is None or final_at > cutoff for final_at in finals)

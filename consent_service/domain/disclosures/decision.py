@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from consent_service.domain.consents.paper import latest_answers
-from consent_service.domain.consents.signers import excused_holders, present_holders
+from consent_service.domain.consents.signers import excused_holders, present_holders, with_courses
 from consent_service.domain.consents.state import ConsentState, Reason, ReasonCode, Status, state_at
 from consent_service.domain.disclosures.contradictions import (
     custody_is_contradicted,
@@ -16,7 +16,7 @@ from consent_service.domain.disclosures.objections import (
     Transfer,
     standing_objections,
 )
-from consent_service.domain.kernel.facts import History, Request, Scope
+from consent_service.domain.kernel.facts import Act, ActKind, History, Request, Scope
 
 TIME_TO_START = timedelta(minutes=5)
 """How long after the decision a permitted disclosure may begin."""
@@ -79,7 +79,7 @@ def decide_transfer(
     """
     if not transfer.is_between_two:
         return Denied((Reason(ReasonCode.NO_CONSENT),))
-    known = history.recorded_by(instant)
+    known = _known_by(history, instant)
     visible = _visible_to(caller, known, instant)
     if not visible:
         return Denied((Reason(ReasonCode.NO_CONSENT),))
@@ -105,7 +105,7 @@ def objections_told(
     It may where one of them was said under a request it may know, or where a consent that it may
     know of would permit but for them: as when it asks by consent.
     """
-    known = history.recorded_by(instant)
+    known = _known_by(history, instant)
     objections = standing_objections(known, transfer, instant)
     if not objections:
         return (), False
@@ -116,13 +116,27 @@ def objections_told(
     return objections, is_known or closest
 
 
+def _known_by(history: History, instant: datetime) -> History:
+    """What was recorded by an instant, to be asked for that one and earlier ones."""
+    known = history.recorded_by(instant)
+    return with_courses(known, {request.controller for request in known.requests})
+
+
 def _visible_to(
     caller: str, history: History, instant: datetime
 ) -> list[tuple[Request, ConsentState]]:
     """The consents a caller may know of, newest first, with their state."""
+    granted = {
+        fact.consent
+        for fact in history.facts
+        if isinstance(fact, Act) and fact.kind is ActKind.GRANT
+    }
     visible = []
     for request in reversed(history.requests):
         if caller not in request.asked.parties:
+            continue
+        if caller != request.controller and request.consent not in granted:
+            # It covered nobody yet, whatever else there is to its state.
             continue
         state = state_at(history, request.consent, instant)
         if caller == request.controller or caller in state.covered:

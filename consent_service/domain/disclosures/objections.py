@@ -107,8 +107,10 @@ def standing_denials(history: History, transfer: Transfer, category: str) -> tup
         covers = act.kept is not None and act.kept.covers(*way, category)
         if not covers and act.kind is not ActKind.LIFT:
             standing.append(word)
-        elif is_signature(history, act) and not _is_undone(history, act):
-            standing = [one for one in standing if not _clears(word, one, transfer.purpose)]
+            continue
+        cleared = [one for one in standing if _clears(word, one, transfer.purpose)]
+        if cleared and is_signature(history, act) and not _is_undone(history, act):
+            standing = [one for one in standing if one not in cleared]
     return tuple(standing)
 
 

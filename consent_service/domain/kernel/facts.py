@@ -6,8 +6,9 @@ opaque ids that are the same for one human being under all of a child's consents
 own person id is the child's id.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -271,15 +272,34 @@ class Overlap:
 
 
 @dataclass(frozen=True)
+class CustodyCourse:
+    """Who held custody from when on, as one municipality knew it: each time another than before."""
+
+    begins: tuple[datetime, ...]
+    holders: tuple[tuple[Holder, ...], ...]
+
+    def at(self, instant: datetime) -> tuple[Holder, ...]:
+        """The holders at an instant; nobody before the first."""
+        position = bisect_right(self.begins, instant)
+        return self.holders[position - 1] if position else ()
+
+
+@dataclass(frozen=True)
 class History:
     """All that was recorded about one child, by every controller, in the order of the acts.
 
     `overlaps` is of the whole deployment: what is denied for a purpose is denied for those that
     overlap it, whichever was registered first, and whether it was denied before or after.
+
+    The rest is worked out from the facts beforehand, where the same is asked for many instants, all
+    of them by which it was recorded: by controller the `courses` of custody, by consent the numbers
+    of the grants on paper that were `overtaken`.
     """
 
     facts: tuple[Fact, ...]
     overlaps: tuple[Overlap, ...] = ()
+    courses: Mapping[str, CustodyCourse] = field(default_factory=dict, repr=False, compare=False)
+    overtaken: Mapping[str, frozenset[int]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, facts: Iterable[Fact], overlaps: Iterable[Overlap] = ()) -> "History":
@@ -296,7 +316,7 @@ class History:
         overlaps = tuple(overlap for overlap in self.overlaps if overlap.since <= instant)
         if (len(known), len(overlaps)) == (len(self.facts), len(self.overlaps)):
             return self
-        return History(known, overlaps)
+        return replace(self, facts=known, overlaps=overlaps)
 
     def under(self, controller: str) -> "History":
         """What was recorded under one controller's requests: its state follows from that (R5f)."""

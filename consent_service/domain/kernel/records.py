@@ -37,6 +37,14 @@ from consent_service.errors import Unreadable
 
 T = TypeVar("T")
 
+DECIDE_NOTHING = frozenset({"paper_recorded", "paper_rejected"})
+"""The kinds that no decision depends on: a paper counts as the act that confirms it.
+
+Before that it counts for nothing, and the child's row sees to it that none is both confirmed and
+rejected (`audit verify` looks). So papers may be recorded and rejected without end, each no among
+them, and no decision becomes dearer.
+"""
+
 
 @dataclass(frozen=True)
 class FactRecord:

@@ -6,7 +6,7 @@ and no process remembers any.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.domain.kernel.facts import History, Overlap
-from consent_service.domain.kernel.records import FactRecord, read_fact
+from consent_service.domain.kernel.records import DECIDE_NOTHING, FactRecord, read_fact
 from consent_service.errors import NotFound, Unreadable
 from consent_service.persistence.catalogue.tables import purpose_overlap
 from consent_service.persistence.children.tables import child, fact, person, person_details
@@ -32,9 +32,26 @@ from consent_service.services.children.ports import Snapshot
 from consent_service.services.kernel.model import ChildRef
 from consent_service.signing.canonical import canonical_json
 
+_other = fact.alias("other")
+_DECIDES = sa.or_(
+    fact.c.kind.not_in([sa.literal_column(f"'{kind}'") for kind in sorted(DECIDE_NOTHING)]),
+    # The newest is read whatever it is: nothing is decided before it.
+    fact.c.seq
+    == sa.select(sa.func.max(_other.c.seq))
+    .where(_other.c.child_id == child.c.id)
+    .scalar_subquery(),
+)
+"""The facts that a decision can depend on."""
 
-def _snapshot_query(condition: sa.ColumnElement[bool]) -> sa.sql.expression.CompoundSelect[Any]:
-    """A child's facts, each controller's data key and details of it, and the purposes' overlaps."""
+
+def _snapshot_query(
+    condition: sa.ColumnElement[bool], wanted: sa.ColumnElement[bool] | None = None
+) -> sa.sql.expression.CompoundSelect[Any]:
+    """A child's facts, each controller's data key and details of it, and the purposes' overlaps.
+
+    Those facts that are wanted; None: all.
+    """
+    of_child = fact.c.child_id == child.c.id
     facts = (
         sa.select(
             child.c.id.label("child"),
@@ -52,7 +69,7 @@ def _snapshot_query(condition: sa.ColumnElement[bool]) -> sa.sql.expression.Comp
             sa.null().label("one_purpose"),
             sa.null().label("other_purpose"),
         )
-        .select_from(child.outerjoin(fact, fact.c.child_id == child.c.id))
+        .select_from(child.outerjoin(fact, of_child if wanted is None else of_child & wanted))
         .where(condition)
     )
     own_details = sa.and_(
@@ -105,7 +122,8 @@ _BY_ID = HotStatement("snapshot_id", _snapshot_query(child.c.id == sa.bindparam(
 def _by_hash(slots: Iterable[Slot]) -> sa.sql.expression.CompoundSelect[Any]:
     """By the child's keyed hash, in whichever of these slots."""
     columns = [slot_column("cpr_hash", slot) for slot in slots]
-    return _snapshot_query(sa.or_(*(child.c[name] == sa.bindparam(name) for name in columns)))
+    condition = sa.or_(*(child.c[name] == sa.bindparam(name) for name in columns))
+    return _snapshot_query(condition, _DECIDES)
 
 
 # Two slots only while the index key is rotated.
@@ -180,6 +198,27 @@ class ChildrenStore:
         self._slots.insert(person, "cpr_hash", own, id=added.id, child_id=added.id)
         return added
 
+    def is_filed(self, organisation: str, cpr: CprNumber) -> bool:
+        query = (
+            sa.select(data_key.c.id)
+            .join(child, child.c.id == data_key.c.child_id)
+            .where(
+                data_key.c.organisation_id == organisation,
+                found_by(child, "cpr_hash", self._index.child(cpr)),
+            )
+        )
+        return self._connection.scalar(query) is not None
+
+    def filed_at(self, organisation: str, nth: int) -> datetime | None:
+        query = (
+            sa.select(data_key.c.created_at)
+            .where(data_key.c.organisation_id == organisation, data_key.c.child_id.is_not(None))
+            .order_by(data_key.c.created_at.desc())
+            .offset(nth - 1)
+            .limit(1)
+        )
+        return self._connection.scalar(query)
+
     def begin_act(self, child_id: str) -> int:
         version = self._connection.scalar(
             sa.update(child)
@@ -226,6 +265,7 @@ class ChildrenStore:
             return None
         rows = [_SnapshotRow._make(row) for row in found]
         child_id, version = rows[0].child, rows[0].version
+        filed_by = frozenset(row.controller_id for row in rows if row.key_id is not None)
         try:
             births = {
                 row.controller_id: self._birth_date(child_id, row)
@@ -238,13 +278,13 @@ class ChildrenStore:
                 if row.seq is not None
             ]
         except Unreadable:
-            return Snapshot(child_id, version, None)
+            return Snapshot(child_id, version, None, filed_by)
         overlaps = [
             Overlap(row.one_purpose, row.other_purpose, row.at.astimezone(UTC))
             for row in rows
             if row.one_purpose is not None
         ]
-        return Snapshot(child_id, version, History.of(facts, overlaps))
+        return Snapshot(child_id, version, History.of(facts, overlaps), filed_by)
 
     def _birth_date(self, child_id: str, row: _SnapshotRow) -> date | None:
         key = self._keys.remember(row.controller_id, child_id, row.key_id, row.wrapped)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +10,8 @@ from sqlalchemy.engine import Connection, Row
 from consent_service.domain.kernel.facts import Role
 from consent_service.persistence.children.tables import fact
 from consent_service.persistence.consents.tables import consent, consent_party, signatory
-from consent_service.persistence.consents.tenancy import is_controller, is_party
+from consent_service.persistence.consents.tenancy import is_controller, is_party, names_party
+from consent_service.persistence.kernel.metadata import Id, Slug
 from consent_service.persistence.keys.data_keys import DataKeys
 from consent_service.persistence.keys.sealing import Place
 from consent_service.persistence.keys.tables import data_key
@@ -82,19 +82,28 @@ class ConsentStore:
         limit: int,
         child: str | None = None,
         case_reference: str | None = None,
-        deadline_before: date | None = None,
     ) -> Sequence[ConsentFile]:
-        query = _files().where(is_party(viewer)).order_by(consent.c.id).limit(limit)
-        if after is not None:
-            query = query.where(consent.c.id > after)
+        query, order = _files().limit(limit), [consent.c.id]
+        follows = None if after is None else consent.c.id > after
+        if case_reference is not None:
+            query = query.where(consent.c.case_reference == case_reference, is_controller(viewer))
+        elif child is not None:
+            query = query.where(is_party(viewer))
+        else:
+            # Ordered by both columns of the parties' own index: no other has this order, and so
+            # nothing that names others alone is passed by.
+            query = query.join(consent_party, consent_party.c.consent_id == consent.c.id)
+            query = query.where(*names_party(viewer))
+            order = [consent_party.c.organisation_id, consent_party.c.consent_id]
+            if after is not None:
+                begin = sa.tuple_(sa.literal(viewer, Slug), sa.literal(after, Id))
+                follows = sa.tuple_(*order) > begin
         if child is not None:
             query = query.where(consent.c.child_id == child)
-        if case_reference is not None:
-            # The controller's own reference: a party cannot search by it.
-            query = query.where(consent.c.case_reference == case_reference, is_controller(viewer))
-        if deadline_before is not None:
-            query = query.where(consent.c.deadline < deadline_before, is_controller(viewer))
-        return [self._file(row) for row in self._connection.execute(query).all()]
+        if follows is not None:
+            query = query.where(follows)
+        rows = self._connection.execute(query.order_by(*order)).all()
+        return [self._file(row) for row in rows]
 
     def add_signatory(self, added: Signatory) -> None:
         self._connection.execute(

@@ -5,7 +5,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from consent_service.persistence.consents.tables import link, signatory
+from consent_service.persistence.consents.tables import consent, link, signatory
+from consent_service.persistence.consents.tenancy import is_controller
 from consent_service.persistence.keys.sealing import Index
 from consent_service.services.consents.model import Link
 
@@ -46,6 +47,18 @@ class LinkStore:
             .where(signatory.c.consent_id == consent_id, link.c.opened_at.is_not(None))
         )
         return frozenset(self._connection.scalars(query))
+
+    def made_at(self, controller: str, child_id: str, nth: int) -> datetime | None:
+        query = (
+            sa.select(link.c.created_at)
+            .join(signatory, signatory.c.id == link.c.signatory_id)
+            .join(consent, consent.c.id == signatory.c.consent_id)
+            .where(consent.c.child_id == child_id, is_controller(controller))
+            .order_by(link.c.created_at.desc())
+            .offset(nth - 1)
+            .limit(1)
+        )
+        return self._connection.scalar(query)
 
 
 def find_link(connection: Connection, token_hash: bytes) -> Link | None:

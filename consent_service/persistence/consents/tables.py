@@ -26,6 +26,7 @@ consent = sa.Table(
     sa.Index("ix_consent_data_key_id", "data_key_id"),
     sa.Index("ix_consent_controller_id_id", "controller_id", "id"),
     sa.Index("ix_consent_child_id", "child_id"),
+    sa.Index("ix_consent_controller_id_case_reference_id", "controller_id", "case_reference", "id"),
 )
 
 

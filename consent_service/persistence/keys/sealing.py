@@ -220,7 +220,8 @@ class Index:
 
     `keys` are the index key of each slot, two during a rotation: people are found by them.
     `secret` is the key for what is kept of secrets and requests (links, sessions, repeated
-    requests); nobody could compute those again, so it is not rotated: they end by themselves.
+    requests, cursors); nobody could compute those again, so it is not rotated: they end by
+    themselves.
     """
 
     keys: Mapping[Slot, HashKey]
@@ -273,6 +274,10 @@ class Index:
     def kept_answer(self, *parts: str) -> bytes:
         """The key that seals the answer of such a request; stored nowhere."""
         return _hash(self.secret, b"kept-answer", *parts)
+
+    def cursor(self, *parts: str) -> bytes:
+        """The key that seals the cursors of one list; stored nowhere."""
+        return _hash(self.secret, b"cursor", *parts)
 
     def request_body(self, body: bytes) -> bytes:
         """Tells whether a repeated request carries the same body."""

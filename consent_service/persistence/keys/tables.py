@@ -38,4 +38,6 @@ data_key = sa.Table(
         postgresql_where=sa.text("child_id IS NULL"),
     ),
     sa.Index("ix_data_key_child_id", "child_id"),
+    # How many children an organisation first asked about in a day.
+    sa.Index("ix_data_key_organisation_id_created_at", "organisation_id", "created_at"),
 )

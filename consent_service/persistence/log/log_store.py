@@ -7,7 +7,7 @@ after the other.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,21 +33,31 @@ from consent_service.persistence.keys.sealing import Index, Place
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.append_statement import PENDING, STATEMENTS
 from consent_service.persistence.log.tables import (
-    DISCLOSURE,
     log_body,
     log_erased,
     log_header,
     log_pending,
 )
-from consent_service.persistence.log.tenancy import controls_entry, is_under_key_of, may_read_entry
+from consent_service.persistence.log.tenancy import (
+    controls_entry,
+    is_under_key_of,
+    may_read_entry,
+    ways_to_child,
+    ways_to_read,
+)
+from consent_service.persistence.log.walking import Way, walk
 from consent_service.services.kernel.model import Search
 from consent_service.services.kernel.ports import Answer, Guard
 from consent_service.services.log.model import (
+    CUSTODY_CHANGED,
     CUSTODY_TO_CHECK,
     EntryFilter,
     ListedEntry,
     LoggedEntry,
 )
+
+# Said to the database in so many words: an index is for these alone.
+_ASKS_FOR_CUSTODY = log_body.c.type == sa.literal_column(f"'{CUSTODY_TO_CHECK}'")
 
 
 class LogStore:
@@ -183,34 +193,77 @@ class LogStore:
             self._slots.check_nothing_found()
         return [self._open(row) for row in rows]
 
-    def about_child(
+    def page(
+        self, search: EntryFilter, *, after: str | None, limit: int
+    ) -> tuple[Sequence[LoggedEntry], str | None]:
+        if search.child is not None or search.employee is not None or search.about is not None:
+            # What is about one of these has an index of its own, and is found there at once.
+            entries = self.find(search, after=after, limit=limit + 1)
+            return entries[:limit], entries[limit - 1].id if len(entries) > limit else None
+        ways = ways_to_read(search.viewer, as_party=search.as_party)
+        return self._walked(ways, _fits(search), after=after, before=search.before, limit=limit)
+
+    def under_consent(
         self,
         child_id: str,
+        consent: str,
+        controller: str,
         *,
-        controller: str | None,
-        types: Iterable[str] = (),
-        consent: str | None = None,
-    ) -> Sequence[LoggedEntry]:
-        wanted = (
-            log_body.c.type.in_(list(types))
-            if consent is None
-            else log_body.c.consent_id == consent
+        since: datetime,
+        after: str | None,
+        limit: int,
+    ) -> tuple[Sequence[LoggedEntry], str | None]:
+        custody = sa.and_(log_body.c.type == CUSTODY_CHANGED, log_body.c.time >= since)
+        fits = sa.or_(log_body.c.consent_id == consent, custody)
+        ways = ways_to_child(self._connection, child_id, is_under_key_of(controller))
+        return self._walked(ways, [fits], after=after, limit=limit)
+
+    def newest_about(
+        self, child_id: str, type_: str, *, before: str | None, limit: int
+    ) -> tuple[Sequence[LoggedEntry], str | None]:
+        ways = ways_to_child(self._connection, child_id)
+        fits = log_body.c.type == type_
+        return self._walked(ways, [fits], before=before, limit=limit, newest_first=True)
+
+    def _walked(
+        self,
+        ways: Sequence[Way],
+        fits: Sequence[sa.ColumnElement[bool]],
+        *,
+        limit: int,
+        after: str | None = None,
+        before: str | None = None,
+        newest_first: bool = False,
+    ) -> tuple[Sequence[LoggedEntry], str | None]:
+        found = walk(
+            self._connection,
+            ways,
+            fits,
+            limit=limit,
+            after=after,
+            before=before,
+            newest_first=newest_first,
         )
+        query = _entries().where(log_body.c.entry_id.in_(found.entries))
+        rows = {row.entry_id: row for row in self._connection.execute(query)}
+        return [self._open(rows[one]) for one in found.entries if one in rows], found.last
+
+    def last_custody_to_check(self, controller: str, child_id: str) -> LoggedEntry | None:
         query = (
-            _entries().where(data_key.c.child_id == child_id, wanted).order_by(log_body.c.entry_id)
+            _entries()
+            .where(controls_entry(controller), _ASKS_FOR_CUSTODY, data_key.c.child_id == child_id)
+            .order_by(log_body.c.entry_id.desc())
+            .limit(1)
         )
-        if controller is not None:
-            query = query.where(is_under_key_of(controller))
-        return [self._open(row) for row in self._connection.execute(query).all()]
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else self._open(row)
 
     def custody_to_check(
         self, controller: str, *, after: str | None, limit: int
     ) -> Sequence[LoggedEntry]:
-        # Said to the database in so many words: an index is for these alone.
-        asks = log_body.c.type == sa.literal_column(f"'{CUSTODY_TO_CHECK}'")
         query = (
             _entries()
-            .where(controls_entry(controller), asks)
+            .where(controls_entry(controller), _ASKS_FOR_CUSTODY)
             .order_by(log_body.c.entry_id)
             .limit(limit)
         )
@@ -248,23 +301,9 @@ class LogStore:
         )
 
     def _conditions(self, search: EntryFilter) -> list[sa.ColumnElement[bool]]:
-        conditions = [may_read_entry(search.viewer, as_party=search.as_party)]
-        if search.type == DISCLOSURE:
-            # Said to the database in so many words: an index is for these alone.
-            conditions.append(log_body.c.type == sa.literal_column(f"'{DISCLOSURE}'"))
-        equal = {
-            log_body.c.type: None if search.type == DISCLOSURE else search.type,
-            log_body.c.organisation_id: search.organisation,
-            log_body.c.outcome: search.outcome,
-            log_body.c.about_id: search.about,
-        }
-        conditions += [column == value for column, value in equal.items() if value is not None]
+        conditions = [may_read_entry(search.viewer, as_party=search.as_party), *_fits(search)]
         if search.before is not None:
             conditions.append(log_body.c.entry_id < search.before)
-        if search.since is not None:
-            conditions.append(log_body.c.time >= sa.literal(search.since, Instant))
-        if search.until is not None:
-            conditions.append(log_body.c.time < sa.literal(search.until, Instant))
         if search.employee is not None:
             actor = search.organisation or search.viewer
             employee = self._index.employee(actor, search.employee)
@@ -281,6 +320,22 @@ class LogStore:
             .where(found_by(child, "cpr_hash", self._index.child(cpr)))
         )
         return log_body.c.data_key_id.in_(keys.all())
+
+
+def _fits(search: EntryFilter) -> list[sa.ColumnElement[bool]]:
+    """What is asked for of the entries that the viewer may read."""
+    equal = {
+        log_body.c.type: search.type,
+        log_body.c.organisation_id: search.organisation,
+        log_body.c.outcome: search.outcome,
+        log_body.c.about_id: search.about,
+    }
+    conditions = [column == value for column, value in equal.items() if value is not None]
+    if search.since is not None:
+        conditions.append(log_body.c.time >= sa.literal(search.since, Instant))
+    if search.until is not None:
+        conditions.append(log_body.c.time < sa.literal(search.until, Instant))
+    return conditions
 
 
 def _entries() -> sa.Select[Any]:

@@ -9,6 +9,9 @@ from consent_service.services.log.model import CUSTODY_TO_CHECK
 DISCLOSURE = "disclosure"
 """The type of the entries that a recipient may read."""
 
+RECEIVED = f"type = '{DISCLOSURE}' AND outcome <> 'denied'"
+"""Of which entries that is: what was denied never arrived."""
+
 _TO_CHECK = sa.text(f"type = '{CUSTODY_TO_CHECK}'")
 
 EMPLOYEE_HASHES = ("employee_hash", "employee_hash_b")
@@ -64,7 +67,7 @@ log_body = sa.Table(
     # What an organisation did in the log of another, page by page.
     _index("organisation_id", "entry_id", where="organisation_id <> controller_id"),
     # What an organisation received, page by page.
-    _index("recipient_id", "entry_id", where=f"type = '{DISCLOSURE}'"),
+    _index("recipient_id", "entry_id", where=RECEIVED),
     # What an employee did: a hash in the one slot or the other; an empty one costs nothing.
     *(_index(slot, "entry_id", where=f"{slot} IS NOT NULL") for slot in EMPLOYEE_HASHES),
     _index("about_id", where="about_id IS NOT NULL"),  # what was reported of a disclosure

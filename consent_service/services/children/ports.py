@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from consent_service.domain.kernel.cpr import CprNumber
@@ -17,12 +18,14 @@ from consent_service.services.kernel.ports import Unit
 class Snapshot:
     """All facts about a child as of one version of its row, and the overlaps of purposes by then.
 
-    `facts` None: they cannot be read.
+    `facts` None: they cannot be read. `filed_by` are the organisations that have anything filed
+    about it.
     """
 
     child: str
     version: int
     facts: History | None
+    filed_by: frozenset[str] = frozenset()
 
     @property
     def history(self) -> History:
@@ -39,6 +42,17 @@ class Children(Protocol):
 
     def find_or_add(self, cpr: CprNumber) -> ChildRef: ...
 
+    def is_filed(self, organisation: str, cpr: CprNumber) -> bool:
+        """Whether the organisation has anything filed about the child.
+
+        It takes as long whether or not others have.
+        """
+        ...
+
+    def filed_at(self, organisation: str, nth: int) -> datetime | None:
+        """When it first filed the nth newest of its children; None where there are fewer."""
+        ...
+
     def begin_act(self, child: str) -> int:
         """Take the child's row until the commit; the act's sequence number (R8)."""
         ...
@@ -49,7 +63,9 @@ class Children(Protocol):
 
     def snapshot(self, child: str) -> Snapshot: ...
 
-    def snapshot_by_cpr(self, cpr: CprNumber) -> Snapshot | None: ...
+    def snapshot_by_cpr(self, cpr: CprNumber) -> Snapshot | None:
+        """What a decision is made on: without the facts that none depends on, but the newest."""
+        ...
 
     def find_person(self, child: str, cpr: CprNumber) -> str | None:
         """The id of a person around one child."""

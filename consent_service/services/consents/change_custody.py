@@ -7,6 +7,7 @@ from consent_service.domain.consents.signers import corrected_changes
 from consent_service.domain.consents.state import state_at
 from consent_service.domain.kernel.calendar import local_instant
 from consent_service.domain.kernel.facts import CustodyChange, Request
+from consent_service.domain.kernel.limits import custody_kind
 from consent_service.errors import Conflict, InvalidInput
 from consent_service.services.children.acts import ActInProgress, begin_act, record
 from consent_service.services.children.family import (
@@ -18,6 +19,7 @@ from consent_service.services.children.family import (
     file_holders,
     holder_languages,
 )
+from consent_service.services.children.limits import check_room
 from consent_service.services.consents.check_lookup import check_lookup
 from consent_service.services.consents.find_consent import NOBODY
 from consent_service.services.consents.newcomers import add_newcomers
@@ -56,8 +58,8 @@ def change_custody(
 
     Whoever has facts about the child may, also when its consents have ended: they still speak
     where another's are decided on (R5e). Takes effect at the later of its date and now; what it
-    corrects ends now. Raises InvalidInput, and Conflict when that was corrected already or the
-    look-up is older than what is known.
+    corrects ends now. Raises InvalidInput, Conflict when that was corrected already or the look-up
+    is older than what is known, and LimitReached.
     """
     cpr = check_cpr(report.child_cpr, "/child/cpr")
     holders = check_custody(report.custody, cpr)
@@ -80,6 +82,7 @@ def change_custody(
     live = [r for r in own if state_at(act.history, r.consent, act.now).is_live]
     for request in live:
         check_languages(holder_languages(report.custody), _languages(uow, request))
+    check_room(act, caller.organisation, custody_kind(report.corrects))
     filed = file_holders(uow, caller.organisation, child, holders)
     change = context.new_id()
     fact = CustodyChange(

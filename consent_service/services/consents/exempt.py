@@ -13,8 +13,10 @@ from consent_service.domain.kernel.facts import (
     ExemptionRevoked,
     Role,
 )
+from consent_service.domain.kernel.limits import Limited
 from consent_service.errors import Conflict, InvalidInput, NotFound
 from consent_service.services.children.acts import ActInProgress, begin_act, record
+from consent_service.services.children.limits import check_room
 from consent_service.services.consents.consent_event import consent_event
 from consent_service.services.consents.find_consent import (
     child_of,
@@ -51,7 +53,7 @@ def record_exemption(
     """Record an exemption, which counts only once confirmed. Returns its id.
 
     Raises NotFound, InvalidInput for the child or an unknown signatory, Conflict for a consent
-    that is final.
+    that is final, and LimitReached.
     """
     file = controlled_consent(uow, caller, consent)
     signatory = find_signatory(uow, consent, draft.signatory)
@@ -60,6 +62,7 @@ def record_exemption(
     act = _begin(uow, context, file)
     if draft.valid_until is not None and draft.valid_until < local_date(act.now):
         raise InvalidInput.field("/valid_until", "This is in the past.")
+    check_room(act, caller.organisation, Limited.EXEMPTION)
     ends_at = local_instant(draft.valid_until + timedelta(days=1)) if draft.valid_until else None
     exemption = context.new_id()
     fact = ExemptionRecorded(

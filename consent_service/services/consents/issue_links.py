@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
 from consent_service.domain.consents.latecomers import awaits_first_link, has_a_say_from
 from consent_service.domain.consents.signers import required_signers, signers_with_a_say
 from consent_service.domain.consents.state import state_at
 from consent_service.domain.kernel.calendar import local_date
 from consent_service.domain.kernel.facts import LinkIssued, Request
+from consent_service.domain.kernel.limits import Limited
 from consent_service.errors import Conflict, InvalidInput
 from consent_service.services.children.acts import ActInProgress, begin_act, record
+from consent_service.services.children.limits import check_made
 from consent_service.services.consents.consent_event import consent_event
 from consent_service.services.consents.find_consent import child_of, controlled_consent
 from consent_service.services.consents.model import ConsentFile, Signatory
@@ -28,7 +31,11 @@ def new_links(
     performed_by: Employee,
     now: datetime,
 ) -> dict[str, str]:
-    """A new signing address for each signatory, by signatory id; each is logged."""
+    """A new signing address for each signatory, by signatory id; each is logged.
+
+    Raises LimitReached before the first, so that nobody's old link ends without a new one.
+    """
+    check_made(Limited.LINK, partial(uow.links.made_at, file.controller, child.id), now)
     urls = {}
     for signatory in signatories:
         token = context.new_token()

@@ -18,6 +18,11 @@ from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Event
 from consent_service.services.kernel.model import Caller
 
+MOST_WALKED = 250
+"""Files looked at for one page, give or take a page: what is derived is derived for each."""
+
+_READ_AT_LEAST = 50
+
 
 @dataclass(frozen=True)
 class ConsentFilter:
@@ -28,6 +33,12 @@ class ConsentFilter:
     deadline_before: date | None = None
     status: str | None = None
     expires_before: datetime | None = None
+
+    def fits_file(self, file: ConsentFile, viewer: str) -> bool:
+        """Whether a file may be what is asked for; a deadline is its controller's own."""
+        if self.deadline_before is None:
+            return True
+        return file.controller == viewer and file.deadline < self.deadline_before
 
     def fits(self, state: ConsentState) -> bool:
         """Whether a derived state is asked for."""
@@ -49,7 +60,10 @@ def list_consents(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """A page of the consents the caller may know of, oldest first, without names; logged once.
 
-    A status is derived, so a page is found by walking the files and keeping what fits.
+    A status is derived, so a page is found by walking the files and keeping what fits. No page
+    walks more than MOST_WALKED of them: one may be short or empty, with others to follow. All
+    about one child are walked at once, for those are few (`domain.kernel.limits`), and a page that
+    ended among them would tell of consents that the caller may not know of.
     """
     items: list[dict[str, Any]] = []
     child = _child_asked_about(uow, wanted.child)
@@ -58,19 +72,21 @@ def list_consents(
         # Read whatever is found: a consent that never covered the caller costs it nothing more.
         with suppress(NotFound):
             histories[child] = uow.children.snapshot(child).history
-    cursor, more = after, True
-    while more and len(items) <= limit:
+    cursor, more, walked = after, True, 0
+    at_once = max(limit + 1, _READ_AT_LEAST)
+    while more and len(items) <= limit and (child is not None or walked < MOST_WALKED):
         files = uow.consents.page(
             caller.organisation,
             after=cursor,
-            limit=limit + 1,
+            limit=at_once,
             child=child,
             case_reference=wanted.case_reference,
-            deadline_before=wanted.deadline_before,
         )
-        more = len(files) > limit
+        more, walked = len(files) == at_once, walked + len(files)
         for file in files:
             cursor = file.id
+            if not wanted.fits_file(file, caller.organisation):
+                continue
             if file.child not in histories:
                 histories[file.child] = uow.children.snapshot(file.child).history
             item = _listed(uow, context, caller, file, histories[file.child], wanted)
@@ -79,7 +95,9 @@ def list_consents(
     page = items[:limit]
     event = Event.by(caller, "consents_listed", caller.organisation, details={"count": len(page)})
     context.journal.write(uow, event, context.clock())
-    return page, page[-1]["id"] if len(items) > limit else None
+    if len(items) > limit:
+        return page, page[-1]["id"]
+    return page, cursor if more else None
 
 
 def _child_asked_about(uow: ConsentsUnit, cpr: CprNumber | None) -> str | None:

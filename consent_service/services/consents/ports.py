@@ -1,7 +1,7 @@
 """What asking for consent needs from storage."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Literal, Protocol
 
 from consent_service.services.catalogue.ports import CatalogueUnit
@@ -37,8 +37,12 @@ class Consents(Protocol):
         limit: int,
         child: str | None = None,
         case_reference: str | None = None,
-        deadline_before: date | None = None,
-    ) -> Sequence[ConsentFile]: ...
+    ) -> Sequence[ConsentFile]:
+        """Consents that name the viewer, by ascending id, at the cost of those found alone.
+
+        With a case reference only those it controls: a reference is the controller's own.
+        """
+        ...
 
     def add_signatory(self, signatory: Signatory) -> None: ...
 
@@ -61,6 +65,10 @@ class Links(Protocol):
     def mark_opened(self, link: Link, now: datetime) -> None: ...
 
     def opened(self, consent: str) -> frozenset[str]: ...
+
+    def made_at(self, controller: str, child: str, nth: int) -> datetime | None:
+        """When a controller made the nth newest of its links about a child; None: fewer."""
+        ...
 
 
 class ConsentsUnit(CatalogueUnit, LogUnit, Protocol):

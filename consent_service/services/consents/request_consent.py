@@ -7,6 +7,7 @@ from consent_service.domain.consents.signers import required_signers
 from consent_service.domain.consents.state import state_at
 from consent_service.domain.kernel.calendar import local_date
 from consent_service.domain.kernel.facts import Request, Role, Scope, SignerRule
+from consent_service.domain.kernel.limits import Limited
 from consent_service.domain.kernel.validity import parse_validity
 from consent_service.errors import Conflict, FieldError, InvalidInput
 from consent_service.services.catalogue.model import Organisation, TemplateVersion
@@ -21,6 +22,7 @@ from consent_service.services.children.family import (
     file_holders,
     holder_languages,
 )
+from consent_service.services.children.limits import admit, check_room
 from consent_service.services.consents.check_lookup import check_lookup
 from consent_service.services.consents.issue_links import new_links
 from consent_service.services.consents.model import ConsentFile
@@ -65,14 +67,14 @@ def request_consent(
 
     Raises InvalidInput naming every broken field, Conflict `custody_known_newer` for a look-up
     older than what is known, and `already_requested` with the id of a live consent for the same
-    child, template and parties.
+    child, template and parties. Raises LimitReached where there is no room for more.
     """
     template, parties = _check_catalogue(uow, caller, asked)
     family = check_family(asked.child, asked.custody)
     languages = {"/child/language": asked.child.language} | holder_languages(asked.custody)
     check_languages(languages, template.languages)
 
-    child = uow.children.find_or_add(family.child.cpr)
+    child = admit(uow, caller.organisation, family.child.cpr, context.clock())
     act = begin_act(uow, context, child)
     _check_deadline(context, asked, act.now)
     check_ages(family, act.now)
@@ -80,6 +82,7 @@ def request_consent(
     _check_renewal(uow, caller, asked, act)
     _check_not_asked_already(uow, caller, asked, act)
     _check_birth_date(uow, caller, child, family)
+    check_room(act, caller.organisation, Limited.REQUEST)
     uow.children.save_details(caller.organisation, child.id, child.id, family.child)
     holders = file_holders(uow, caller.organisation, child, family.holders)
 

@@ -15,31 +15,30 @@ from consent_service.signing.canonical import instant_text
 
 
 def timeline(
-    uow: ConsentsUnit, context: Context, caller: Caller, consent: str
-) -> list[dict[str, Any]]:
-    """Every event of a consent, oldest first, for its controller; looking is logged.
+    uow: ConsentsUnit,
+    context: Context,
+    caller: Caller,
+    consent: str,
+    *,
+    after: str | None,
+    limit: int,
+) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of the events of a consent, oldest first, for its controller; looking is logged.
 
     The municipality's custody changes about the child are events of each of its consents. What an
-    organisation recorded in a signer's name says which one, as `attested_by` (R5c).
+    organisation recorded in a signer's name says which one, as `attested_by` (R5c). A page can be
+    short, or empty, with more to come.
     """
     file = controlled_consent(uow, caller, consent)
     child = child_of(uow, file)
     roles = {s.id: s.role.value for s in uow.consents.signatories(consent)}
     acts = uow.children.snapshot(file.child).history.acts(consent)
     attesting = {act.at: act.attested_by for act in acts if act.attested_by is not None}
-    entries = [
-        *uow.log.about_child(file.child, controller=file.controller, consent=consent),
-        *(
-            entry
-            for entry in uow.log.about_child(
-                file.child, controller=file.controller, types=("custody_changed",)
-            )
-            if entry.time >= file.created_at
-        ),
-    ]
-    entries.sort(key=lambda entry: entry.id)
+    entries, last = uow.log.under_consent(
+        file.child, consent, file.controller, since=file.created_at, after=after, limit=limit
+    )
     context.journal.write(uow, consent_viewed(caller, file, child, "timeline"), context.clock())
-    return [_timeline_item(entry, roles, attesting) for entry in entries]
+    return [_timeline_item(entry, roles, attesting) for entry in entries], last
 
 
 def _timeline_item(

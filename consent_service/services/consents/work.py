@@ -24,8 +24,9 @@ def note_custody_to_check(
     """
     history = uow.children.snapshot(child.id).history
     own = [r.consent for r in history.requests if r.controller == organisation]
-    asked = uow.log.about_child(child.id, controller=organisation, types=(CUSTODY_TO_CHECK,))
-    if not own or any(not is_looked_up_since(history, organisation, one.time) for one in asked):
+    asked = uow.log.last_custody_to_check(organisation, child.id)
+    is_asked = asked is not None and not is_looked_up_since(history, organisation, asked.time)
+    if not own or is_asked:
         return
     event = Event(CUSTODY_TO_CHECK, organisation, organisation, child=child, consent=own[-1])
     context.journal.write(uow, event, now)

@@ -9,6 +9,7 @@ from consent_service.services.consents.ports import ConsentsUnit
 from consent_service.services.disclosures.contradicted import note_contradiction
 from consent_service.services.disclosures.decided import (
     attested_by_json,
+    child_of_entry,
     consent_and_controller,
     decide_by,
     moment_of,
@@ -19,7 +20,7 @@ from consent_service.services.disclosures.decided import (
 from consent_service.services.disclosures.question import LegalBasis, Question
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Event
-from consent_service.services.kernel.model import Caller, ChildRef, Employee
+from consent_service.services.kernel.model import Caller, Employee
 
 
 def ask_decision(
@@ -33,7 +34,8 @@ def ask_decision(
 ) -> tuple[Decision, datetime]:
     """Whether a disclosure would be permitted at an instant not in the future; logged.
 
-    The caller is sender or recipient. No lock is taken. Raises InvalidInput and NotAllowed.
+    The caller is sender or recipient. No lock is taken. Raises InvalidInput, NotAllowed and, for a
+    child that is new to the caller's organisation, LimitReached.
     """
     if caller.organisation not in (question.sender, question.recipient):
         raise NotAllowed("The caller is the sender or the recipient.")
@@ -53,11 +55,12 @@ def ask_decision(
     if as_of is None:
         note_contradiction(uow, context, snapshot, cpr, decision, now)
     consent, controller = consent_and_controller(decision, caller)
+    child = child_of_entry(uow, snapshot, controller, cpr, now)
     event = Event.by(
         caller,
         "decision",
         controller,
-        child=ChildRef(snapshot.child, cpr),
+        child=child,
         employee=performed_by,
         recipient=question.recipient,
         outcome=outcome_of(decision),
@@ -72,6 +75,6 @@ def ask_decision(
         },
     )
     prepared = context.journal.prepare(event, now)
-    if not uow.log.append(prepared.entry, prepared.promise, event.search(), snapshot.child):
+    if not uow.log.append(prepared.entry, prepared.promise, event.search(), child.id):
         raise Unavailable("contention", "The log could not be written at this moment.")
     return decision, instant

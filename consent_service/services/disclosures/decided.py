@@ -6,12 +6,18 @@ from consent_service.domain.consents.state import Reason, ReasonCode
 from consent_service.domain.disclosures.decision import Decision, Denied, Permitted, decide_transfer
 from consent_service.domain.disclosures.objections import Transfer
 from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.domain.kernel.facts import History
 from consent_service.services.children.acts import moment_after
+from consent_service.services.children.limits import admit
 from consent_service.services.children.ports import Snapshot
+from consent_service.services.consents.find_consent import NOBODY
 from consent_service.services.consents.ports import ConsentsUnit
 from consent_service.services.consents.reasons import reason_json
 from consent_service.services.kernel.context import Context
-from consent_service.services.kernel.model import Caller
+from consent_service.services.kernel.model import Caller, ChildRef
+
+UNKNOWN = Snapshot(NOBODY, 0, History(()))
+"""What is known of a child that nobody knows. Its row, once there is one, begins with version 0."""
 
 
 def outcome_of(decision: Decision | None) -> str:
@@ -40,9 +46,27 @@ def attested_by_json(decision: Decision | None) -> dict[str, list[str]]:
 
 
 def snapshot_of(uow: ConsentsUnit, cpr: CprNumber) -> Snapshot:
-    """The facts about a child; one that nobody knew is known from here on, without facts."""
-    found = uow.children.snapshot_by_cpr(cpr)
-    return found or uow.children.snapshot(uow.children.find_or_add(cpr).id)
+    """The facts about a child; about one that nobody knows there are none."""
+    return uow.children.snapshot_by_cpr(cpr) or UNKNOWN
+
+
+def child_of_entry(
+    uow: ConsentsUnit,
+    snapshot: Snapshot,
+    controller: str,
+    cpr: CprNumber,
+    now: datetime,
+    *,
+    always: bool = False,
+) -> ChildRef:
+    """The child whose key seals an entry in this controller's log.
+
+    One that is new to the controller is added, so that the entry is found by the child and erased
+    with it. Raises LimitReached, and then nothing was added; never with `always`.
+    """
+    if controller in snapshot.filed_by:
+        return ChildRef(snapshot.child, cpr)
+    return admit(uow, controller, cpr, now, always=always)
 
 
 def moment_of(snapshot: Snapshot, context: Context) -> datetime:

@@ -20,6 +20,7 @@ from consent_service.services.consents.ports import ConsentsUnit
 from consent_service.services.disclosures.contradicted import note_contradiction
 from consent_service.services.disclosures.decided import (
     attested_by_json,
+    child_of_entry,
     consent_and_controller,
     decide_by,
     moment_of,
@@ -69,7 +70,8 @@ def disclose(
     `replays` is the entry of a permitted disclosure that is asked for once more: permitted again,
     it is no second disclosure and logged as what it is; denied now, it is a denial like any other.
     None when an answer for the same key was kept meanwhile. Raises InvalidInput, NotAllowed when
-    the sender is not the caller, and Unavailable when others kept acting about this child.
+    the sender is not the caller, LimitReached when it asks by consent about too many children that
+    are new to it, and Unavailable when others kept acting about this child.
     """
     if disclosure.question.sender != caller.organisation:
         raise NotAllowed("The sender is the organisation that calls.")
@@ -78,15 +80,17 @@ def disclose(
     for _ in range(ATTEMPTS):
         snapshot = snapshot_of(uow, cpr)
         now = moment_of(snapshot, context)
-        prepared, disclosed = _decide(context, caller, disclosure, snapshot, cpr, now, replays)
+        child, prepared, disclosed = _decide(
+            uow, context, caller, disclosure, snapshot, cpr, now, replays
+        )
         note_contradiction(uow, context, snapshot, cpr, disclosed.decision, now)
         answer = answer_for(disclosed)
         if uow.log.append(
             prepared.entry,
             prepared.promise,
             prepared.event.search(),
-            snapshot.child,
-            Guard(snapshot.child, snapshot.version),
+            child.id,
+            Guard(child.id, snapshot.version),
             answer,
         ):
             return disclosed
@@ -96,6 +100,7 @@ def disclose(
 
 
 def _decide(
+    uow: ConsentsUnit,
     context: Context,
     caller: Caller,
     disclosure: Disclosure,
@@ -103,7 +108,7 @@ def _decide(
     cpr: CprNumber,
     now: datetime,
     replays: str | None,
-) -> tuple[Prepared, Disclosed]:
+) -> tuple[ChildRef, Prepared, Disclosed]:
     transfer = disclosure.question.transfer()
     decision: Decision | None = None
     warnings: tuple[str, ...] = ()
@@ -115,11 +120,13 @@ def _decide(
     consent, controller = consent_and_controller(decision, caller)
     # A denial names no first: its controller need not know of a consent that permitted before.
     first = replays if isinstance(decision, Permitted) else None
+    # What happens on another basis must be written down, however many children it is about (R6).
+    child = child_of_entry(uow, snapshot, controller, cpr, now, always=decision is None)
     event = Event.by(
         caller,
         "disclosure" if first is None else "disclosure_replayed",
         controller,
-        child=ChildRef(snapshot.child, cpr),
+        child=child,
         employee=disclosure.performed_by,
         recipient=transfer.recipient,
         outcome=outcome_of(decision),
@@ -129,7 +136,7 @@ def _decide(
     )
     prepared = context.journal.prepare(event, now)
     disclosed = Disclosed(prepared.entry.id, prepared.promise, now, decision, warnings)
-    return prepared, disclosed
+    return child, prepared, disclosed
 
 
 def _warnings(

@@ -1,5 +1,7 @@
 """Disclosures as the organisations that took part may see them."""
 
+from collections.abc import Sequence
+
 from consent_service.errors import NotFound
 from consent_service.services.consents.ports import ConsentsUnit
 from consent_service.services.kernel.context import Context
@@ -10,13 +12,15 @@ from consent_service.services.log.read_log import log_look
 
 def visible_disclosures(
     uow: ConsentsUnit, context: Context, caller: Caller, *, after: str | None, limit: int
-) -> tuple[list[LoggedEntry], str | None]:
-    """Disclosures the caller sent, received, or controls the consent of, oldest first; logged."""
+) -> tuple[Sequence[LoggedEntry], str | None]:
+    """Disclosures the caller sent, received, or controls the consent of, oldest first; logged.
+
+    A page can be short, or empty, with more to come.
+    """
     search = EntryFilter(viewer=caller.organisation, type="disclosure", as_party=True)
-    found = uow.log.find(search, after=after, limit=limit + 1)
-    page = list(found[:limit])
+    page, last = uow.log.page(search, after=after, limit=limit)
     log_look(uow, context, caller, page, "disclosures")
-    return page, page[-1].id if len(found) > limit else None
+    return page, last
 
 
 def visible_disclosure(

@@ -3,7 +3,7 @@
 Every place that shows a family an entry of the log, or an organisation's name, asks here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -26,6 +26,10 @@ KIND = "kind:"
 """Before the kind of an organisation that is not named; no id holds a colon."""
 
 _UNKNOWN_KIND = "other"
+
+SHOWN_AT_ONCE = 50
+MOST_ROUNDS = 4
+"""How often a page of the family's is filled up: some exchanges may not be shown yet."""
 
 
 @dataclass(frozen=True)
@@ -109,31 +113,49 @@ def postponed_until(entry: LoggedEntry, now: datetime) -> str | None:
     return None
 
 
-def family_disclosures(uow: ConsentsUnit, insight: Insight, now: datetime) -> list[dict[str, Any]]:
-    """Every disclosure about a child that one of its family may see now, oldest first.
+@dataclass(frozen=True)
+class SharedPage:
+    """Exchanges, newest first; `older` is an entry that all older ones precede, None: no more."""
 
-    Denied ones are shown as such; those whose showing was postponed are left out until their
-    date (R6). Employees are not named. Sender and recipient are as `Insight.places` says.
+    exchanges: Sequence[Mapping[str, Any]]
+    older: str | None
+
+
+def family_disclosures(
+    uow: ConsentsUnit, insight: Insight, now: datetime, before: str | None = None
+) -> SharedPage:
+    """The newest disclosures about a child that one of its family may see now.
+
+    Or those before an entry. Denied ones are shown as such; those whose showing was postponed are
+    left out until their date (R6). Employees are not named. Sender and recipient are as
+    `Insight.places` says.
     """
-    shown = []
-    for entry in uow.log.about_child(insight.child, controller=None, types=("disclosure",)):
-        if postponed_until(entry, now) is not None or not insight.shows(entry):
-            continue
-        body = entry.body
-        sender, recipient = insight.places(body["organisation"], body["recipient"])
-        shown.append(
-            {
-                "time": entry.time,
-                "sender": sender,
-                "recipient": recipient,
-                "purpose": body["purpose"],
-                "categories": body["categories"],
-                "outcome": body["outcome"],
-                "legal_basis": body["legal_basis"]["type"],
-                "provision": body["legal_basis"].get("provision"),
-            }
+    shown: list[LoggedEntry] = []
+    for _ in range(MOST_ROUNDS):
+        entries, before = uow.log.newest_about(
+            insight.child, "disclosure", before=before, limit=SHOWN_AT_ONCE + 1
         )
-    return shown
+        shown += [e for e in entries if postponed_until(e, now) is None and insight.shows(e)]
+        if before is None or len(shown) > SHOWN_AT_ONCE:
+            break
+    page = shown[:SHOWN_AT_ONCE]
+    older = page[-1].id if len(shown) > SHOWN_AT_ONCE else before
+    return SharedPage([_exchange(insight, entry) for entry in page], older)
+
+
+def _exchange(insight: Insight, entry: LoggedEntry) -> dict[str, Any]:
+    body = entry.body
+    sender, recipient = insight.places(body["organisation"], body["recipient"])
+    return {
+        "time": entry.time,
+        "sender": sender,
+        "recipient": recipient,
+        "purpose": body["purpose"],
+        "categories": body["categories"],
+        "outcome": body["outcome"],
+        "legal_basis": body["legal_basis"]["type"],
+        "provision": body["legal_basis"].get("provision"),
+    }
 
 
 def _attempt(entry: LoggedEntry) -> Attempt:

@@ -16,6 +16,9 @@ WITHDRAWAL_TAKEN = "withdrawal_taken"
 CUSTODY_TO_CHECK = "custody_to_check"
 """The type of the entry that asks an organisation to look custody up again (R5e)."""
 
+CUSTODY_CHANGED = "custody_changed"
+"""The type of the entry of a custody change, an event of each of its controller's consents."""
+
 ListedEntry = tuple[str, bytes]
 """An entry's id and its leaf hash, as an erasure's list holds them."""
 

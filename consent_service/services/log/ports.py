@@ -1,6 +1,7 @@
 """What reading the log needs from storage."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from consent_service.audit.receipt_document import InclusionProof
@@ -14,22 +15,47 @@ class Log(LogWriter, Protocol):
 
     def get(self, entry: str, search: EntryFilter) -> LoggedEntry | None: ...
 
-    def find(
-        self, search: EntryFilter, *, after: str | None, limit: int
-    ) -> Sequence[LoggedEntry]: ...
+    def find(self, search: EntryFilter, *, after: str | None, limit: int) -> Sequence[LoggedEntry]:
+        """All that is asked for, oldest first, however much is passed by.
 
-    def about_child(
+        For what has an index of its own: a child, an employee, the entry that it is about.
+        """
+        ...
+
+    def page(
+        self, search: EntryFilter, *, after: str | None, limit: int
+    ) -> tuple[Sequence[LoggedEntry], str | None]:
+        """What is asked for, oldest first, and the entry after which to go on; None: the end.
+
+        It looks at a bounded number of entries: there can be few, or none, and more to come.
+        """
+        ...
+
+    def under_consent(
         self,
         child: str,
+        consent: str,
+        controller: str,
         *,
-        controller: str | None,
-        types: Iterable[str] = (),
-        consent: str | None = None,
-    ) -> Sequence[LoggedEntry]:
-        """Entries of these types, or under this consent, oldest first.
+        since: datetime,
+        after: str | None,
+        limit: int,
+    ) -> tuple[Sequence[LoggedEntry], str | None]:
+        """A page of the entries under a consent, and of its controller's custody changes since."""
+        ...
 
-        `controller` None is every controller's: who of the family sees what, insight decides.
+    def newest_about(
+        self, child: str, type_: str, *, before: str | None, limit: int
+    ) -> tuple[Sequence[LoggedEntry], str | None]:
+        """A page of the entries of one type about a child in every controller's log, newest first.
+
+        Who of the family sees what, insight decides; `before` is an entry id that all found ones
+        precede.
         """
+        ...
+
+    def last_custody_to_check(self, controller: str, child: str) -> LoggedEntry | None:
+        """Where this controller was last asked to look a child's custody up again."""
         ...
 
     def custody_to_check(

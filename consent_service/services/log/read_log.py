@@ -19,15 +19,15 @@ def find_entries(
     after: str | None,
     limit: int,
     view: str = "search",
-) -> tuple[list[LoggedEntry], str | None]:
+) -> tuple[Sequence[LoggedEntry], str | None]:
     """A page of the entries where the caller's organisation is controller or actor, oldest first.
 
-    Looking writes one entry for each child whose entries were shown, and one where none was.
+    It can be short, or empty, with more to come. Looking writes one entry for each child whose
+    entries were shown, and one where none was.
     """
-    found = uow.log.find(search, after=after, limit=limit + 1)
-    page = list(found[:limit])
+    page, last = uow.log.page(search, after=after, limit=limit)
     log_look(uow, context, caller, page, view)
-    return page, page[-1].id if len(found) > limit else None
+    return page, last
 
 
 def get_entry(uow: LogUnit, context: Context, caller: Caller, entry: str) -> LoggedEntry:

@@ -13,9 +13,9 @@ from typing import Any
 from consent_service.domain.consents.latecomers import custody_begins
 from consent_service.domain.consents.paper import (
     find_paper,
-    is_rejected,
     is_too_young,
     refused_since,
+    rejected_papers,
 )
 from consent_service.domain.consents.signers import may_act
 from consent_service.domain.consents.state import state_at
@@ -27,9 +27,11 @@ from consent_service.domain.kernel.facts import (
     Request,
     Scope,
 )
+from consent_service.domain.kernel.limits import paper_kind
 from consent_service.domain.kernel.validity import expiry
 from consent_service.errors import Conflict, InvalidInput, NotFound
 from consent_service.services.children.acts import ActInProgress, begin_act, record
+from consent_service.services.children.limits import check_room
 from consent_service.services.consents.consent_event import consent_event
 from consent_service.services.consents.find_consent import (
     child_of,
@@ -80,7 +82,8 @@ def record_paper(
     """Record a paper, which counts only once confirmed. Returns its id.
 
     Raises NotFound, InvalidInput for an unknown signatory or a day or scope that cannot be, and
-    Conflict for a signer without a say now and for a grant of what has ended.
+    Conflict for a signer without a say now and for a grant of what has ended; for a grant also
+    LimitReached, but never for a no or a lift.
     """
     file = controlled_consent(uow, caller, consent)
     signatory = find_signatory(uow, consent, draft.signatory)
@@ -95,6 +98,9 @@ def record_paper(
     begins = custody_begins(act.history, request, signatory.person, act.now)
     if draft.decision is ActKind.GRANT and begins is not None and signed_at < begins:
         raise InvalidInput.field("/signed_on", "This person held no custody yet on that day.")
+    counted = paper_kind(draft.decision)
+    if counted is not None:
+        check_room(act, caller.organisation, counted)
     paper = context.new_id()
     fact = PaperRecorded(
         act.seq, act.now, paper, consent, signatory.person, draft.decision, kept, signed_at
@@ -132,7 +138,7 @@ def confirm_paper(
         raise NotFound("There is no such paper.")
     if _is_confirmed(act, consent, paper):
         return
-    if is_rejected(act.history, consent, paper):
+    if paper in rejected_papers(act.history, consent):
         raise Conflict("paper_rejected", "This paper was rejected: record it anew if it is right.")
     recorded = recorded_by_another(uow, file, "paper_recorded", paper, performed_by)
     signatory = find_signatory(uow, consent, recorded["signatory"])
@@ -171,7 +177,7 @@ def reject_paper(
     act = begin_act(uow, context, child_of(uow, file))
     if find_paper(act.history, consent, paper) is None:
         raise NotFound("There is no such paper.")
-    if is_rejected(act.history, consent, paper):
+    if paper in rejected_papers(act.history, consent):
         return
     if _is_confirmed(act, consent, paper):
         detail = "This paper was confirmed and counts: record what the signer says now instead."

@@ -35,7 +35,12 @@ from consent_service.services.children.acts import moment_after
 from consent_service.services.children.model import PersonDetails
 from consent_service.services.consents.find_consent import child_of
 from consent_service.services.consents.model import ConsentFile, Link, Signatory
-from consent_service.services.insight.insight import Insight, family_disclosures, insight_of
+from consent_service.services.insight.insight import (
+    Insight,
+    SharedPage,
+    family_disclosures,
+    insight_of,
+)
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Event
 from consent_service.services.signatures.consent_text import ConsentText, consent_text
@@ -174,7 +179,8 @@ class ConsentPage:
     is None where there is none, and `is_too_late` where it is over: then a no is final at once.
     `refusal` is what saying no would be. `stops_older` tells that declining also stops an older
     consent (R5), `may_stop_another` that taking a yes back may. `objects` tells that a no of
-    their own elsewhere stops part of this one. `disclosures` is every one they may see so far.
+    their own elsewhere stops part of this one. `shared` are the newest disclosures that they may
+    see.
     """
 
     status: Status
@@ -204,7 +210,7 @@ class ConsentPage:
     expires_at: datetime | None
     lapses_at: datetime
     others: Sequence[OtherSigner]
-    disclosures: Sequence[Mapping[str, Any]]
+    shared: SharedPage
 
 
 def consent_page(uow: SignaturesUnit, context: Context, signer: Signer) -> ConsentPage:
@@ -249,8 +255,18 @@ def consent_page(uow: SignaturesUnit, context: Context, signer: Signer) -> Conse
         expires_at=state.expires_at,
         lapses_at=signer.request.lapses_at,
         others=_others(uow, signer, required, insight),
-        disclosures=family_disclosures(uow, insight, signer.now),
+        shared=family_disclosures(uow, insight, signer.now),
     )
+
+
+def older_disclosures(
+    uow: SignaturesUnit, context: Context, signer: Signer, before: str
+) -> SharedPage:
+    """What was shared before an entry, for an identified signer; looking is logged."""
+    _write(uow, context, signer, "personal_data_viewed", {"view": "family"})
+    person = signer.signatory.person
+    insight = insight_of(uow, signer.history, signer.file.child, person, signer.now)
+    return family_disclosures(uow, insight, signer.now, before)
 
 
 def _can_refuse(signer: Signer, state: ConsentState, latest: Act | None) -> bool:

@@ -8,9 +8,10 @@ from flask_babel import gettext
 
 from consent_service.domain.consents.state import Status
 from consent_service.domain.kernel.facts import ActKind, Role, Scope
-from consent_service.services.insight.insight import KIND
+from consent_service.services.insight.insight import KIND, SharedPage
 from consent_service.services.signatures.signing_page import ConsentPage, Signer
 from consent_service.web.frame.language import direction, period
+from consent_service.web.signatures.older import seal_cursor
 from consent_service.web.signatures.state_words import state_words
 from consent_service.web.signatures.visit import Visit
 
@@ -63,7 +64,7 @@ def consent_view(visit: Visit, page: ConsentPage) -> dict[str, Any]:
         "left_out": _left_out_words(signer, page, labels),
         "effective": _effective(signer, page, labels),
         "others": [(_role_words(other.role), other.name) for other in page.others],
-        "shared": [_shared(visit, entry, labels) for entry in reversed(page.disclosures)],
+        **shared_view(visit, page.shared),
         "login_is_fresh": visit.login_is_fresh,
         "text_bound": signer.template.text_bound_login,
         "has_ended": page.status not in _OPEN,
@@ -130,6 +131,16 @@ def _role_words(role: Role) -> str:
         Role.CHILD: gettext("The young person, who must sign from the age of 15"),
     }
     return words[role]
+
+
+def shared_view(visit: Visit, page: SharedPage) -> dict[str, Any]:
+    """A page of what was shared, and what the address of the older ones ends with, if any."""
+    labels = visit.signer.template.content["labels"][visit.text_language]
+    return {
+        "shared": [_shared(visit, entry, labels) for entry in page.exchanges],
+        "older": seal_cursor(visit.secret, page.older) if page.older else None,
+        "text_language": visit.text_language,
+    }
 
 
 def _shared(visit: Visit, entry: Mapping[str, Any], labels: Mapping[str, Any]) -> Shared:

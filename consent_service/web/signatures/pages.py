@@ -6,11 +6,16 @@ from flask import Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
 from consent_service.services.signatures.model import SigningSession
-from consent_service.services.signatures.signing_page import consent_page, follow_token
+from consent_service.services.signatures.signing_page import (
+    consent_page,
+    follow_token,
+    older_disclosures,
+)
 from consent_service.services.units import UnitOfWork
 from consent_service.web.frame.language import INTERFACE
 from consent_service.web.frame.rendering import allow_login, go_home, interface_languages, render
-from consent_service.web.signatures.consent_view import consent_view
+from consent_service.web.signatures.consent_view import consent_view, shared_view
+from consent_service.web.signatures.older import open_cursor
 from consent_service.web.signatures.session_content import SessionContent
 from consent_service.web.signatures.visit import Site, Visit, open_session, set_cookie, visit_of
 
@@ -98,3 +103,18 @@ def _consent(visit: Visit) -> Response:
     )
     leads_to_login = not visit.login_is_fresh or visit.signer.template.text_bound_login
     return allow_login(response, visit.site) if leads_to_login else response
+
+
+def shared(site: Site) -> Response:
+    """What was shared earlier than on the page before; an address of another session leads home."""
+    with site.units.writing() as uow:
+        visit = visit_of(site, uow)
+        before = open_cursor(visit.secret, request.args.get("before", ""))
+        if before is None or not visit.is_logged_in:
+            return go_home()
+        visit.touch()
+        page = older_disclosures(uow, site.context, visit.signer, before)
+        controller = visit.signer.terms.controller.name
+        response = render("shared.html", controller=controller, **shared_view(visit, page))
+        uow.commit()
+    return response
