@@ -85,6 +85,14 @@ def read_consistency(path: Path) -> Consistency:
         raise UnusableInput(f"{path} is no consistency proof: {wrong.detail}") from None
 
 
+def read_text(path: Path) -> str:
+    """The text of a file, newlines as they stand. Raises UnusableInput."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise UnusableInput(f"{path} cannot be read as text") from None
+
+
 def check_receipt(
     receipt: bytes,
     published: Published,
@@ -158,7 +166,7 @@ def check_checkpoints(
     for path in paths:
         verdict, detail = "verified", ""
         try:
-            note = _read_text(path)
+            note = read_text(path)
             checkpoint = verify_checkpoint(note, published.origin, published.keys)
             history.add(checkpoint)
             detail = f"{checkpoint.size} entries at {checkpoint.time:%Y-%m-%d %H:%M:%S} UTC"
@@ -202,21 +210,13 @@ def _say_kept(reports: Iterable[KeptReport], say: Say) -> None:
 
 def _read_checkpoint(path: Path, published: Published) -> Checkpoint:
     try:
-        return verify_checkpoint(_read_text(path), published.origin, published.keys)
+        return verify_checkpoint(read_text(path), published.origin, published.keys)
     except InvalidCheckpoint as wrong:
         raise UnusableInput(f"{path} is no checkpoint of this log: {wrong.detail}") from None
 
 
 def _read_json(path: Path) -> object:
     try:
-        return parse_json(_read_text(path))
+        return parse_json(read_text(path))
     except NotJson as wrong:
         raise UnusableInput(f"{path}: {wrong.detail}") from None
-
-
-def _read_text(path: Path) -> str:
-    try:
-        # Not read_text: it would make one newline of two spellings, and a note has one.
-        return path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise UnusableInput(f"{path} cannot be read as text") from None

@@ -4,7 +4,8 @@ All but the whole log is verified offline (`audit.offline`), as by the stand-alo
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -30,7 +31,7 @@ _KEPT = click.option(
 def _offline(command: Callable[..., Any]) -> Callable[..., Any]:
     """A command that needs the two files everybody may have of a log, and no settings.
 
-    It answers the exit code; what cannot be used is one sentence, and 2.
+    It answers the exit code.
     """
 
     @click.option(
@@ -48,16 +49,26 @@ def _offline(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @wraps(command)
     def run(jwks: Path, log_description: Path, **options: Any) -> None:
-        from consent_service.audit.offline import UNUSABLE, UnusableInput, read_published
+        from consent_service.audit.offline import read_published
 
-        try:
+        with _usable():
             code = command(read_published(jwks, log_description), **options)
-        except UnusableInput as unusable:
-            click.echo(f"consent-service: {unusable.detail}", err=True)
-            code = UNUSABLE
         sys.exit(code)
 
     return run
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    """What cannot be used is one sentence and exit 2, not the 1 of a lie."""
+    from consent_service.audit.offline import UNUSABLE, UnusableInput
+
+    try:
+        yield
+    except UnusableInput as unusable:
+        refusal = click.ClickException(unusable.detail)
+        refusal.exit_code = UNUSABLE
+        raise refusal from None
 
 
 @click.group()
@@ -74,8 +85,11 @@ def audit() -> None:
 )
 def audit_verify(checkpoints: tuple[Path, ...], workers: int | None) -> None:
     """Verify the whole log of the configured database; exits 1 at the first lie."""
+    from consent_service.audit.offline import read_text
+
+    with _usable():
+        outside = [read_text(path) for path in checkpoints]
     with assembled_parts() as parts:
-        outside = [path.read_text() for path in checkpoints]
         report = verify_with_keys(parts, outside, workers)
     for checked in report.checked:
         click.echo(checked)
