@@ -60,15 +60,17 @@ def _offline(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def _usable() -> Iterator[None]:
-    """What cannot be used is one sentence and exit 2, not the 1 of a lie."""
-    from consent_service.audit.offline import UNUSABLE, UnusableInput
+    """What cannot be used is one sentence, and not the exit code of a lie."""
+    from consent_service.audit.offline import UnusableInput
 
     try:
         yield
     except UnusableInput as unusable:
-        refusal = click.ClickException(unusable.detail)
-        refusal.exit_code = UNUSABLE
-        raise refusal from None
+        raise _Unusable(unusable.detail) from None
+
+
+class _Unusable(click.ClickException):
+    exit_code = 2  # as click itself for a wrong command line (`audit.offline.UNUSABLE`)
 
 
 @click.group()
