@@ -54,13 +54,17 @@ class ParsedCheckpoint:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint as verified. `time` is UTC in whole seconds, `key` the least trusted."""
+    """A checkpoint as verified: the least trusted of its keys, and when the last of them begins.
+
+    Times are UTC in whole seconds.
+    """
 
     origin: str
     size: int
     root: bytes
     time: datetime
     key: PublishedKey
+    keys_begin: datetime
 
 
 def sign_checkpoint(
@@ -142,7 +146,9 @@ def verify_checkpoint(note: str, origin: str, keys: KeySet) -> Checkpoint:
         raise InvalidCheckpoint("a key was not valid at the time of the checkpoint")
     if is_dated_apart(keys, time) and not any(key in cosigners for key in daters):
         raise InvalidCheckpoint("the checkpoint is not dated by the log's cosignature key")
-    return Checkpoint(origin, parsed.size, parsed.root, time, _least_trusted(signers + daters))
+    used = signers + daters
+    begin = max(key.not_before for key in used)
+    return Checkpoint(origin, parsed.size, parsed.root, time, _least_trusted(used), begin)
 
 
 def is_dated_apart(keys: KeySet, time: datetime) -> bool:
