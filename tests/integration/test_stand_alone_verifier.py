@@ -169,6 +169,7 @@ def test_the_wheel_needs_cryptography_and_nothing_else(built_files: tuple[Path, 
         for module in _imported(node)
     }
     assert imported - sys.stdlib_module_names == {"consent_service", "cryptography"}
+    assert imported & {"asyncio", "ftplib", "http", "smtplib", "socket", "ssl", "urllib"} == set()
     folders = {name.rpartition("/")[0] for name in sources if name.startswith("consent_service/")}
     assert folders == {"consent_service", "consent_service/audit", "consent_service/signing"}
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -284,6 +285,31 @@ def test_the_whole_tree_shows_that_two_pages_are_of_two_histories():
     assert judged(lines)[1].sizes == 2
     report = judged(lines + tree_of(LOG))[1]
     assert (report.tree[:2], report.exit_code) == (("failed", "log_forked"), 1)
+
+
+def test_memory_does_not_grow_with_the_tree():
+    one = [bytes([number]) * 32 for number in range(200)]
+    whole_tree = Frontier()
+    for _ in range(300):
+        whole_tree = whole_tree.append(one)[0]
+    kept = signed(400, Frontier().append(one * 2)[0].root(), START)
+
+    def lines():
+        yield {"checkpoint": signed(whole_tree.size, whole_tree.root(), NOW)}
+        for first in range(0, whole_tree.size, 200):
+            yield from leaves_json(first, one)
+
+    checks = ExportChecks(
+        keys(), ORIGIN, NOW, [KeptCheckpoint("kept", verify_checkpoint(kept, ORIGIN, keys()))]
+    )
+    tracemalloc.start()
+    try:
+        assert list(checks.judged(json.dumps(line).encode() for line in lines())) == []
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert checks.report.kept[0].verdict == "compared"
+    assert peak < 500_000  # 60,000 leaves have 1.9 MB
 
 
 def test_the_leaf_hashes_of_a_sound_export_lead_to_its_checkpoint():
