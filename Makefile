@@ -3,6 +3,7 @@
 #   make demo     install, then start the service with made-up families and a stand-in login
 #   make test     install, then every test; says which suites it had to skip and why
 #   make check    install, then lint, static security rules, types, layers, dependency audit
+#   make verifier install, then build the stand-alone verifier (a wheel and a zipapp) into dist/
 #   make words    bring the pages' words in the code into the catalogues, and compile them
 #   make run      install, then serve with the settings of the environment
 #   make lock     write the lock files anew (needs uv; UPGRADE=--upgrade takes newer versions)
@@ -22,7 +23,7 @@ INSTALLED := .venv/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format words run lock clean
+.PHONY: help install demo test check format verifier words run lock clean
 
 help:
 	@sed -n '/^#   make/s/^#   //p' Makefile
@@ -60,6 +61,9 @@ check: install
 format: install
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+
+verifier: install
+	$(BIN)/python tools/build_verifier.py dist
 
 words: install
 	$(BIN)/python -m tests.web.write_words

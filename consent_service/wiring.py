@@ -64,8 +64,9 @@ def assemble(settings: Settings, engine: Engine, clock: Callable[[], datetime] =
 
     def identity() -> LogIdentity:
         keys = live.current()
-        log, promise = keys.schedules["log"], keys.schedules["promise"]
-        return LogIdentity(settings.log_origin, log, promise, keys.published)
+        log, cosigners = keys.schedules["log"], keys.schedules["cosignature"]
+        promise = keys.schedules["promise"]
+        return LogIdentity(settings.log_origin, log, cosigners, promise, keys.published)
 
     sequencer = Sequencer(engine, identity, clock)
     units = SqlUnits(engine, live, sequencer, clock)

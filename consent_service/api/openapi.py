@@ -90,7 +90,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "operationId": endpoint.name,
         "summary": endpoint.summary,
         "tags": [endpoint.tag],
-        "description": f"Needs the scope `{endpoint.scope}`.",
+        "description": f"Needs the scope `{endpoint.scope}`. {endpoint.description}".rstrip(),
         "security": [{"bearer": [endpoint.scope]}, {"oauth2": [endpoint.scope]}],
         "parameters": _parameters(endpoint),
         "responses": _responses(endpoint),

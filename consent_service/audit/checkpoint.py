@@ -2,7 +2,9 @@
 
 A C2SP tlog-checkpoint (https://c2sp.org/tlog-checkpoint) signed by the log's key, with a
 second line that dates it: a C2SP tlog-cosignature (https://c2sp.org/tlog-cosignature) over
-the time at which the head was committed, in whole seconds. Rounding down is right on both
+the time at which the head was committed, in whole seconds, by the log's cosignature key. From
+before there was one the log's own key dates too, and that counts no more where a cosignature key
+was valid. Rounding down is right on both
 sides: compromise times and cosignature times are whole seconds, and a log is never called
 late a second early.
 """
@@ -52,13 +54,17 @@ class ParsedCheckpoint:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint as verified. `time` is UTC in whole seconds, `key` the log's key."""
+    """A checkpoint as verified: the least trusted of its keys, and when the last of them begins.
+
+    Times are UTC in whole seconds.
+    """
 
     origin: str
     size: int
     root: bytes
     time: datetime
     key: PublishedKey
+    keys_begin: datetime
 
 
 def sign_checkpoint(
@@ -72,11 +78,11 @@ def sign_checkpoint(
     """The signed note over a committed head; the same input gives the same bytes.
 
     `time` is when the head was committed, UTC, rounded down to the second; `cosigner`
-    dates it, the log's own key unless given. Raises InvalidCheckpoint.
+    dates it, and is None where the log has no cosignature key yet. Raises InvalidCheckpoint.
     """
+    if key.use != "log" or (cosigner is not None and cosigner.use != "cosignature"):
+        raise InvalidCheckpoint("a checkpoint needs a log key and a cosignature key")
     cosigner = cosigner or key
-    if key.use != "log" or cosigner.use != "log":
-        raise InvalidCheckpoint("a checkpoint needs a log key")
     text = _text(origin, size, root)
     seconds = int(time.timestamp())
     dated = seconds.to_bytes(_TIMESTAMP_BYTES, "big") + cosigner.sign(_dated(seconds, text))
@@ -113,9 +119,9 @@ def parse_checkpoint(note: str) -> ParsedCheckpoint:
 def verify_checkpoint(note: str, origin: str, keys: KeySet) -> Checkpoint:
     """The checkpoint in a note that the log of this origin signed and dated.
 
-    Lines by others (witnesses) are ignored; a line by one of our log keys that does not
-    verify refuses the whole note. Both lines are needed, and the key must have been valid
-    at that time. What a compromised key is worth is for the caller. Raises InvalidCheckpoint.
+    Lines by others (witnesses) are ignored; a line by one of our keys that does not verify
+    refuses the whole note. Both lines are needed, and their keys must have been valid at that
+    time. What a compromised key is worth is for the caller. Raises InvalidCheckpoint.
     """
     parsed = parse_checkpoint(note)
     if parsed.origin != origin:
@@ -123,20 +129,31 @@ def verify_checkpoint(note: str, origin: str, keys: KeySet) -> Checkpoint:
     signers: list[PublishedKey] = []
     daters: list[PublishedKey] = []
     times: set[datetime] = set()
+    log_keys, cosigners = keys.of_use("log"), keys.of_use("cosignature")
     for line in parsed.note.signatures:
-        for key in keys.of_use("log"):
+        for key in log_keys:
             if _is_by(line, origin, ED25519, key):
                 _verify(key, line.signature, parsed.note.text.encode())
                 signers.append(key)
-            elif _is_by(line, origin, COSIGNATURE, key):
+        for key in (*cosigners, *log_keys):
+            if _is_by(line, origin, COSIGNATURE, key):
                 times.add(_verified_time(line, key, parsed.note.text))
                 daters.append(key)
     if not signers or len(times) != 1:
-        raise InvalidCheckpoint("the checkpoint is not signed and dated once by a known log key")
+        raise InvalidCheckpoint("the checkpoint is not signed and dated once by known keys")
     time = times.pop()
     if not all(key.is_valid_at(time) for key in signers + daters):
-        raise InvalidCheckpoint("the key was not valid at the time of the checkpoint")
-    return Checkpoint(origin, parsed.size, parsed.root, time, _least_trusted(signers + daters))
+        raise InvalidCheckpoint("a key was not valid at the time of the checkpoint")
+    if is_dated_apart(keys, time) and not any(key in cosigners for key in daters):
+        raise InvalidCheckpoint("the checkpoint is not dated by the log's cosignature key")
+    used = signers + daters
+    begin = max(key.not_before for key in used)
+    return Checkpoint(origin, parsed.size, parsed.root, time, _least_trusted(used), begin)
+
+
+def is_dated_apart(keys: KeySet, time: datetime) -> bool:
+    """Whether checkpoints of that time (UTC) are dated by a key of their own."""
+    return any(key.is_valid_at(time) for key in keys.of_use("cosignature"))
 
 
 def _least_trusted(keys: list[PublishedKey]) -> PublishedKey:

@@ -16,6 +16,8 @@ from consent_service.audit.receipt_document import InclusionProof, LogEvidence
 from consent_service.signing.keys import InvalidSignature, KeySet
 
 Verdict = Literal["verified", "unproven", "unverifiable", "failed"]
+Answer = tuple[Verdict, str, str]
+"""A verdict, a stable reason and a plain sentence."""
 
 
 class Refused(Exception):
@@ -23,7 +25,7 @@ class Refused(Exception):
 
     def __init__(self, verdict: Verdict, reason: str, detail: str) -> None:
         super().__init__(detail)
-        self.answer = (verdict, reason, detail)
+        self.answer: Answer = (verdict, reason, detail)
 
 
 def check_entry(log: LogEvidence, origin: str) -> Header:

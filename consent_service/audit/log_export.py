@@ -1,14 +1,24 @@
-"""Reading a whole log as exported, to place a receipt's entries in it.
+"""Reading the whole tree that an export holds, to place a receipt's entries in it.
 
-One pass, in constant memory but for the few entries and sizes asked about.
+One pass, in constant memory but for the few entries and sizes asked about. The export's own
+entries are not judged here: `export_checks` does that.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
-from consent_service.audit.checkpoint import Checkpoint, verify_checkpoint
-from consent_service.audit.merkle import Frontier, InvalidProof, leaf_hash
+from consent_service.audit.checkpoint import verify_checkpoint
+from consent_service.audit.export_lines import (
+    CheckpointLine,
+    EntryLine,
+    InvalidExport,
+    LeavesLine,
+    Line,
+    read_line,
+)
+from consent_service.audit.leaf_tree import LeafTree
 from consent_service.signing.keys import KeySet
 
 _BATCH = 1024
@@ -16,22 +26,29 @@ _BATCH = 1024
 
 @dataclass(frozen=True)
 class LogExport:
-    """An export: for every leaf in order its header, if we hold it, and its hash.
+    """An export: the hash of every leaf in order, and the signed note over exactly these.
 
-    `checkpoint` is the signed note over exactly these leaves.
+    `others` are the notes that its entries' proofs lead to.
     """
 
-    lines: Iterable[tuple[bytes | None, bytes]] = field(repr=False)
+    leaves: Iterable[bytes] = field(repr=False)
     checkpoint: str
+    others: Collection[str] = ()
 
 
-@dataclass(frozen=True)
-class PlacedEntries:
-    """What the pass found: where leaves stand, and the roots at the sizes asked about."""
+def read_log_export(lines: Iterable[bytes]) -> LogExport:
+    """The tree in an export's lines, read as it is asked for. Raises InvalidExport.
 
-    checkpoint: Checkpoint
-    positions: Mapping[bytes, int]
-    roots: Mapping[int, bytes]
+    So does whoever reads its leaves, where a line is none.
+    """
+    remaining = map(read_line, lines)
+    others: dict[str, None] = {}
+    for line in remaining:
+        if isinstance(line, CheckpointLine):
+            return LogExport(_leaves(remaining), line.note, tuple(others))
+        if isinstance(line, EntryLine) and (note := _note(line.members.raw("evidence"))):
+            others[note] = None
+    raise InvalidExport("the export has no leaf hashes: ask for it with leaves=true")
 
 
 def place_entries(
@@ -41,35 +58,31 @@ def place_entries(
     *,
     leaves: Collection[bytes],
     sizes: Collection[int],
-) -> PlacedEntries:
+) -> LeafTree:
     """Find these leaf hashes, and the roots the tree had at these sizes.
 
     Raises InvalidCheckpoint, and InvalidProof when the lines do not lead to the export's
     own checkpoint: then it says nothing about anything.
     """
-    checkpoint = verify_checkpoint(export.checkpoint, origin, keys)
-    frontier, positions = Frontier(), dict[bytes, int]()
-    roots = {0: frontier.root()}
-    stops = sorted({size for size in sizes if 0 < size < checkpoint.size} | {checkpoint.size})
-    lines = _checked_leaves(export.lines)
-    for stop in stops:
-        while frontier.size < stop:
-            batch = list(islice(lines, min(_BATCH, stop - frontier.size)))
-            if not batch:
-                raise InvalidProof("the export is shorter than its checkpoint")
-            found = (one for one in enumerate(batch, frontier.size) if one[1] in leaves)
-            positions.update({leaf: index for index, leaf in found})
-            frontier = frontier.append(batch)[0]
-        roots[stop] = frontier.root()
-    if next(lines, None) is not None:
-        raise InvalidProof("the export is longer than its checkpoint")
-    if frontier.root() != checkpoint.root:
-        raise InvalidProof("the export does not lead to the root of its checkpoint")
-    return PlacedEntries(checkpoint, positions, roots)
+    tree = LeafTree(verify_checkpoint(export.checkpoint, origin, keys), sizes, leaves)
+    remaining = iter(export.leaves)
+    while batch := list(islice(remaining, _BATCH)):
+        tree.grow(batch)
+    tree.check_whole()
+    return tree
 
 
-def _checked_leaves(lines: Iterable[tuple[bytes | None, bytes]]) -> Iterator[bytes]:
-    for index, (header, leaf) in enumerate(lines):
-        if header is not None and leaf_hash(header) != leaf:
-            raise InvalidProof(f"header {index} of the export is not the one in the tree")
-        yield leaf
+def _leaves(lines: Iterable[Line]) -> Iterator[bytes]:
+    position = 0
+    for line in lines:
+        if not isinstance(line, LeavesLine) or line.first != position:
+            raise InvalidExport("leaf hashes come after their checkpoint, in order")
+        yield from line.leaves
+        position += len(line.leaves)
+
+
+def _note(evidence: Any) -> str | None:
+    """The checkpoint that an entry's proof names, where there is one."""
+    proof = evidence.get("proof") if isinstance(evidence, dict) else None
+    note = proof.get("checkpoint") if isinstance(proof, dict) else None
+    return note if isinstance(note, str) else None

@@ -14,17 +14,21 @@ The steps, numbered as in the code:
     compromise holds the entry; a compromised log key proves nothing.
  9. Otherwise nothing proves integration: `unproven`, or, when an export timed at or after
     the promise's `integrate_by` lacks the entry, the log broke its promise.
+
+Whatever checkpoints there are, the receipt's own, those of its proofs, of an export and those that
+others kept, are all verified and of one history; else the log lied. That an act was left out of a
+receipt, nobody can tell from it.
 """
 
 import hashlib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from consent_service.audit.checkpoint import Checkpoint, InvalidCheckpoint, verify_checkpoint
 from consent_service.audit.evidence import (
+    Answer,
     Refused,
     Verdict,
     check_due,
@@ -34,7 +38,15 @@ from consent_service.audit.evidence import (
     check_proof,
     check_trust,
 )
-from consent_service.audit.log_export import LogExport, PlacedEntries, place_entries
+from consent_service.audit.history import (
+    KeptCheckpoint,
+    KeptReport,
+    compare_kept,
+    shown_together,
+    verified_checkpoints,
+)
+from consent_service.audit.leaf_tree import LeafTree
+from consent_service.audit.log_export import LogExport, place_entries
 from consent_service.audit.merkle import leaf_hash
 from consent_service.audit.promise import Promise
 from consent_service.audit.receipt_document import (
@@ -78,18 +90,25 @@ class StatementReport:
 
 @dataclass(frozen=True)
 class ReceiptReport:
-    """The verdicts in the order of the receipt."""
+    """The verdicts in the order of the receipt.
+
+    `checkpoint` is the verdict on the receipt's own, None where it has none; `kept` what came
+    of those that others kept.
+    """
 
     terms: Terms
     statements: tuple[StatementReport, ...]
+    checkpoint: Answer | None = None
+    kept: tuple[KeptReport, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """0 when all are verified, 1 when one failed, 3 when one is not proven."""
-        verdicts = {one.verdict for one in self.statements}
-        if "failed" in verdicts:
+        """0 when all is verified and compared, 1 when something failed, else 3."""
+        said = {one.verdict for one in self.statements} | {one.verdict for one in self.kept}
+        said |= {self.checkpoint[0]} if self.checkpoint is not None else set()
+        if "failed" in said:
             return 1
-        return 0 if verdicts == {"verified"} else 3
+        return 0 if said <= {"verified", "compared"} else 3
 
 
 @dataclass(frozen=True)
@@ -101,7 +120,7 @@ class _Against:
     keys: KeySet
     origin: str
     now: datetime
-    placed: PlacedEntries | None
+    placed: LeafTree | None
     is_forked: bool
 
     def checkpoint(self, note: str) -> Checkpoint:
@@ -125,12 +144,14 @@ def verify_receipt(
     origin: str,
     now: datetime,
     export: LogExport | None = None,
+    kept: Sequence[KeptCheckpoint] = (),
 ) -> ReceiptReport:
     """Judge every statement of a receipt, by the steps of this module's docstring.
 
-    `keys` holds published seal, promise and log keys; `origin` names the log; `now` is
-    UTC. Raises InvalidReceipt when the document is no receipt, and for an export that
-    contradicts itself InvalidProof or InvalidCheckpoint.
+    `keys` holds published seal, promise, log and cosignature keys; `origin` names the log; `now`
+    is UTC; `kept` are checkpoints that others kept. Raises InvalidReceipt when the document is no
+    receipt, and for an export that is none or contradicts itself InvalidExport, InvalidProof
+    or InvalidCheckpoint.
     """
     # Step 1
     receipt = Receipt.from_json(document)
@@ -138,13 +159,25 @@ def verify_receipt(
         terms = Terms.from_bytes(receipt.terms)
     except InvalidTerms as wrong:
         raise InvalidReceipt(f"terms: {wrong.detail}") from None
-    placed, is_forked = None, False
+    others = () if export is None else export.others
+    notes = (receipt.checkpoint, *_notes_of_proofs(receipt), *others)
+    held = verified_checkpoints(notes, keys, origin)
+    placed: LeafTree | None = None
     if export is not None:
-        placed, is_forked = _place(receipt, keys, origin, export)
+        sizes = {one.size for one in held} | {one.checkpoint.size for one in kept}
+        leaves = {leaf_hash(act.log.header) for act in receipt.statements}
+        placed = place_entries(export, keys, origin, leaves=leaves, sizes=sizes)
+        held.append(placed.checkpoint)
+    tree = placed if placed is not None and placed.is_trusted else None
+    shown, is_forked = shown_together(held, tree)
+    compared = tuple(compare_kept(kept, shown, tree))
+    is_forked |= any(one.verdict == "failed" for one in compared)
     against = _Against(receipt, terms, keys, origin, now, placed, is_forked)
     return ReceiptReport(
         terms,
         tuple(_judge(number, act, against) for number, act in enumerate(receipt.statements, 1)),
+        _judge_checkpoint(against),
+        compared,
     )
 
 
@@ -214,7 +247,7 @@ def _check_entry(log: LogEvidence, sealed: SealedStatement, against: _Against) -
 def _find_inclusion(log: LogEvidence, against: _Against) -> Checkpoint | None:
     """The checkpoint of a tree that holds the entry; the receipt's own before an export's."""
     if against.is_forked:
-        raise Refused("failed", "log_forked", "the export contradicts the receipt's checkpoint")
+        raise Refused("failed", "log_forked", "checkpoints of the log contradict each other")
     if log.proof is not None:
         note = log.proof.checkpoint or against.receipt.checkpoint
         return check_proof(log, log.proof, note, against.checkpoint)
@@ -237,22 +270,23 @@ def _check_proven(promise: Promise, checkpoint: Checkpoint | None, against: _Aga
     check_due(promise, against.now)
 
 
-def _place(
-    receipt: Receipt, keys: KeySet, origin: str, export: LogExport
-) -> tuple[PlacedEntries, bool]:
-    """Look the receipt's entries up, and say whether the log contradicts its checkpoints."""
-    notes = {receipt.checkpoint} | {
-        act.log.proof.checkpoint for act in receipt.statements if act.log.proof is not None
-    }
-    held: list[Checkpoint] = []
-    for note in notes:
-        # A note that does not verify is refused in step 7, by whatever rests on it.
-        with suppress(InvalidCheckpoint):
-            held.append(verify_checkpoint(note or "", origin, keys))
-    leaves = {leaf_hash(act.log.header) for act in receipt.statements}
-    sizes = {checkpoint.size for checkpoint in held}
-    placed = place_entries(export, keys, origin, leaves=leaves, sizes=sizes)
-    return placed, any(placed.roots.get(one.size, one.root) != one.root for one in held)
+def _judge_checkpoint(against: _Against) -> Answer | None:
+    """The verdict on the receipt's own checkpoint, which an outsider may keep as theirs."""
+    if against.receipt.checkpoint is None:
+        return None
+    try:
+        check_log_key(against.checkpoint(against.receipt.checkpoint))
+    except InvalidCheckpoint as wrong:
+        return "failed", "checkpoint_invalid", wrong.detail
+    except Refused as refused:
+        return refused.answer
+    if against.is_forked:
+        return "failed", "log_forked", "checkpoints of the log contradict each other"
+    return "verified", "verified", "signed and dated by the log"
+
+
+def _notes_of_proofs(receipt: Receipt) -> Iterator[str | None]:
+    return (act.log.proof.checkpoint for act in receipt.statements if act.log.proof is not None)
 
 
 def _utf8(text: str) -> bytes:

@@ -11,7 +11,6 @@ A proof without a checkpoint of its own is under the receipt's.
 """
 
 import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -21,6 +20,7 @@ from consent_service.audit.note import InvalidNote, decode_base64
 from consent_service.errors import ConsentServiceError
 from consent_service.signing import base64url
 from consent_service.signing.members import Members
+from consent_service.signing.strict_json import NotJson, parse_json
 
 LARGEST_RECEIPT = 4 * 1024 * 1024
 """Bytes."""
@@ -143,16 +143,9 @@ def _parse(document: bytes) -> Any:
     if len(document) > LARGEST_RECEIPT:
         raise InvalidReceipt("too large for a receipt")
     try:
-        return json.loads(document, object_pairs_hook=_without_repeats)
-    except (ValueError, RecursionError):
-        raise InvalidReceipt("not JSON") from None
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a repeated member")
-    return members
+        return parse_json(document)
+    except NotJson as wrong:
+        raise InvalidReceipt(wrong.detail) from None
 
 
 def _act(value: Any) -> SealedAct:

@@ -1,9 +1,13 @@
-"""`consent-service audit` and `verify`: the log, an export of it, or one receipt, verified."""
+"""`consent-service audit` and `verify`: the log, or what somebody has of it, verified.
 
-import json
+All but the whole log is verified offline (`audit.offline`), as by the stand-alone verifier.
+"""
+
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -12,40 +16,61 @@ import click
 from consent_service.commands.assembled import assembled_parts, verify_with_keys
 
 if TYPE_CHECKING:
-    from consent_service.signing.keys import KeySet
-    from consent_service.signing.statement import Statement
+    from consent_service.audit.offline import Published
 
-_FILE = click.Path(path_type=Path, exists=True)
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_KEPT = click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    type=_FILE,
+    help="A checkpoint that you kept, from /log/checkpoint. May be repeated.",
+)
 
 
-def _published(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The two files that everybody may have of a log: its keys, and its description."""
-    with_log = click.option(
+def _offline(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command that needs the two files everybody may have of a log, and no settings.
+
+    It answers the exit code.
+    """
+
+    @click.option(
+        "--jwks",
+        required=True,
+        type=_FILE,
+        help="The service's published keys, from /.well-known/jwks.json.",
+    )
+    @click.option(
         "--log",
         "log_description",
         required=True,
         type=_FILE,
         help="The log's description, from /.well-known/consent-log.json.",
     )
-    with_keys = click.option(
-        "--jwks",
-        required=True,
-        type=_FILE,
-        help="The service's published keys, from /.well-known/jwks.json.",
-    )
-    return with_keys(with_log(command))
+    @wraps(command)
+    def run(jwks: Path, log_description: Path, **options: Any) -> None:
+        from consent_service.audit.offline import read_published
+
+        with _usable():
+            code = command(read_published(jwks, log_description), **options)
+        sys.exit(code)
+
+    return run
 
 
-def _read_published(jwks: Path, log_description: Path) -> "tuple[KeySet, str]":
-    """The keys, and the log's origin. Raises Misconfigured."""
-    from consent_service.errors import Misconfigured
-    from consent_service.signing.keys import KeySet
+@contextmanager
+def _usable() -> Iterator[None]:
+    """What cannot be used is one sentence, and not the exit code of a lie."""
+    from consent_service.audit.offline import UnusableInput
 
     try:
-        published = KeySet.from_jwks(json.loads(jwks.read_text()))
-        return published, str(json.loads(log_description.read_text())["origin"])
-    except (ValueError, KeyError, TypeError):
-        raise Misconfigured("--jwks or --log is not the file the service publishes") from None
+        yield
+    except UnusableInput as unusable:
+        raise _Unusable(unusable.detail) from None
+
+
+class _Unusable(click.ClickException):
+    exit_code = 2  # as click itself for a wrong command line (`audit.offline.UNUSABLE`)
 
 
 @click.group()
@@ -54,7 +79,7 @@ def audit() -> None:
 
 
 @audit.command("verify")
-@click.option("--checkpoint", "checkpoints", multiple=True, type=_FILE)
+@_KEPT
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -62,8 +87,11 @@ def audit() -> None:
 )
 def audit_verify(checkpoints: tuple[Path, ...], workers: int | None) -> None:
     """Verify the whole log of the configured database; exits 1 at the first lie."""
+    from consent_service.audit.offline import read_text
+
+    with _usable():
+        outside = [read_text(path) for path in checkpoints]
     with assembled_parts() as parts:
-        outside = [path.read_text() for path in checkpoints]
         report = verify_with_keys(parts, outside, workers)
     for checked in report.checked:
         click.echo(checked)
@@ -75,52 +103,63 @@ def audit_verify(checkpoints: tuple[Path, ...], workers: int | None) -> None:
 
 @audit.command("verify-export")
 @click.argument("export", type=click.File("rb"))
-@_published
-@click.option("--checkpoint", "checkpoints", multiple=True, type=_FILE)
+@_KEPT
+@_offline
 def audit_verify_export(
-    export: IO[bytes], jwks: Path, log_description: Path, checkpoints: tuple[Path, ...]
-) -> None:
+    published: "Published", export: IO[bytes], checkpoints: tuple[Path, ...]
+) -> int:
     """Verify an export line by line: no database, no service; - is standard input.
 
-    Exits 0 when every line is verified, 1 when one fails, 3 when one is not proven yet.
+    Exits 0 when every line is verified and every checkpoint you kept compared, 1 when something is
+    a lie, 2 when a file cannot be used, 3 when a line is not proven or a checkpoint not compared.
     """
-    from consent_service.audit.export_checks import ExportChecks
+    from consent_service.audit.offline import check_export, read_kept
 
-    keys, origin = _read_published(jwks, log_description)
-    kept = [path.read_text() for path in checkpoints]
-    checks = ExportChecks(keys, origin, datetime.now(UTC), kept)
-    for line in checks.judged(export):
-        if line.verdict != "verified":
-            place = f"line {line.number} (entry {line.entry or '?'})"
-            click.echo(f"{line.verdict:13} {place}: {line.detail}")
-    said = [f"{count} {verdict}" for verdict, count in sorted(checks.report.verdicts.items())]
-    click.echo(", ".join(said) or "no lines")
-    click.echo("What is not in an export, nobody can tell from it.")
-    sys.exit(checks.report.exit_code)
+    kept = read_kept(checkpoints, published)
+    return check_export(export, published, datetime.now(UTC), click.echo, kept=kept)
 
 
-def _act(said: "Statement") -> str:
-    """A sealed act in words; where no login proves its signer, on whose word it rests."""
-    what = f"{said.decision} by {said.role}, {said.time:%Y-%m-%d %H:%M} UTC"
-    if said.identity.id_token_sha256 is not None:
-        return what
-    return f"{what}, asserted by {said.identity.issuer}"
+@audit.command("verify-checkpoints")
+@click.argument("checkpoints", nargs=-1, required=True, type=_FILE)
+@click.option(
+    "--consistency",
+    "proofs",
+    multiple=True,
+    type=_FILE,
+    help="What /log/consistency?old=&new= answered. May be repeated.",
+)
+@_offline
+def audit_verify_checkpoints(
+    published: "Published", checkpoints: tuple[Path, ...], proofs: tuple[Path, ...]
+) -> int:
+    """Verify checkpoints that you kept, and by proofs that each grew out of the one before it.
+
+    Exits as verify-export does.
+    """
+    from consent_service.audit.offline import check_checkpoints
+
+    return check_checkpoints(checkpoints, published, click.echo, proofs=proofs)
 
 
 @click.command()
 @click.argument("receipt", type=_FILE)
-@_published
-def verify(receipt: Path, jwks: Path, log_description: Path) -> None:
+@_KEPT
+@click.option(
+    "--export",
+    type=click.File("rb"),
+    help="An export with leaf hashes (leaves=true), to look the receipt's entries up in.",
+)
+@_offline
+def verify(
+    published: "Published", receipt: Path, checkpoints: tuple[Path, ...], export: IO[bytes] | None
+) -> int:
     """Verify a receipt with published keys alone: no database, no service, years later.
 
-    Exits 0 when every statement is verified, 1 when one fails, 3 when one is not proven yet.
+    Exits 0 when all of it is verified and every checkpoint you kept compared, 1 when something is a
+    lie, 2 when a file cannot be used, 3 when something is not proven or not compared.
     """
-    from consent_service.audit.receipt import verify_receipt
+    from consent_service.audit.offline import check_receipt, read_kept
 
-    published, origin = _read_published(jwks, log_description)
-    report = verify_receipt(receipt.read_bytes(), published, origin, datetime.now(UTC))
-    for one in report.statements:
-        said = one.statement
-        what = _act(said) if said else "?"
-        click.echo(f"{one.verdict:13} statement {one.number} ({what}): {one.detail}")
-    sys.exit(report.exit_code)
+    kept = read_kept(checkpoints, published)
+    now, data = datetime.now(UTC), receipt.read_bytes()
+    return check_receipt(data, published, now, click.echo, kept=kept, export=export)

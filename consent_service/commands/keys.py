@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from consent_service.persistence.keys.document import KeyFile
 
-SIGNING = ("seal", "promise", "log", "token")
+SIGNING = ("seal", "promise", "log", "cosignature", "token")
 KINDS = ("kek", "index", "secret", *SIGNING)
 SETTLE_SECONDS = 30.0
 """Longer than `keys.live.RELOAD_EVERY`, the longest request, and the file's way to all hosts."""

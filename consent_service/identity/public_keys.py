@@ -8,6 +8,10 @@ import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry
 
+from consent_service.errors import ConsentServiceError
+from consent_service.signing import base64url
+from consent_service.signing.keys import check_point
+
 ALGORITHMS = ("EdDSA", "ES256", "RS256", "PS256")
 """All that are ever accepted; what a key is for is said by its type and its `alg`."""
 
@@ -56,6 +60,8 @@ def public_members(jwk: Any) -> dict[str, str]:
     _fitting(members)
     if members["kty"] == "RSA" and len(members.get("n", "")) < _RSA_2048_CHARACTERS:
         raise UnusableKey("an RSA key needs 2048 bits")
+    if members["kty"] == "OKP":
+        _check_point(members.get("x", ""))
     return members
 
 
@@ -65,6 +71,13 @@ def thumbprint(jwk: Mapping[str, Any]) -> str:
         return JWKRegistry.import_key({**public_members(jwk)}).thumbprint()
     except (JoseError, ValueError, TypeError, KeyError):
         raise UnusableKey("not a readable key") from None
+
+
+def _check_point(x: str) -> None:
+    try:
+        check_point(base64url.decode(x))
+    except ConsentServiceError as wrong:
+        raise UnusableKey(wrong.detail) from None
 
 
 def _fitting(members: Mapping[str, Any]) -> tuple[str, ...]:

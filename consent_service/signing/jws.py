@@ -1,19 +1,24 @@
-"""Compact JWS (RFC 7515) with exactly one algorithm, EdDSA over Ed25519 (RFC 8037).
+"""Compact JWS (RFC 7515) with exactly one algorithm, EdDSA over Ed25519 (RFC 8037, RFC 9864).
 
 The token cannot choose anything: the algorithm is pinned, `typ` is what the caller expects
 (RFC 8725 § 3.11), the key is one we published for this use, and a header with any other
 member is refused.
 """
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from consent_service.signing import base64url
 from consent_service.signing.canonical import canonical_json
-from consent_service.signing.keys import InvalidSignature, KeySet, PublishedKey, SigningKey
+from consent_service.signing.keys import (
+    ALGORITHMS,
+    InvalidSignature,
+    KeySet,
+    PublishedKey,
+    SigningKey,
+)
 from consent_service.signing.members import Members
+from consent_service.signing.strict_json import NotJson, parse_json
 
 LONGEST_TOKEN = 65_536
 """Characters; far above any statement, far below a nuisance."""
@@ -72,21 +77,14 @@ def _protected_header(kid: str, typ: str) -> str:
 
 @lru_cache(maxsize=256)
 def _read_header(text: str) -> tuple[str, str]:
-    """The kid and typ of an encoded header that holds them, `alg: EdDSA` and nothing else.
+    """The kid and typ of an encoded header that holds them, `alg` and nothing else.
 
     Member order is free, for tokens made by other libraries; a repeated member is not.
     """
     try:
-        header = json.loads(base64url.decode(text), object_pairs_hook=_without_repeats)
-    except (ValueError, RecursionError):
+        header = parse_json(base64url.decode(text))
+    except NotJson:
         raise InvalidJws("the header is not JSON") from None
     members = Members(header, ("alg", "kid", "typ"), refusal=InvalidJws)
-    members.one_of("alg", ("EdDSA",))
+    members.one_of("alg", ALGORITHMS)
     return members.text("kid"), members.text("typ")
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a repeated member")
-    return members

@@ -5,7 +5,7 @@ seconds, because a JWK carries them as NumericDate (RFC 7519 § 2).
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -22,15 +22,27 @@ from consent_service.signing import base64url
 from consent_service.signing.canonical import canonical_json
 from consent_service.signing.members import Members
 
-Use = Literal["seal", "promise", "log", "token"]
+Use = Literal["seal", "promise", "log", "cosignature", "token"]
 Status = Literal["active", "retired", "compromised"]
 
 PUBLIC_KEY_BYTES = 32
 """RFC 8032 § 5.1.5."""
 
+ALGORITHMS = ("EdDSA", "Ed25519")
+"""The names of the one algorithm: RFC 8037's, which is written, and RFC 9864's, which is read."""
+
 _REQUIRED = ("kty", "crv", "x", "kid", "use", "alg", "consent_use", "nbf", "status")
+_OPTIONAL = ("exp", "compromised_at")
+_OURS = {"kty": ("OKP",), "crv": ("Ed25519",), "use": ("sig",)}
 _NO_OFFSET = timedelta(0)
 _LATEST_NUMERIC_DATE = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
+
+_FIELD = 2**255 - 19
+_ORDER_8 = int.from_bytes(
+    bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"
+)
+_SMALL_ORDER = frozenset({0, 1, _FIELD - 1, _ORDER_8, _FIELD - _ORDER_8})
+"""The y of each point whose order divides 8 (Chalkias et al. 2020, "Taming the many EdDSAs")."""
 
 
 class InvalidKey(ConsentServiceError):
@@ -99,8 +111,9 @@ class SigningKey:
 class PublishedKey:
     """The public half with its life: valid from `not_before` until before `not_after`.
 
-    Raises InvalidKey for a time not in UTC or with a fraction of a second, for a retired
-    key without an end, and unless exactly the compromised ones say since when.
+    Raises InvalidKey for a weak point (`check_point`), for a time not in UTC or with a fraction
+    of a second, for a retired key without an end, and unless exactly the compromised ones say
+    since when.
     """
 
     kid: str
@@ -114,6 +127,7 @@ class PublishedKey:
     def __post_init__(self) -> None:
         if len(self.public) != PUBLIC_KEY_BYTES or self.kid != key_id(self.public):
             raise InvalidKey("kid is not the thumbprint of an Ed25519 public key")
+        check_point(self.public)
         if self.use not in get_args(Use) or self.status not in get_args(Status):
             raise InvalidKey("unknown use or status")
         for time in (self.not_before, self.not_after, self.compromised_at):
@@ -156,10 +170,15 @@ class PublishedKey:
 
     @classmethod
     def from_jwk(cls, jwk: Any) -> Self:
-        """Read what `to_jwk` wrote; unknown members are refused. Raises InvalidKey."""
-        members = Members(jwk, _REQUIRED, ("exp", "compromised_at"), refusal=InvalidKey)
-        for name, only in (("kty", "OKP"), ("crv", "Ed25519"), ("use", "sig"), ("alg", "EdDSA")):
-            members.one_of(name, (only,))
+        """Read what `to_jwk` wrote, and ignore other members (RFC 7517 § 4). Raises InvalidKey."""
+        if not isinstance(jwk, dict):
+            raise InvalidKey("not a JSON object")
+        if "d" in jwk:
+            raise InvalidKey("a private key is not published")
+        known = {name: jwk[name] for name in (*_REQUIRED, *_OPTIONAL) if name in jwk}
+        members = Members(known, _REQUIRED, _OPTIONAL, refusal=InvalidKey)
+        for name, allowed in (*_OURS.items(), ("alg", ALGORITHMS)):
+            members.one_of(name, allowed)
         return cls(
             kid=members.text("kid"),
             use=members.one_of("consent_use", get_args(Use)),
@@ -205,16 +224,47 @@ class KeySet:
         return {"keys": [key.to_jwk() for key in self]}
 
     @classmethod
-    def from_jwks(cls, jwks: Mapping[str, Any]) -> Self:
-        """Read what `as_jwks` wrote. Raises InvalidKey."""
-        members = Members(dict(jwks), ("keys",), refusal=InvalidKey)
-        return cls(PublishedKey.from_jwk(jwk) for jwk in members.items("keys"))
+    def from_jwks(cls, jwks: Any) -> Self:
+        """Read what `as_jwks` wrote, and what later versions may add to it (RFC 7517 § 5).
+
+        Ignored are other members of the set, and keys of other types, curves and uses: none
+        of them can make what was signed before unverifiable. Raises InvalidKey for a
+        damaged key of ours, and for one that is there twice.
+        """
+        keys = jwks.get("keys") if isinstance(jwks, dict) else None
+        if not isinstance(keys, list):
+            raise InvalidKey("not a JWK Set")
+        return cls(PublishedKey.from_jwk(jwk) for jwk in keys if not _is_anothers(jwk))
 
 
 def key_id(public: bytes) -> str:
     """The RFC 7638 thumbprint of an Ed25519 public key, base64url (RFC 8037, appendix A.3)."""
     required = {"crv": "Ed25519", "kty": "OKP", "x": base64url.encode(public)}
     return base64url.encode(hashlib.sha256(canonical_json(required)).digest())
+
+
+def check_point(public: bytes) -> None:
+    """Raise InvalidKey for a public key under which signatures by nobody verify.
+
+    That are the points of small order, in each spelling; and no spelling of a point counts that
+    RFC 8032 § 5.1.3 does not decode.
+    """
+    y = int.from_bytes(public, "little") & ~(1 << 255)
+    if y % _FIELD in _SMALL_ORDER:
+        raise InvalidKey("a point of small order is no key")
+    if y >= _FIELD:
+        raise InvalidKey("not the encoding of a point")
+
+
+def _is_anothers(jwk: Any) -> bool:
+    """Whether a JWK is of another type, curve or use than ours, and so nothing to us."""
+    if not isinstance(jwk, dict):
+        return False
+    uses = _OURS | {"consent_use": get_args(Use)}
+    return any(
+        name not in jwk or (isinstance(jwk[name], str) and jwk[name] not in known)
+        for name, known in uses.items()
+    )
 
 
 def _numeric_date(members: Members, name: str) -> datetime:

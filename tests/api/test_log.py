@@ -2,17 +2,20 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin
 
 import pytest
 
+from consent_service.api.log.public_log import described_log
 from consent_service.audit.checkpoint import Checkpoint, verify_checkpoint
 from consent_service.audit.entry import check_body, parse_header
 from consent_service.audit.merkle import leaf_hash, verify_consistency, verify_inclusion
+from consent_service.audit.note import parse_note
 from consent_service.audit.promise import check_promise_for, verify_promise
 from consent_service.signing import base64url
-from consent_service.signing.keys import KeySet
+from consent_service.signing.keys import KeySet, PublishedKey, SigningKey
 from tests.api.families import CHILD, SIBLING, custody, holder
 from tests.deployment import COLLEAGUE, EMPLOYEE, FATHER, MOTHER, Deployment
 
@@ -363,11 +366,38 @@ def test_the_published_log_names_its_keys(service: Deployment) -> None:
     published = service.app.test_client().get("/.well-known/consent-log.json").json or {}
     assert published["origin"] == ORIGIN
     assert [key["status"] for key in published["keys"]] == ["active"]
-    assert published["keys"][0]["vkey"].startswith(f"{ORIGIN}+")
     uses = {key.use for key in keys(service)}
-    assert {"seal", "promise", "log"} <= uses
+    assert {"seal", "promise", "log", "cosignature"} <= uses
     jwks = service.app.test_client().get("/.well-known/jwks.json")
     assert '"d"' not in jwks.get_data(as_text=True)
+
+
+def test_both_lines_of_a_checkpoint_have_a_published_verifier_key(service: Deployment) -> None:
+    """A vkey is name, key id, and type with public key (C2SP signed-note)."""
+    checkpoint(service)
+    published = service.app.test_client().get("/.well-known/consent-log.json").json or {}
+    note = service.app.test_client().get("/log/checkpoint").get_data(as_text=True)
+    for line, member in zip(parse_note(note).signatures, ("keys", "cosigners"), strict=True):
+        (named,) = (key["vkey"].split("+", 2) for key in published[member])
+        assert named[:2] == [ORIGIN, line.key_id.hex()]
+    kinds = [base64.b64decode(named["vkey"].split("+", 2)[2])[0]
+             for named in (*published["keys"], *published["cosigners"])]  # fmt: skip
+    assert kinds == [0x01, 0x04]
+
+
+def test_log_keys_that_dated_checkpoints_are_published_as_such() -> None:
+    def published(seed: int, use: Any, day: int) -> PublishedKey:
+        key = SigningKey.from_seed(bytes([seed]) * 32, use)
+        return PublishedKey(key.kid, use, key.public, datetime(2026, 1, day, tzinfo=UTC))
+
+    first, apart, newer = (
+        published(1, "log", 1),
+        published(2, "cosignature", 9),
+        published(3, "log", 9),
+    )
+    described = described_log(ORIGIN, KeySet([first, newer, apart]))
+    assert [one["kid"] for one in described["keys"]] == [first.kid, newer.kid]
+    assert [one["kid"] for one in described["cosigners"]] == [apart.kid, first.kid]
 
 
 @pytest.mark.parametrize("path", ["/log/checkpoint", "/.well-known/jwks.json"])

@@ -1,5 +1,6 @@
 """The steps of a rotation: stopped at any of them it goes on, and who missed it is refused."""
 
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from sqlalchemy.engine import Engine
 
 from consent_service.app import create_app
 from consent_service.audit.checkpoint import verify_checkpoint
+from consent_service.audit.note import COSIGNATURE, key_id, parse_note
 from consent_service.errors import Misconfigured, Unreadable
 from consent_service.persistence.children.tables import child
 from consent_service.persistence.kernel.database import engine_options, prepare
@@ -366,7 +368,72 @@ def test_a_head_committed_before_the_key_was_destroyed_is_signed_by_the_next(
     rotated.check()
 
 
-@pytest.mark.parametrize("use", ["seal", "promise", "log"])
+def test_a_log_from_before_there_was_a_cosignature_key_gets_one(rotated: Rotated) -> None:
+    """Its own key dates until then, and what it dated verifies for ever."""
+    service, parts = rotated.service, rotated.service.parts
+    content = json.loads(rotated.file.path.read_text())
+    of_before = [one for one in content["signing"] if one["jwk"]["consent_use"] != "cosignature"]
+    settings = replace(service.settings, keys_text=None, log_origin=service.settings.log_origin)
+    assert len(of_before) == len(content["signing"]) - 1
+    rotated.file.path.write_text(json.dumps(content | {"signing": of_before}))
+    early = Deployment(create_app(settings, service.clock), settings, service.clock)
+    parts = early.parts
+    with rotated.engine.connect().execution_options(writes=True) as connection:
+        connection.execute(sa.delete(log_checkpoint))
+        connection.commit()
+    assert early.disclose().status_code == 201
+    parts.sequencer.run_once()
+    before = newest_note(rotated.engine)
+    assert verify_checkpoint(before, settings.log_origin, parts.keys.published)
+
+    changes.rotate_signing_key(rotated.file, "cosignature", service.clock.now)
+    parts.live_keys.refresh()
+    assert early.disclose().status_code == 201
+    parts.sequencer.run_once()
+    waiting = newest_note(rotated.engine)
+    service.clock.forward(hours=1)
+    assert early.disclose().status_code == 201
+    parts.sequencer.run_once()
+    after = newest_note(rotated.engine)
+    (log_key,), (dating,) = (parts.keys.published.of_use(use) for use in ("log", "cosignature"))
+    for note, by in ((before, log_key), (waiting, log_key), (after, dating)):
+        assert verify_checkpoint(note, settings.log_origin, parts.keys.published)
+        (_, line) = parse_note(note).signatures
+        assert line.key_id == key_id(settings.log_origin, COSIGNATURE, by.public)
+    early.close()
+
+
+def newest_note(engine: Engine) -> str:
+    query = sa.select(log_checkpoint.c.note).order_by(log_checkpoint.c.size.desc()).limit(1)
+    with engine.connect() as connection:
+        note = connection.scalar(query)
+    assert note is not None
+    return str(note)
+
+
+def test_a_head_from_before_the_cosignature_key_was_destroyed_is_dated_by_the_next(
+    rotated: Rotated,
+) -> None:
+    service, parts = rotated.service, rotated.service.parts
+    parts.sequencer.run_once()
+    assert service.disclose().status_code == 201
+    with parts.units.engine.connect().execution_options(writes=True) as connection:
+        parts.sequencer.integrate(connection)
+        connection.commit()
+    changes.rotate_signing_key(rotated.file, "cosignature", service.clock.now)
+    service.clock.forward(days=3)
+    assert changes.prune(rotated.file, service.clock.now) == 1
+    keys = parts.live_keys.refresh()
+    parts.sequencer.run_once()
+    _, new = keys.published.of_use("cosignature")
+    note = newest_note(rotated.engine)
+    checkpoint = verify_checkpoint(note, parts.settings.log_origin, keys.published)
+    assert checkpoint.time == new.not_before
+    rotated.verify()
+    rotated.check()
+
+
+@pytest.mark.parametrize("use", ["seal", "promise", "log", "cosignature"])
 def test_a_compromised_key_is_followed_by_another_and_the_log_verifies(
     rotated: Rotated, use: Any
 ) -> None:

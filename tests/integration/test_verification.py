@@ -834,8 +834,10 @@ def _cut_tail(connection: Connection, copy: Copy, count: int) -> int:
     time, identity = copy.deployment.clock.now, copy.deployment.parts
     head = {"size": len(kept), "root": frontier.root(), "time": time}
     connection.execute(sa.insert(log_head).values(head))
-    origin, key = identity.settings.log_origin, identity.keys.signing["log"]
-    note = sign_checkpoint(origin, len(kept), frontier.root(), time, key)
+    origin, signing = identity.settings.log_origin, identity.keys.signing
+    note = sign_checkpoint(
+        origin, len(kept), frontier.root(), time, signing["log"], signing["cosignature"]
+    )
     connection.execute(sa.insert(log_checkpoint).values(size=len(kept), note=note))
     return len(kept)
 

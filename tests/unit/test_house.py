@@ -128,6 +128,20 @@ def test_a_layer_is_not_known_from_below_nor_a_room_from_a_room_below_it(copy: P
     assert [one for one in planted if one not in said] == []
 
 
+def test_the_verifiers_packages_need_nothing_else_of_the_service_nor_of_others(copy: Path) -> None:
+    (contract,) = (one for one in CONTRACTS if one["id"] == "stand-alone")
+    planted = [
+        plant(copy, source, forbidden)
+        for source in contract["source_modules"]
+        for forbidden in contract["forbidden_modules"]
+    ]
+    said = lint(copy, [contract])
+    assert [one for one in planted if one not in said] == []
+    beside = {f"{PACKAGE}.{layer.strip()}" for one in BY_KIND["layers"][0]["layers"][-4:-1]
+              for layer in one.split("|")}  # fmt: skip
+    assert beside <= set(contract["forbidden_modules"])
+
+
 def test_whatever_stands_in_no_room_is_refused(copy: Path) -> None:
     for contract in (*BY_KIND["layers"], *BY_KIND["rooms"]):
         (container,) = contract["containers"]

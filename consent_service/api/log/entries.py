@@ -10,6 +10,7 @@ from flask import request
 
 from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.api.log import schemas
+from consent_service.api.log.leaf_pages import BEGIN, leaf_page, read_place
 from consent_service.audit.receipt_document import InclusionProof
 from consent_service.services.children.family import check_cpr
 from consent_service.services.log.model import ERASURE, EntryFilter, LoggedEntry
@@ -34,12 +35,25 @@ def search_entries(call: Call) -> Reply:
 
 
 def export_entries(call: Call) -> Reply:
-    """GET /v1/audit/export: one page of JSON Lines, the address of the next in a Link header."""
-    found, last = _find(call, dict(call.query), "export")
-    lines = "".join(json.dumps(_exported(call, entry)) + "\n" for entry in found)
+    """GET /v1/audit/export: one page of JSON Lines, the address of the next in a Link header.
+
+    With `leaves=true` the pages of entries are followed by those of the leaf hashes of the whole
+    tree, so that a checkpoint of any size can be compared with it.
+    """
+    query = dict(call.query)
+    with_leaves = query.pop("leaves")
+    place = read_place(call.cursors.open(query.get("cursor"))) if with_leaves else None
+    if place is not None:
+        lines, last = leaf_page(call.uow.tree, place, query["limit"])
+    else:
+        found, last = _find(call, query, "export")
+        lines = [_exported(call, entry) for entry in found]
+        if with_leaves and last is None:
+            last = BEGIN
+    text = "".join(json.dumps(line) + "\n" for line in lines)
     following = urlencode({**request.args, "cursor": call.cursors.seal(last)})
     headers = {"Link": f'<?{following}>; rel="next"'} if last else {}
-    return Reply(200, lines, headers=headers, media_type="application/jsonl")
+    return Reply(200, text, headers=headers, media_type="application/jsonl")
 
 
 def _page(call: Call, members: dict[str, Any], view: str) -> Reply:
@@ -160,7 +174,10 @@ ENDPOINTS = [
         "Entries with their proofs, as JSON Lines",
         export_entries,
         {200: None},
-        query=schemas.EntryQuery,
+        query=schemas.ExportQuery,
         tag="Log",
+        description="With `leaves=true` the pages of entries are followed by those of all leaf "
+        "hashes, 256 in a line, after a line with the checkpoint they lead to: "
+        "`audit verify-export` then compares a checkpoint of any size.",
     ),
 ]

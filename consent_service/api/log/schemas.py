@@ -24,6 +24,12 @@ class EntryQuery(PageQuery):
     outcome = one_of("permitted", "denied", "recorded")
 
 
+class ExportQuery(EntryQuery):
+    """Which log entries to export, and whether the hashes of all leaves follow them."""
+
+    leaves = fields.Boolean(truthy={"true"}, falsy={"false"}, load_default=False)
+
+
 class EntrySearchBody(PageBody):
     """A search of the log that names people."""
 

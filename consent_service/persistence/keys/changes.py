@@ -132,7 +132,8 @@ def prune(file: KeyFile, now: datetime) -> int:
 def _new_signing_key(
     file: KeyFile, content: Mapping[str, Any], use: Use, begins: datetime, home: Home | None
 ) -> dict[str, Any]:
-    in_use = _in_use(content, use)
+    # The first of a use that the document had none of is made where the log's key is.
+    in_use = _in_use(content, use) or _in_use(content, "log")
     name = name_of_new(file, home, in_use[-1]["seed"] if in_use else None)
     return Material(file.module).new_signing_key(use, begins, name)
 

@@ -20,15 +20,17 @@ from consent_service.persistence.keys.sealing import SLOTS, Index, Slot, Wrappin
 from consent_service.signing.keys import InvalidKey, KeySet, PublishedKey, SigningKey, Use
 from consent_service.signing.schedule import Schedule, Scheduled
 
-USES: tuple[Use, ...] = ("seal", "promise", "log", "token")
+USES: tuple[Use, ...] = ("seal", "promise", "log", "cosignature", "token")
+_SINCE: frozenset[Use] = frozenset({"cosignature"})
+"""Uses that a document from before them lacks, until their first key is made by a rotation."""
 
 
 @dataclass(frozen=True, repr=False)
 class Keys:
     """A key document, loaded.
 
-    `key_encryption`: the first wraps, all unwrap. `published` holds the seal, promise and log
-    keys, retired ones too; `token_keys` those of our own access tokens.
+    `key_encryption`: the first wraps, all unwrap. `published` holds the seal, promise, log and
+    cosignature keys, retired ones too; `token_keys` those of our own access tokens.
     """
 
     key_encryption: Sequence[WrappingKey]
@@ -41,7 +43,7 @@ class Keys:
     def signing(self) -> Mapping[Use, SigningKey]:
         """The newest key of each use, by this machine's clock."""
         now = datetime.now(UTC)
-        return {use: schedule.newest(now) for use, schedule in self.schedules.items()}
+        return {use: keys.newest(now) for use, keys in self.schedules.items() if len(keys)}
 
 
 class KeySource(Protocol):
@@ -112,7 +114,7 @@ def read_keys(content: Any, module: KeyModule | None = None) -> Keys:
         keys = _keys(content, Material(module))
     except (KeyError, TypeError, ValueError, AttributeError, InvalidKey):
         raise Misconfigured("the key file (CONSENT_KEYS_FILE) is damaged") from None
-    missing = [use for use in USES if not len(keys.schedules[use])]
+    missing = [use for use in USES if use not in _SINCE and not len(keys.schedules[use])]
     if missing:
         raise Misconfigured(f"the key file has no active key for: {', '.join(missing)}")
     return keys

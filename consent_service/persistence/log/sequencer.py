@@ -15,7 +15,7 @@ from hmac import compare_digest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from consent_service.audit.checkpoint import sign_checkpoint
+from consent_service.audit.checkpoint import is_dated_apart, sign_checkpoint
 from consent_service.audit.entry import Entry
 from consent_service.audit.merkle import Coordinate, Frontier, frontier_coordinates, leaf_hash
 from consent_service.audit.promise import (
@@ -36,7 +36,7 @@ from consent_service.persistence.log.tables import (
     log_rejected,
     log_sequencer,
 )
-from consent_service.signing.keys import KeySet
+from consent_service.signing.keys import KeySet, SigningKey
 from consent_service.signing.schedule import NoKey, Schedule
 
 MOST_AT_ONCE = 5_000
@@ -51,6 +51,7 @@ class LogIdentity:
 
     origin: str
     keys: Schedule
+    cosigners: Schedule
     promise_keys: Schedule
     published: KeySet
 
@@ -155,14 +156,26 @@ class Sequencer:
             connection.commit()
 
     def _sign(self, head: Head) -> str:
-        """By the key of the head's time, or as of the first moment of the next one.
+        """By the keys of the head's time, or as of the first moment of the next ones.
 
-        The latter where that key was destroyed before anybody signed: at that moment too the
-        head was the newest.
+        The latter where one was destroyed before anybody signed: at that moment too the head
+        was the newest.
         """
         identity = self._identity()
-        key, time = identity.keys.at_or_after(head.time)
-        return sign_checkpoint(identity.origin, head.size, head.root, time, key)
+        key, cosigner, time = _signers(identity, head.time)
+        return sign_checkpoint(identity.origin, head.size, head.root, time, key, cosigner)
+
+
+def _signers(
+    identity: LogIdentity, time: datetime
+) -> tuple[SigningKey, SigningKey | None, datetime]:
+    """The log's key, what dates beside it where there is such a key by then, and the time."""
+    key, later = identity.keys.at_or_after(time)
+    if not is_dated_apart(identity.published, later):
+        return key, None, later
+    cosigner, latest = identity.cosigners.at_or_after(later)
+    # Where the second begins later than the first, the first must be that time's too.
+    return (key, cosigner, later) if latest == later else _signers(identity, latest)
 
 
 def _kept_checkpoint(connection: Connection, head: Head) -> str | None:

@@ -55,6 +55,11 @@ class TreeStore:
             raise InvalidInput.field("/old", "Two sizes of this log: 0 < old ≤ new ≤ its size.")
         return self._path(consistency_plan(old, new))
 
+    def leaves(self, first: int, until: int) -> list[bytes]:
+        position = log_leaf.c.index
+        query = sa.select(log_leaf.c.leaf).where(position >= first, position < until)
+        return [bytes(leaf) for leaf in self._connection.scalars(query.order_by(position))]
+
     def _path(self, plan: Sequence[Sequence[Coordinate]]) -> list[bytes]:
         needed = [coordinate for element in plan for coordinate in element]
         hashes = tree_hashes(self._connection, needed)

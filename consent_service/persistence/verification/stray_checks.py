@@ -134,7 +134,7 @@ class StrayChecks(SnapshotChecks):
                 yield Finding("promise_broken", place, detail)
 
     def _times_of_heads(self) -> Iterator[Finding]:
-        """A checkpoint dates its head, to the second; a later key's, as of that key's beginning."""
+        """A checkpoint dates its head, to the second; or, by later keys, their beginning."""
         query = (
             sa.select(log_checkpoint.c.size, log_checkpoint.c.note, log_head.c.time)
             .select_from(log_checkpoint)
@@ -152,5 +152,5 @@ class StrayChecks(SnapshotChecks):
 
 
 def _dates(checkpoint: Checkpoint, head: datetime) -> bool:
-    begins = checkpoint.key.not_before
+    begins = checkpoint.keys_begin
     return checkpoint.time == head or (checkpoint.time == begins and begins > head)

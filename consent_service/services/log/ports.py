@@ -88,6 +88,10 @@ class Tree(Protocol):
 
     def consistency(self, old: int, new: int) -> list[bytes]: ...
 
+    def leaves(self, first: int, until: int) -> Sequence[bytes]:
+        """The leaf hashes at the positions [first, until), as far as there are any."""
+        ...
+
 
 class LogUnit(ChildrenUnit, Protocol):
     """A unit of work that reads the log."""

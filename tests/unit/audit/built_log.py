@@ -24,6 +24,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LOG_KEY = SigningKey.from_seed(b"\x01" * 32, "log")
 PROMISE_KEY = SigningKey.from_seed(b"\x02" * 32, "promise")
 SEAL_KEY = SigningKey.from_seed(b"\x03" * 32, "seal")
+COSIGNER = SigningKey.from_seed(b"\x04" * 32, "cosignature")
 
 
 def published(key, **changes):
@@ -36,8 +37,13 @@ def keys(**compromised):
         published(key, status="compromised", compromised_at=compromised[key.use])
         if key.use in compromised
         else published(key)
-        for key in (LOG_KEY, PROMISE_KEY, SEAL_KEY)
+        for key in (LOG_KEY, COSIGNER, PROMISE_KEY, SEAL_KEY)
     )
+
+
+def signed(size, root, time, key=LOG_KEY):
+    """A checkpoint as the log signs and dates it."""
+    return sign_checkpoint(ORIGIN, size, root, time, key, COSIGNER)
 
 
 def entry_id(number):
@@ -81,7 +87,7 @@ class BuiltLog:
         head = HeadRow(self.frontier.size, self.frontier.root(), time)
         self.head_rows.append(head)
         if checkpoint:
-            note = sign_checkpoint(ORIGIN, head.size, head.root, time, LOG_KEY)
+            note = signed(head.size, head.root, time)
             self.checkpoint_rows.append(CheckpointRow(head.size, note))
         return self
 

@@ -24,12 +24,21 @@ from consent_service.audit.note import (
 )
 from consent_service.signing.keys import KeySet, PublishedKey, SigningKey
 from consent_service.signing.keys import key_id as thumbprint
-from tests.unit.audit.built_log import LOG_KEY, ORIGIN, PROMISE_KEY, START, keys, published
+from tests.unit.audit.built_log import (
+    COSIGNER,
+    LOG_KEY,
+    ORIGIN,
+    PROMISE_KEY,
+    START,
+    published,
+    signed,
+)
 
 TIME = datetime(2026, 3, 1, 12, 0, 7, 999_999, tzinfo=UTC)
 ROOT = b"\x05" * 32
 NOTE = sign_checkpoint(ORIGIN, 21, ROOT, TIME, LOG_KEY)
 OTHER = SigningKey.from_seed(b"\x08" * 32, "log")
+COSIGNED = signed(21, ROOT, TIME)
 
 # The example of C2SP signed-note, "Verifier keys".
 SPEC_VKEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
@@ -47,7 +56,11 @@ CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
 """  # noqa: E501
 
 
-def verify(note, published_keys=keys(), origin=ORIGIN):  # noqa: B008 - never changes
+ALONE = KeySet([published(LOG_KEY), published(PROMISE_KEY)])
+"""The keys of a log from before it had a cosignature key: its own key dates as well."""
+
+
+def verify(note, published_keys=ALONE, origin=ORIGIN):
     return verify_checkpoint(note, origin, published_keys)
 
 
@@ -89,12 +102,46 @@ def test_the_signed_bytes_are_those_of_the_specification():
     assert signed.key_id != dated.key_id
 
 
-def test_another_key_may_date_it():
-    both = KeySet([published(LOG_KEY), published(OTHER)])
-    note = sign_checkpoint(ORIGIN, 21, ROOT, TIME, LOG_KEY, OTHER)
-    assert verify(note, both).key == published(LOG_KEY)
+BOTH = KeySet([published(LOG_KEY), published(COSIGNER)])
+
+
+def test_a_key_of_its_own_dates_it():
+    """C2SP signed-note: one key should not be used for two types of signatures."""
+    dated_by = parse_note(COSIGNED).signatures[1]
+    assert dated_by.key_id == key_id(ORIGIN, COSIGNATURE, COSIGNER.public)
+    assert verify(COSIGNED, BOTH).key == published(LOG_KEY)
+    assert verify(COSIGNED, BOTH).time == TIME.replace(microsecond=0)
     with pytest.raises(InvalidCheckpoint):
-        verify(note, KeySet([published(LOG_KEY)]))
+        verify(COSIGNED, KeySet([published(LOG_KEY)]))
+
+
+def test_what_the_logs_key_dated_before_there_was_another_verifies_for_ever():
+    second = TIME.replace(microsecond=0)
+    later = PublishedKey(
+        COSIGNER.kid, "cosignature", COSIGNER.public, second + timedelta(seconds=1)
+    )
+    assert verify(NOTE, KeySet([published(LOG_KEY), later])).time == second
+
+
+@pytest.mark.parametrize("compromised", [False, True], ids=["sound", "compromised"])
+def test_where_there_is_another_the_logs_key_dates_no_more(compromised):
+    """Or whoever steals that one key could date what it signs."""
+    life = {"not_before": TIME.replace(microsecond=0)}
+    if compromised:
+        life |= {"status": "compromised", "compromised_at": START}
+    apart = PublishedKey(COSIGNER.kid, "cosignature", COSIGNER.public, **life)
+    with pytest.raises(InvalidCheckpoint, match="dated"):
+        verify(NOTE, KeySet([published(LOG_KEY), apart]))
+
+
+def test_a_cosignature_key_signs_no_checkpoint():
+    text = NOTE.partition("\n\n")[0] + "\n"
+    line = signature_line(ORIGIN, 1, COSIGNER.public, COSIGNER.sign(text.encode()))
+    with pytest.raises(InvalidCheckpoint):
+        verify(f"{text}\n{line}{lines_of(COSIGNED)[1][1]}", BOTH)
+    for key, cosigner in ((COSIGNER, COSIGNER), (LOG_KEY, OTHER), (LOG_KEY, PROMISE_KEY)):
+        with pytest.raises(InvalidCheckpoint):
+            sign_checkpoint(ORIGIN, 21, ROOT, TIME, key, cosigner)
 
 
 def test_witnesses_are_ignored():
@@ -250,11 +297,11 @@ def test_a_forged_date_is_refused():
 
 def test_it_is_judged_by_its_least_trusted_key():
     since = TIME.replace(microsecond=0) + timedelta(days=1)
-    compromised = published(OTHER, status="compromised", compromised_at=since)
-    note = sign_checkpoint(ORIGIN, 21, ROOT, TIME, LOG_KEY, OTHER)
-    assert verify(note, KeySet([published(LOG_KEY), compromised])).key == compromised
-    note = sign_checkpoint(ORIGIN, 21, ROOT, TIME, OTHER, LOG_KEY)
-    assert verify(note, KeySet([published(LOG_KEY), compromised])).key == compromised
+    life = {"status": "compromised", "compromised_at": since}
+    dating = published(COSIGNER, **life)
+    assert verify(COSIGNED, KeySet([published(LOG_KEY), dating])).key == dating
+    signing = published(LOG_KEY, **life)
+    assert verify(COSIGNED, KeySet([signing, published(COSIGNER)])).key == signing
 
 
 def test_respelled_base64_and_control_signs_are_refused():

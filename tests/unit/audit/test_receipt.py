@@ -8,8 +8,9 @@ from itertools import count
 
 import pytest
 
-from consent_service.audit.checkpoint import InvalidCheckpoint, sign_checkpoint
+from consent_service.audit.checkpoint import InvalidCheckpoint, verify_checkpoint
 from consent_service.audit.entry import compose_entry
+from consent_service.audit.history import KeptCheckpoint
 from consent_service.audit.log_export import LogExport
 from consent_service.audit.merkle import (
     EMPTY_ROOT,
@@ -32,7 +33,6 @@ from consent_service.audit.receipt_document import (
 from consent_service.signing.keys import SigningKey
 from consent_service.signing.seal import seal_statement
 from tests.unit.audit.built_log import (
-    LOG_KEY,
     NOW,
     ORIGIN,
     PROMISE_KEY,
@@ -40,6 +40,7 @@ from tests.unit.audit.built_log import (
     BuiltLog,
     composed,
     keys,
+    signed,
 )
 from tests.unit.signing.acts import CPR, SALT, SIGNED, TERMS, TEXT, statement
 
@@ -91,15 +92,18 @@ def receipt(acts=ACTS, log=None, proven=True):
     )
 
 
-def judged(one, published=None, now=NOW, export=None):
+def judged(one, published=None, now=NOW, export=None, kept=()):
     return verify_receipt(
-        one.to_json(), keys() if published is None else published, ORIGIN, now, export
+        one.to_json(), keys() if published is None else published, ORIGIN, now, export, kept
     )
 
 
-def exported(log, at=-1):
-    lines = [(row.header, row.leaf) for row in log.leaf_rows]
-    return LogExport(lines, log.checkpoint_rows[at].note)
+def exported(log, at=-1, others=()):
+    return LogExport([row.leaf for row in log.leaf_rows], log.checkpoint_rows[at].note, others)
+
+
+def kept(note, published=None):
+    return KeptCheckpoint("kept", verify_checkpoint(note, ORIGIN, published or keys()))
 
 
 def first(report):
@@ -294,26 +298,121 @@ def test_an_export_of_a_forked_log_is_found():
     assert first(judged(held, export=exported(forked))) == ("failed", "log_forked")
 
 
+def with_checkpoint(note):
+    """A receipt whose proofs have a checkpoint each, and this one beside them."""
+    one = receipt()
+    acts = [
+        dataclasses.replace(
+            act,
+            log=dataclasses.replace(
+                act.log, proof=dataclasses.replace(act.log.proof, checkpoint=one.checkpoint)
+            ),
+        )
+        for act in one.statements
+    ]
+    return dataclasses.replace(one, statements=tuple(acts), checkpoint=note)
+
+
+FORKED = signed(9, b"\x07" * 32, AFTER)
+"""Signed by the log, of the size of the receipt's checkpoint, and of another tree."""
+
+
+def test_the_receipts_own_checkpoint_is_verified_though_no_proof_needs_it():
+    sound = with_checkpoint(receipt().checkpoint)
+    assert judged(sound).checkpoint[0] == "verified"
+    assert judged(sound).exit_code == 0
+    report = judged(with_checkpoint("x"))
+    assert report.checkpoint[:2] == ("failed", "checkpoint_invalid")
+    assert {one.verdict for one in report.statements} == {"verified"}
+    assert report.exit_code == 1
+    assert judged(with_checkpoint(None)).checkpoint is None
+    assert judged(with_checkpoint(None)).exit_code == 0
+
+
+@pytest.mark.parametrize("at", range(0, len(receipt().checkpoint), 7))
+def test_no_character_of_it_may_be_another(at):
+    note = receipt().checkpoint
+    other = "x" if note[at] != "x" else "y"
+    assert judged(with_checkpoint(note[:at] + other + note[at + 1 :])).exit_code == 1
+
+
+def test_a_receipts_checkpoint_under_a_compromised_key_is_not_verified():
+    report = judged(with_checkpoint(receipt().checkpoint), keys(log=NOW))
+    assert report.checkpoint[:2] == ("unverifiable", "log_key_compromised")
+    assert report.exit_code == 3
+
+
+def test_a_receipt_with_two_trees_of_one_size_proves_that_the_log_lied():
+    report = judged(with_checkpoint(FORKED))
+    assert report.checkpoint[:2] == ("failed", "log_forked")
+    assert {one.reason for one in report.statements} == {"log_forked"}
+    assert report.exit_code == 1
+
+
+def test_two_proofs_of_one_receipt_lead_into_one_tree():
+    one, other = a_log(ACTS[:1]), BuiltLog().integrate([composed(n) for n in range(5)])
+    other.integrate([sealed_entry(30, ACTS[1])], time=AFTER)
+    acts = []
+    for act, log in ((ACTS[0], one), (ACTS[1], other)):
+        proof = dataclasses.replace(proof_from(log, 5), checkpoint=log.checkpoint_rows[-1].note)
+        acts.append(act_of(act, log.entries[5], proof))
+    report = judged(Receipt(TERMS.to_bytes(), tuple(acts)))
+    assert {one.reason for one in report.statements} == {"log_forked"}
+
+
+@pytest.mark.parametrize(
+    ("note", "verdict", "reason", "code"),
+    [
+        (receipt().checkpoint, "compared", "same_history", 0),
+        (FORKED, "failed", "log_forked", 1),
+        (a_log().checkpoint_rows[0].note, "not compared", "no_leaves", 3),
+        (signed(10, b"\x07" * 32, NOW), "not compared", "no_leaves", 3),
+        (signed(10, b"\x07" * 32, AFTER - timedelta(hours=1)), "failed", "log_forked", 1),
+        (signed(8, b"\x07" * 32, AFTER + timedelta(hours=1)), "failed", "log_forked", 1),
+        (signed(0, EMPTY_ROOT, SIGNED), "compared", "same_history", 0),
+    ],
+    ids=["same", "other root", "smaller", "larger", "larger but earlier", "smaller but later", "0"],
+)
+def test_checkpoints_that_others_kept_are_compared_with_a_receipt(note, verdict, reason, code):
+    report = judged(receipt(), kept=[kept(note)])
+    assert [(one.verdict, one.reason) for one in report.kept] == [(verdict, reason)]
+    assert report.exit_code == code
+
+
+def test_an_export_lets_checkpoints_of_any_size_be_compared_with_a_receipt():
+    log = a_log()
+    old = log.checkpoint_rows[0].note
+    sound = judged(receipt(log=log), export=exported(log), kept=[kept(old)])
+    assert ([one.verdict for one in sound.kept], sound.exit_code) == (["compared"], 0)
+    lie = judged(receipt(log=log), export=exported(log), kept=[kept(signed(5, b"\1" * 32, SIGNED))])
+    assert ([one.reason for one in lie.kept], lie.exit_code) == (["log_forked"], 1)
+
+
+def test_the_checkpoints_of_an_exports_entries_are_of_the_same_history():
+    other = signed(9, b"\x07" * 32, AFTER)
+    report = judged(receipt(), export=exported(a_log(), others=[other, "no checkpoint"]))
+    assert {one.reason for one in report.statements} == {"log_forked"}
+    smaller = signed(4, b"\x07" * 32, SIGNED)
+    assert judged(receipt(), export=exported(a_log(), others=[smaller])).exit_code == 1
+
+
 def test_an_export_older_than_the_receipt_changes_nothing():
     log = a_log()
-    older = LogExport(
-        [(row.header, row.leaf) for row in log.leaf_rows[:5]], log.checkpoint_rows[0].note
-    )
+    older = LogExport([row.leaf for row in log.leaf_rows[:5]], log.checkpoint_rows[0].note)
     assert judged(receipt(log=log), export=older).exit_code == 0
 
 
 def test_exports_that_contradict_themselves_are_refused():
     log = a_log()
-    lines = [(None, row.leaf) for row in log.leaf_rows]
+    lines = [row.leaf for row in log.leaf_rows]
     note = log.checkpoint_rows[-1].note
     judged(receipt(), export=LogExport(lines, note))
-    other = sign_checkpoint(ORIGIN, 9, EMPTY_ROOT, NOW, LOG_KEY)
+    other = signed(9, EMPTY_ROOT, NOW)
     for bad in (
         LogExport(lines[:-1], note),
         LogExport([*lines, lines[0]], note),
         LogExport([lines[1], lines[0], *lines[2:]], note),
         LogExport(lines, other),
-        LogExport([(b"{}", lines[0][1]), *lines[1:]], note),
     ):
         with pytest.raises(InvalidProof):
             judged(receipt(), export=bad)

@@ -31,10 +31,19 @@ from consent_service.signing.keys import KeySet
 from consent_service.signing.seal import seal_statement
 from consent_service.signing.statement import Statement
 from consent_service.signing.terms import Terms
-from tests.unit.audit.built_log import LOG_KEY, ORIGIN, PROMISE_KEY, SEAL_KEY, published
+from tests.unit.audit.built_log import (
+    COSIGNER,
+    LOG_KEY,
+    ORIGIN,
+    PROMISE_KEY,
+    SEAL_KEY,
+    published,
+    signed,
+)
 from tests.unit.signing.acts import CPR, SALT, SIGNED, TERMS, TEXT, statement
 
 VECTORS = Path(__file__).parents[2] / "vectors"
+SEVEN = [leaf_hash(bytes([number])) for number in range(7)]
 COMMITTED = datetime(2026, 3, 1, 12, 30, 16, 5, tzinfo=UTC)
 
 
@@ -108,8 +117,14 @@ def checkpoint_vector():
     return {
         "two": checkpoint_of([entry.leaf for entry in entries()]),
         "empty": checkpoint_of([]),
-        "seven": checkpoint_of([leaf_hash(bytes([number])) for number in range(7)]),
+        "seven": checkpoint_of(SEVEN),
     }
+
+
+def cosigned_vector():
+    return {"jwk": published(COSIGNER).to_jwk(),
+            "vkey": vkey(ORIGIN, COSIGNER.public, COSIGNATURE),
+            "seven": signed(7, Frontier().append(SEVEN)[0].root(), COMMITTED)}  # fmt: skip
 
 
 def receipt_vector():
@@ -127,6 +142,7 @@ def receipt_vector():
 BUILDERS = {
     "canonical": canonical_vector,
     "checkpoints": checkpoint_vector,
+    "cosigned": cosigned_vector,
     "entries": entry_vector,
     "jws": jws_vector,
     "keys": key_vector,

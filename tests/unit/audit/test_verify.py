@@ -8,7 +8,6 @@ from functools import partial
 import pytest
 
 from consent_service.audit import verify as verify_module
-from consent_service.audit.checkpoint import sign_checkpoint
 from consent_service.audit.entry import ErasedList, compose_entry
 from consent_service.audit.entry_checks import CheckedBody, EntryChecks
 from consent_service.audit.finding import Finding
@@ -29,6 +28,7 @@ from tests.unit.audit.built_log import (
     built,
     composed,
     keys,
+    signed,
 )
 
 STRANGER = SigningKey.from_seed(b"\x09" * 32, "promise")
@@ -124,7 +124,7 @@ def promise_of_another(log):
 
 
 def mark(size, root, time, key=LOG_KEY):
-    return sign_checkpoint(ORIGIN, size, root, time, key)
+    return signed(size, root, time, key)
 
 
 def resigned_root(log):

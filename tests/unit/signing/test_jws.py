@@ -62,7 +62,7 @@ def test_signing_is_deterministic():
 @pytest.mark.parametrize(
     "header",
     [
-        HEADER | {"alg": "none"}, HEADER | {"alg": "HS256"}, HEADER | {"alg": "Ed25519"},
+        HEADER | {"alg": "none"}, HEADER | {"alg": "HS256"}, HEADER | {"alg": "Ed448"},
         HEADER | {"typ": "JWT"}, HEADER | {"typ": "X+JWS"}, HEADER | {"crit": ["exp"]},
         HEADER | {"jwk": {}}, HEADER | {"b64": False}, HEADER | {"x": 1},
         {"alg": "EdDSA", "typ": "x+jws"}, {"alg": "EdDSA", "kid": KEY.kid},
@@ -74,6 +74,11 @@ def test_signing_is_deterministic():
 def test_other_headers_are_refused(header):
     with pytest.raises(jws.InvalidJws):
         verify(token_with(header))
+
+
+def test_the_newer_name_of_the_algorithm_is_read():
+    """RFC 9864 § 2.2: `Ed25519` is what `EdDSA` meant with these keys."""
+    assert verify(token_with(HEADER | {"alg": "Ed25519"})).payload == b"{}"
 
 
 def test_the_key_must_be_published_for_this_use():

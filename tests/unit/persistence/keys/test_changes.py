@@ -45,6 +45,17 @@ def test_the_old_key_signs_until_the_new_one_begins(file: KeyFile, use: Any) -> 
     assert seeds(file, use) == [True, True]
 
 
+def test_a_document_from_before_the_cosignature_key_is_read_and_gets_one(file: KeyFile) -> None:
+    content = json.loads(file.path.read_text())
+    kept = [one for one in content["signing"] if one["jwk"]["consent_use"] != "cosignature"]
+    file.path.write_text(json.dumps(content | {"signing": kept}))
+    assert "cosignature" not in file.read().signing
+    changes.rotate_signing_key(file, "cosignature", LATER)
+    (made,) = file.read().published.of_use("cosignature")
+    assert (made.not_before, made.status) == (BEGINS, "active")
+    assert file.read().schedules["cosignature"].at(BEGINS).kid == made.kid
+
+
 def test_both_are_published_and_the_old_one_has_an_end(file: KeyFile) -> None:
     changes.rotate_signing_key(file, "seal", LATER)
     old, new = file.read().published.of_use("seal")

@@ -22,8 +22,8 @@ def file(tmp_path: Path) -> KeyFile:
 
 def test_a_new_file_holds_a_key_of_every_kind(file: KeyFile) -> None:
     keys = file.read()
-    assert set(keys.signing) == {"seal", "promise", "log", "token"}
-    assert {key.use for key in keys.published} == {"seal", "promise", "log"}
+    assert set(keys.signing) == {"seal", "promise", "log", "cosignature", "token"}
+    assert {key.use for key in keys.published} == {"seal", "promise", "log", "cosignature"}
     assert keys.index.keys["a"].id != keys.index.secret.id
     assert file.path.stat().st_mode & 0o777 == 0o600
 

@@ -1,0 +1,1 @@
+"""The command line around `consent_service.audit`, for machines without the service."""
