@@ -2,19 +2,25 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 from werkzeug.test import TestResponse
 
+from consent_service.cli import cli
+from consent_service.domain.kernel.calendar import local_date
 from consent_service.domain.kernel.facts import ExemptionReason
 from consent_service.persistence.catalogue.tables import organisation
 from consent_service.persistence.idempotency.tables import kept_answer
 from consent_service.persistence.log.tables import log_header
 from consent_service.services.consents.exempt import ExemptionDraft, record_exemption
 from consent_service.services.kernel.model import Caller, Employee
+from consent_service.web.rights.subject_page import subject_page
 from tests.api.test_papers import findings
 from tests.deployment import ALL_SCOPES, COLLEAGUE, EMPLOYEE, Deployment
 
@@ -191,6 +197,40 @@ def test_a_clients_confirmation_says_that_it_is_asserted(service: Deployment, ki
     assert findings(service) == []
 
 
+def test_the_verifier_of_a_receipt_says_on_whose_word_it_rests(
+    on_sqlite: Deployment, tmp_path: Path
+) -> None:
+    # The command runs by the real clock, which must not be behind what was sealed.
+    on_sqlite.clock.set(datetime.now(UTC) - timedelta(hours=1))
+    asked = on_sqlite.ask()
+    on_sqlite.act(asked["id"], "custody_holder", nth=0)
+    today = local_date(on_sqlite.clock.now).isoformat()
+    paper = Kind("paper-grants", PAPER | {"signed_on": today}, "paper_confirmed")
+    assert confirm(on_sqlite, paper.record(on_sqlite, asked)).status_code == 200
+    files = {
+        "receipt.json": f"/v1/consents/{asked['id']}/receipt",
+        "jwks.json": "/.well-known/jwks.json",
+        "log.json": "/.well-known/consent-log.json",
+    }
+    for name, path in files.items():
+        (tmp_path / name).write_bytes(on_sqlite.get(path).data)
+    receipt, jwks, log = (str(tmp_path / name) for name in files)
+    said = CliRunner().invoke(cli, ["verify", receipt, "--jwks", jwks, "--log", log])
+    first, second = said.output.splitlines()
+    assert "asserted by" not in first
+    assert "UTC, asserted by municipality-x)" in second
+
+
+def test_the_data_protection_officers_page_says_it_in_words(on_sqlite: Deployment) -> None:
+    path = KINDS["paper"].record(on_sqlite, on_sqlite.ask())
+    assert confirm(on_sqlite, path).status_code == 200
+    body = {"subject": {"cpr": "0103174321"}, "performed_by": EMPLOYEE}
+    export = on_sqlite.post("/v1/audit/subject-export", body).json
+    assert "A paper was confirmed" in subject_page(export, "en")
+    assert "asserted by the client, not verified" in subject_page(export, "en")
+    assert "oplyst af det system, der kaldte; ikke efterprøvet" in subject_page(export, "da")
+
+
 @kinds
 def test_where_a_login_is_wanted_no_client_confirms(service: Deployment, kind: Kind) -> None:
     asked = service.ask()
@@ -296,6 +336,27 @@ def test_it_is_off_unless_the_operator_says_so(service: Deployment) -> None:
     ]
     assert shown == registered.json
     assert findings(service) == []
+
+
+def test_the_command_registers_with_it(on_sqlite: Deployment) -> None:
+    settings = on_sqlite.settings
+    environment = {
+        "CONSENT_DATABASE_URL": settings.database_url,
+        "CONSENT_KEYS_FILE": str(settings.keys_file),
+        "CONSENT_BASE_URL": settings.base_url,
+        "CONSENT_LOG_ORIGIN": settings.log_origin,
+        "CONSENT_OIDC_ISSUER": "https://broker.example",
+        "CONSENT_OIDC_CLIENT_ID": "c",
+        "CONSENT_OIDC_CLIENT_SECRET": "s",
+        "CONSENT_OIDC_CPR_CLAIM": "dk.cpr",
+    }
+    for name, chosen in (("plain", ()), ("careful", ("--confirmation", "login"))):
+        command = ["organisations", "add", name, "Skolen", "--kind", "other", *chosen]
+        done = CliRunner().invoke(cli, command, env=environment)
+        assert done.exit_code == 0, (done.output, done.exception)
+    shown = [on_sqlite.get(f"/v1/organisations/{name}").json for name in ("plain", "careful")]
+    assert [one["confirmation"] for one in shown] == ["any", "login"]
+    assert findings(on_sqlite) == []
 
 
 def test_a_change_is_an_entry_of_the_organisations_log(service: Deployment) -> None:

@@ -245,6 +245,29 @@ def test_while_requests_come_in_nothing_is_lost(
     assert findings(service) == []
 
 
+def test_what_somebody_else_changed_meanwhile_is_not_undone(service: Deployment) -> None:
+    """Read, and emptied by the end of a rotation before it is written."""
+    name_employees(service, "KX-042")
+    as_written_by(service, as_typed, "KX-042")
+    parts, url, connects = service.parts, service.settings.database_url, 0
+    engine = prepare(sa.create_engine(url, **engine_options(url)))
+
+    def empty(_: Any) -> None:
+        nonlocal connects
+        connects += 1
+        # The newest entry is known, the rows are read; now they would be written.
+        if connects == 3:
+            with parts.units.engine.connect().execution_options(writes=True) as other:
+                other.execute(sa.update(log_body).values(employee_hash=None))
+                other.commit()
+
+    sa.event.listen(engine, "engine_connect", empty)
+    done = refill_employees(engine, parts.units.ring, parts.index)
+    engine.dispose()
+    assert connects >= 3
+    assert (done.refilled, hashes(service)) == (0, {})
+
+
 def command(service: Deployment) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
