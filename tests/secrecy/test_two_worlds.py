@@ -100,7 +100,7 @@ def test_whatever_one_world_says_alone_is_told(worlds: Worlds) -> None:
     worlds.ask(asked)
     other.post("/v1/templates", {}, org=Z)
     worlds.ask(asked)
-    other.ask(Z)
+    other.ask(Z, parties=[Z, "gp-y"])
     with pytest.raises(Told, match="awaiting_signatures"):
         worlds.ask(asked)
 
