@@ -36,6 +36,7 @@ class Visit:
         self._both("GET /sign/", lambda n: self.signers[n].see())
         self._log_in()
         self._both("GET /sign/receipt", lambda n: self.signers[n].get("/sign/receipt"))
+        self._both("GET /sign/shared", lambda n: self.signers[n].get("/sign/shared"))
         if not self.worlds.have_parted:
             self._both("GET /sign/everything", lambda n: self.signers[n].get("/sign/everything"))
         offered = [

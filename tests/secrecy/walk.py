@@ -233,6 +233,7 @@ PAGES = (
     "POST /sign/decline",
     "POST /sign/lift",
     "GET /sign/receipt",
+    "GET /sign/shared",
     "GET /sign/everything",
     "POST /sign/logout",
 )
