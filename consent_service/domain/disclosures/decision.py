@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from consent_service.domain.consents.paper import latest_answers
-from consent_service.domain.consents.signers import excused_holders, present_holders, with_courses
+from consent_service.domain.consents.signers import (
+    excused_holders,
+    present_holders,
+    required_signers,
+    with_courses,
+)
 from consent_service.domain.consents.state import ConsentState, Reason, ReasonCode, Status, state_at
 from consent_service.domain.disclosures.contradictions import (
     custody_is_contradicted,
@@ -220,9 +225,14 @@ def _permitted(history: History, candidate: _Candidate, instant: datetime) -> Pe
 
 
 def _attested_by(history: History, request: Request, instant: datetime) -> tuple[str, ...]:
-    """On whose word a consent in force rests, beside its signers' own logins (R5b)."""
-    answers = latest_answers(history, request.consent).values()
-    by = {act.attested_by or request.controller for act in answers if act.is_attested}
+    """On whose word a consent in force rests, beside its signers' own logins (R5b).
+
+    It rests on the grants of those who must sign. Who took the no of somebody without a say in it
+    is not told.
+    """
+    answers = latest_answers(history, request.consent)
+    grants = [answers[person] for person in required_signers(history, request, instant)]
+    by = {act.attested_by or request.controller for act in grants if act.is_attested}
     present = present_holders(history, request, instant)
     if not excused_holders(history, request.consent, instant).isdisjoint(present):
         by.add(request.controller)

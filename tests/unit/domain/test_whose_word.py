@@ -457,3 +457,12 @@ def test_attested_acts_say_on_whose_word_they_rest() -> None:
     assert isinstance(excused, Permitted)
     assert excused.attested_by == (MUNI,)
     assert ActKind.LIFT.value == "lift"
+
+
+def test_a_consent_does_not_rest_on_a_stop_of_somebody_without_a_say() -> None:
+    """R5b: who took a stop from a holder of before, or from a child of ten, is told to nobody."""
+    story = in_force().at("2024-04-10 10:00").custody_is(MOTHER)
+    story.declines(FATHER, word_of=WARD).declines(CHILD, word_of=BUA)
+    decision = story.decide()
+    assert isinstance(decision, Permitted)
+    assert decision.attested_by == ()
