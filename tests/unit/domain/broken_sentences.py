@@ -626,10 +626,10 @@ MUTANTS = [
     ),
     CodeMutant(
         "R5b",
-        "nobody attests what was said by word of mouth",
+        "whoever answered attests, also one without a say",
         _DECIDE,
-        "by = {act.attested_by or request.controller for act in answers if act.is_attested}",
-        "by = {act.attested_by or request.controller for act in answers if act.paper}",
+        "grants = [answers[person] for person in required_signers(history, request, instant)]",
+        "grants = list(answers.values())",
     ),
     CodeMutant(
         "R6",
