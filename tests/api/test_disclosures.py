@@ -347,6 +347,44 @@ def test_a_recipient_outside_the_consent_does_not_learn_of_it(service: Deploymen
         assert "party_not_covered" not in text
 
 
+def left_out_at_z(service: Deployment) -> None:
+    """X's consent is in force. Under Z's the mother left X out: the GP may know that, X may not."""
+    service.in_force()
+    asked = service.ask("municipality-z", parties=["municipality-z", "gp-y", "municipality-x"])
+    left_out = Scope(frozenset({"municipality-x"}), frozenset())
+    service.act(asked["id"], "custody_holder", nth=0, left_out=left_out)
+    service.act(asked["id"], "custody_holder", nth=1)
+    assert service.get(f"/v1/consents/{asked['id']}", org="gp-y").status_code == 200
+    assert service.get(f"/v1/consents/{asked['id']}", org="municipality-x").status_code == 404
+
+
+@pytest.mark.parametrize("way", ["disclosure", "decision"])
+def test_the_controllers_log_tells_nothing_of_a_request_it_may_not_know(
+    service: Deployment, way: str
+) -> None:
+    """R5h: the GP is told whose no it was, in its answer; X's own log is read by X."""
+    left_out_at_z(service)
+    answer = service.disclose() if way == "disclosure" else decide(service)
+    named = {"code": "party_not_covered", "role": "custody_holder", "party": "municipality-x"}
+    assert answer.json["reasons"] == [named]
+    assert decide(service, "municipality-x").json["reasons"] == [{"code": "objection_stands"}]
+    entries = service.get(f"/v1/audit/entries?type={way}&outcome=denied").json["items"]
+    assert entries[0]["body"]["organisation"] == "gp-y"
+    assert entries[0]["body"]["reasons"] == [{"code": "objection_stands"}]
+    shown = service.get("/v1/disclosures").json["items"]
+    assert [one["reasons"] for one in shown] == [[{"code": "objection_stands"}]] * len(shown)
+
+
+def test_a_warning_is_the_senders_alone(service: Deployment) -> None:
+    """R6: the GP may know that the family objected, under Z's request; X, who receives, may not."""
+    left_out_at_z(service)
+    recorded = service.disclose(legal_basis=VITAL).json
+    assert recorded["warnings"] == ["family_objected"]
+    path = f"/v1/disclosures/{recorded['id']}"
+    assert service.get(path, org="gp-y").json["warnings"] == ["family_objected"]
+    assert service.get(path, org="municipality-x").json["warnings"] == []
+
+
 def test_disclosures_come_in_pages_oldest_first(service: Deployment) -> None:
     service.in_force()
     made = [service.disclose().json["id"] for _ in range(3)]

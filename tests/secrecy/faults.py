@@ -43,7 +43,8 @@ FAULTS = [
         "a denial is told though a consent of one's own lacks something",
         "domain.disclosures.decision",
         "    return told or _closest(candidates)",
-        "    return told or _stopped(known, transfer, candidates[0].request, visible, instant)"
+        "    return told or _stopped(known, transfer, candidates[0].request, caller, visible, "
+        "instant)"
         " or _closest(candidates)",
     ),
     CodeMutant(

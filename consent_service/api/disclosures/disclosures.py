@@ -160,11 +160,10 @@ def create_disclosure_outcome(call: Call) -> Reply:
 
 def _shown(call: Call, entry: LoggedEntry) -> dict[str, Any]:
     body = entry.body
-    # Whoever would have received it need not know of the consent whose shortcomings were told.
-    is_told = body["outcome"] != "denied" or call.caller.organisation in (
-        body["organisation"],
-        entry.controller,
-    )
+    # Whoever receives it need not know of the consent whose shortcomings were told, nor of the
+    # request under which somebody objected.
+    is_own = call.caller.organisation in (body["organisation"], entry.controller)
+    is_told = is_own or body["outcome"] != "denied"
     return {
         "id": entry.id,
         "decision": body["outcome"],
@@ -178,7 +177,7 @@ def _shown(call: Call, entry: LoggedEntry) -> dict[str, Any]:
         "channel": body["channel"],
         "document": body.get("document"),
         "reasons": body.get("reasons", []) if is_told else [],
-        "warnings": body.get("warnings", []),
+        "warnings": body.get("warnings", []) if is_own else [],
         "outcome": disclosure_outcome(call.uow, entry),
     }
 

@@ -1,7 +1,7 @@
 """Who must sign, and who has a say: derived from custody, age, rule and exemptions (R1, R10)."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -207,6 +207,35 @@ def holders_have_a_say(request: Request, instant: datetime) -> bool:
     alone = request.signer_rule is SignerRule.CHILD_15_ALONE
     age = YOUNG_PERSON_AGE if alone else ADULT_AGE
     return instant < parents_released(request.birth_date, age)
+
+
+def holders_may_have_a_say(
+    history: History, request: Request, organisations: Collection[str], instant: datetime
+) -> bool:
+    """Whether they have one by the age that the request says, or that any of these knows."""
+    return any(
+        holders_have_a_say(one, instant) for one in _as_born(history, request, organisations)
+    )
+
+
+def child_may_have_a_say(
+    history: History, request: Request, organisations: Collection[str], instant: datetime
+) -> bool:
+    """Whether the child has one by the age that the request says, or that any of these knows."""
+    return any(child_has_a_say(one, instant) for one in _as_born(history, request, organisations))
+
+
+def _as_born(
+    history: History, request: Request, organisations: Collection[str]
+) -> tuple[Request, ...]:
+    """A request by each birth date under which it or one of these organisations filed the child.
+
+    A replacement number proves no birth date, so that municipalities can differ. What one of them
+    says takes nobody's say away at another: what is doubtful stops (R5d, R5e).
+    """
+    filed = (one.birth_date for one in history.requests if one.controller in organisations)
+    births = {request.birth_date, *filed}
+    return tuple(replace(request, birth_date=born) for born in births)
 
 
 def excused_holders(history: History, consent: str, instant: datetime) -> frozenset[str]:

@@ -139,7 +139,7 @@ def answer_until(history: History, consent: str, person: str, instant: datetime)
     request = known.request(consent)
     walk = _walk_to(known, request, instant)
     since = walk.required_since.get(person)
-    if since is None:
+    if since is None or not walk.state.is_live:
         return None
     if walk.state.complete_at is None:
         return request.lapses_at

@@ -11,7 +11,7 @@ from consent_service.domain.consents.paper import latest_answers
 from consent_service.domain.consents.signers import (
     excused_holders,
     holders_at,
-    holders_have_a_say,
+    holders_may_have_a_say,
 )
 from consent_service.domain.consents.state import state_at
 from consent_service.domain.disclosures.objections import Transfer
@@ -25,15 +25,17 @@ COUNTS_FOR_MONTHS = 12
 def custody_is_contradicted(
     history: History, request: Request, transfer: Transfer, instant: datetime
 ) -> bool:
-    """Whether a holder whom one of the three knows has not answered this consent with a yes."""
-    if not holders_have_a_say(request, instant):
-        return False
+    """Whether a holder whom one of the three knows has not answered this consent with a yes.
+
+    Whether holders have a say still, by the child's age, is asked of each that knows some.
+    """
     answers = latest_answers(history, request.consent)
     granted = {person for person, act in answers.items() if act.kind is ActKind.GRANT}
     answered = granted | excused_holders(history, request.consent, instant)
     return any(
         not known_holders(history, organisation, instant) <= answered
         for organisation in {request.controller, transfer.sender, transfer.recipient}
+        if holders_may_have_a_say(history, request, {organisation}, instant)
     )
 
 

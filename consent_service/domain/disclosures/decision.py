@@ -1,11 +1,17 @@
 """May this pass from one party to another now? The decision, with its reasons (R5)."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from consent_service.domain.consents.paper import latest_answers
-from consent_service.domain.consents.signers import excused_holders, present_holders, with_courses
+from consent_service.domain.consents.signers import (
+    excused_holders,
+    present_holders,
+    required_signers,
+    with_courses,
+)
 from consent_service.domain.consents.state import ConsentState, Reason, ReasonCode, Status, state_at
 from consent_service.domain.disclosures.contradictions import (
     custody_is_contradicted,
@@ -43,6 +49,8 @@ class Permitted:
 class Denied:
     """The transfer may not happen; `consent` is the one whose reasons are told.
 
+    `reasons` are the caller's to know. `logged`, where it is not None, says less: it stands in the
+    log of the consent's controller, who may not know of each request that the caller knows.
     `objections` are what the reasons rest on, whether the caller may know of them or not.
     `custody_to_check` are the organisations that know a holder whom the consent's controller
     does not.
@@ -53,6 +61,7 @@ class Denied:
     controller: str | None = None
     objections: tuple[Objection, ...] = ()
     custody_to_check: tuple[str, ...] = ()
+    logged: tuple[Reason, ...] | None = None
 
 
 Decision = Permitted | Denied
@@ -90,7 +99,7 @@ def decide_transfer(
     for candidate in candidates:
         if candidate.shortcomings:
             continue
-        denied = _stopped(known, transfer, candidate.request, visible, instant)
+        denied = _stopped(known, transfer, candidate.request, caller, visible, instant)
         if denied is None:
             return _permitted(known, candidate, instant)
         told = told or denied
@@ -176,28 +185,41 @@ def _stopped(
     history: History,
     transfer: Transfer,
     request: Request,
+    caller: str,
     visible: Sequence[tuple[Request, ConsentState]],
     instant: datetime,
 ) -> Denied | None:
-    """What stops a consent that would permit: custody contradicted, and every denial (R5h).
-
-    A denial under a request that the caller may know is told by code and role; all the others
-    are one `objection_stands`, whosever and however many they are.
-    """
+    """What stops a consent that would permit: custody contradicted, and every denial (R5h)."""
     contradicted = custody_is_contradicted(history, request, transfer, instant)
     objections = standing_objections(history, transfer, instant, request)
     if not contradicted and not objections:
         return None
-    names = {one.consent for one, _ in visible}
-    told = [one.reason for one in objections if one.denial.request.consent in names]
-    hidden = [_HIDDEN] if len(told) < len(objections) else []
+    codes = (_CONTRADICTED,) if contradicted else ()
+    names = frozenset(one.consent for one, _ in visible)
+    logged = None
+    if objections and caller != request.controller:
+        known_there = _visible_to(request.controller, history, instant)
+        in_both = names.intersection(one.consent for one, _ in known_there)
+        logged = (*codes, *_told(objections, in_both))
     return Denied(
-        _without_repeats([*([_CONTRADICTED] if contradicted else []), *told, *hidden]),
+        (*codes, *_told(objections, names)),
         request.consent,
         request.controller,
         objections,
         whose_custody_differs(history, request, transfer, instant) if contradicted else (),
+        logged,
     )
+
+
+def _told(objections: Sequence[Objection], known: AbstractSet[str]) -> tuple[Reason, ...]:
+    """Denials as they are told where these requests are known.
+
+    One under such a request by its code and role; all the others are one `objection_stands`,
+    whosever and however many they are.
+    """
+    told = [one.reason for one in objections if one.denial.request.consent in known]
+    hidden = [_HIDDEN] if len(told) < len(objections) else []
+    return _without_repeats([*told, *hidden])
 
 
 def _closest(candidates: Sequence[_Candidate]) -> Denied:
@@ -220,9 +242,14 @@ def _permitted(history: History, candidate: _Candidate, instant: datetime) -> Pe
 
 
 def _attested_by(history: History, request: Request, instant: datetime) -> tuple[str, ...]:
-    """On whose word a consent in force rests, beside its signers' own logins (R5b)."""
-    answers = latest_answers(history, request.consent).values()
-    by = {act.attested_by or request.controller for act in answers if act.is_attested}
+    """On whose word a consent in force rests, beside its signers' own logins (R5b).
+
+    It rests on the grants of those who must sign. Who took the no of somebody without a say in it
+    is not told.
+    """
+    answers = latest_answers(history, request.consent)
+    grants = [answers[person] for person in required_signers(history, request, instant)]
+    by = {act.attested_by or request.controller for act in grants if act.is_attested}
     present = present_holders(history, request, instant)
     if not excused_holders(history, request.consent, instant).isdisjoint(present):
         by.add(request.controller)

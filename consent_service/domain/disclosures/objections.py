@@ -17,10 +17,10 @@ from itertools import combinations
 
 from consent_service.domain.consents.paper import is_newer, is_signature
 from consent_service.domain.consents.signers import (
-    child_has_a_say,
+    child_may_have_a_say,
     exemptions,
     holders_at,
-    holders_have_a_say,
+    holders_may_have_a_say,
 )
 from consent_service.domain.consents.state import Reason, ReasonCode, role_of
 from consent_service.domain.kernel.facts import (
@@ -74,7 +74,8 @@ def standing_objections(
     A denial counts while its signer has a say by the rule of the consent that decides (without
     one, of the request it was said under), and is a present holder (an excused one too) or a
     child of that age. A holder is present when the municipality asked then, the one whose consent
-    decides, the sender or the recipient still knows them as such: what is doubtful stops.
+    decides, the sender or the recipient still knows them as such, and the child as old as any of
+    these says: what is doubtful stops.
     """
     known = history.recorded_by(instant)
     return tuple(
@@ -207,11 +208,11 @@ def _counts(
     instant: datetime,
 ) -> bool:
     rule = deciding or denial.request
-    if denial.act.person == denial.request.child:
-        return child_has_a_say(rule, instant)
-    if not holders_have_a_say(rule, instant):
-        return False
     asking = {denial.request.controller, rule.controller, transfer.sender, transfer.recipient}
+    if denial.act.person == denial.request.child:
+        return child_may_have_a_say(history, rule, asking, instant)
+    if not holders_may_have_a_say(history, rule, asking, instant):
+        return False
     is_present = any(
         holder.person == denial.act.person
         for organisation in asking

@@ -12,9 +12,9 @@ from consent_service.services.disclosures.decided import (
     child_of_entry,
     consent_and_controller,
     decide_by,
+    logged_reasons_json,
     moment_of,
     outcome_of,
-    reasons_json,
     snapshot_of,
 )
 from consent_service.services.disclosures.question import LegalBasis, Question
@@ -70,7 +70,7 @@ def ask_decision(
             "purpose": question.purpose,
             "categories": sorted(question.categories),
             "as_of": instant.isoformat(),
-            "reasons": reasons_json(decision),
+            "reasons": logged_reasons_json(decision),
             **attested_by_json(decision),
         },
     )

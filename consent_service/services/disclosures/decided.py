@@ -1,5 +1,6 @@
 """What asking and disclosing share: the facts decided upon, and how a decision is said."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from consent_service.domain.consents.state import Reason, ReasonCode
@@ -28,11 +29,20 @@ def outcome_of(decision: Decision | None) -> str:
 
 
 def reasons_json(decision: Decision | None) -> list[dict[str, str]]:
-    """The reasons of a denial, each once; none for anything else."""
+    """The reasons of a denial as its caller is told them; none for anything else."""
+    return _each_once(decision.reasons) if isinstance(decision, Denied) else []
+
+
+def logged_reasons_json(decision: Decision | None) -> list[dict[str, str]]:
+    """The same as the log has them, which the consent's controller reads as well."""
     if not isinstance(decision, Denied):
         return []
+    return _each_once(decision.reasons if decision.logged is None else decision.logged)
+
+
+def _each_once(reasons: Iterable[Reason]) -> list[dict[str, str]]:
     unique: list[dict[str, str]] = []
-    for reason in map(reason_json, decision.reasons):
+    for reason in map(reason_json, reasons):
         if reason not in unique:
             unique.append(reason)
     return unique

@@ -23,9 +23,9 @@ from consent_service.services.disclosures.decided import (
     child_of_entry,
     consent_and_controller,
     decide_by,
+    logged_reasons_json,
     moment_of,
     outcome_of,
-    reasons_json,
     snapshot_of,
 )
 from consent_service.services.disclosures.question import Disclosure, Question
@@ -172,7 +172,7 @@ def _details(
         details["terms_sha256"] = decision.terms_sha256
         details["valid_until"] = decision.valid_until.isoformat()
     details |= attested_by_json(decision)
-    if reasons := reasons_json(decision):
+    if reasons := logged_reasons_json(decision):
         details["reasons"] = reasons
     if warnings:
         details["warnings"] = list(warnings)

@@ -441,7 +441,7 @@ MUTANTS = [
         "R5d",
         "a child's no counts at any age",
         _NO,
-        "return child_has_a_say(rule, instant)",
+        "return child_may_have_a_say(history, rule, asking, instant)",
         "return True",
     ),
     CodeMutant(
@@ -534,7 +534,7 @@ MUTANTS = [
         "R5e",
         "who has no say contradicts",
         _CUSTODY,
-        "    if not holders_have_a_say(request, instant):\n        return False\n",
+        "if holders_may_have_a_say(history, request, {organisation}, instant)",
         "",
     ),
     CodeMutant(
@@ -626,10 +626,10 @@ MUTANTS = [
     ),
     CodeMutant(
         "R5b",
-        "nobody attests what was said by word of mouth",
+        "whoever answered attests, also one without a say",
         _DECIDE,
-        "by = {act.attested_by or request.controller for act in answers if act.is_attested}",
-        "by = {act.attested_by or request.controller for act in answers if act.paper}",
+        "grants = [answers[person] for person in required_signers(history, request, instant)]",
+        "grants = list(answers.values())",
     ),
     CodeMutant(
         "R6",

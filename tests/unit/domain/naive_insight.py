@@ -118,10 +118,11 @@ def own_noes(life: Chronicle, request: Request, person: str, now: datetime) -> s
 
 
 def attesters(life: Chronicle, consent: str, now: datetime) -> set[str]:
-    """R5b: who attests papers and words among the answers, and the controller an exemption."""
+    """R5b: who attests the papers of those who must sign, and the controller an exemption."""
     request = life.request(consent)
-    latest = life.latest(consent, now).values()
-    by = {act.attested_by for act in latest if act.attested_by is not None}
+    latest, required = life.latest(consent, now), life.required(request, now)
+    words = {act.attested_by for person, act in latest.items() if person in required}
+    by = {organisation for organisation in words if organisation is not None}
     excused = life.excused(consent, now) & life.holders(request.controller, now)
     grown_up = now >= parents_until(request.birth_date, 18)
     return by | ({request.controller} if excused and not grown_up else set())

@@ -164,13 +164,18 @@ class Chronicle(States):
 
     def counts(self, no: No, transfer: Transfer, deciding: Request | None, now: datetime) -> bool:
         """ "A present holder (an excused one too) or a required child", who has a say (R5d)."""
-        rule, birth = (deciding or no.asking).signer_rule, no.asking.birth_date
+        rule, knowing = deciding or no.asking, self.who_knows_holders(no, transfer, deciding)
+        births = self.births(rule, knowing, now)
         if no.act.person == no.asking.child:
-            return self.child_has_a_say(birth, now)
-        return self.denier_has_a_say(rule, birth, now) and any(
-            no.act.person in self.holders(organisation, now)
-            for organisation in self.who_knows_holders(no, transfer, deciding)
+            return any(self.child_has_a_say(birth, now) for birth in births)
+        return any(self.denier_has_a_say(rule.signer_rule, birth, now) for birth in births) and any(
+            no.act.person in self.holders(organisation, now) for organisation in knowing
         )
+
+    def births(self, request: Request, organisations: set[str], now: datetime) -> set[date]:
+        """Anything doubtful stops: the child is as old as the request or any of these says."""
+        filed = {r.birth_date for r in self.requests(now) if r.controller in organisations}
+        return {request.birth_date} | filed
 
     def denier_has_a_say(self, rule: SignerRule, birth: date, now: datetime) -> bool:
         return self.holders_have_a_say(rule, birth, now)
@@ -257,12 +262,12 @@ class Chronicle(States):
     # R5e: custody contradicted.
 
     def contradicted(self, request: Request, transfer: Transfer, now: datetime) -> bool:
-        if not self.holders_have_a_say(request.signer_rule, request.birth_date, now):
-            return False
         agreed = self.granting_now(request, now) | self.excused(request.consent, now)
         return any(
             self.holders(organisation, now) - agreed
             for organisation in self.whose_custody_counts(request, transfer, now)
+            for birth in self.births(request, {organisation}, now)
+            if self.holders_have_a_say(request.signer_rule, birth, now)
         )
 
     def granting_now(self, request: Request, now: datetime) -> set[str]:

@@ -4,6 +4,7 @@ The stories are of several controllers: what one of them records, invents or tak
 switch off what a family said to another, nor tell of it.
 """
 
+from datetime import date
 from functools import partial
 
 import pytest
@@ -87,6 +88,32 @@ def test_a_strangers_login_clears_nothing() -> None:
     assert story.state("Z").status is Status.IN_FORCE
     assert codes_of(story, MUNI) == {"custody_contradicted", "declined"}
     assert codes_of(story, GP) == {"custody_contradicted", "objection_stands"}
+
+
+def born_as_z_says(born: str, *holders: str) -> Story:
+    """Z asks about the same child, whose replacement number proves no birth date."""
+    story = refused_at_x().at("2024-03-11 10:00")
+    story.born = date.fromisoformat(born)
+    return story.asks("Z", by=OTHER_MUNI, asked=WITH_Z, holders=holders)
+
+
+def test_a_birth_date_that_one_municipality_files_takes_nobodys_say_at_another() -> None:
+    """R5d, R5e: what is doubtful stops, also how old the child is."""
+    story = born_as_z_says("2000-01-01").grants(CHILD, consent="Z")
+    assert story.state("Z").status is Status.IN_FORCE
+    assert codes_of(story, MUNI) == {"custody_contradicted", "declined"}
+    assert codes_of(story, GP) == {"custody_contradicted", "objection_stands"}
+    assert codes_of(story, OTHER_MUNI, transfer=passing(GP, OTHER_MUNI)) == set()
+
+
+def test_nor_does_it_take_the_childs_own_say() -> None:
+    story = Story("2008-05-10").asks().grants(MOTHER, FATHER, CHILD).asks("wider", asked=WIDER)
+    story.declines(CHILD, "wider")
+    story.born = date.fromisoformat("2013-05-10")
+    story.asks("Z", by=OTHER_MUNI, asked=WITH_Z).grants(MOTHER, FATHER, consent="Z")
+    assert story.state("Z").status is Status.IN_FORCE
+    assert codes_of(story, MUNI) == {"declined"}
+    assert codes_of(story, GP) == {"objection_stands"}
 
 
 def test_a_login_clears_across_controllers() -> None:
@@ -396,6 +423,16 @@ def test_of_what_was_never_in_force_the_lapse_is_everybodys_last_moment() -> Non
     assert answer_until(story.history, "A", FATHER, danish("2024-03-23")) is None
 
 
+def test_nobody_can_change_what_was_final_when_it_was_said() -> None:
+    """Too late to be changed, the child's yes and the mother's leave nothing to be exchanged."""
+    story = Story("2009-06-10").asks().grants(MOTHER, keeping=scope((MUNI, BUA), (HEALTH,)))
+    story.grants(FATHER).at("2024-07-20 10:00")
+    story.grants(CHILD, keeping=scope((MUNI, GP), (HEALTH,)))
+    assert story.state().final_at == story.clock
+    for person in (CHILD, MOTHER):
+        assert answer_until(story.history, "A", person, story.clock) is None
+
+
 def test_silence_of_a_newcomer_stays_incomplete() -> None:
     story = in_force("2009-06-10")
     assert story.state(when="2025-02-01").status is Status.INCOMPLETE
@@ -420,3 +457,12 @@ def test_attested_acts_say_on_whose_word_they_rest() -> None:
     assert isinstance(excused, Permitted)
     assert excused.attested_by == (MUNI,)
     assert ActKind.LIFT.value == "lift"
+
+
+def test_a_consent_does_not_rest_on_a_stop_of_somebody_without_a_say() -> None:
+    """R5b: who took a stop from a holder of before, or from a child of ten, is told to nobody."""
+    story = in_force().at("2024-04-10 10:00").custody_is(MOTHER)
+    story.declines(FATHER, word_of=WARD).declines(CHILD, word_of=BUA)
+    decision = story.decide()
+    assert isinstance(decision, Permitted)
+    assert decision.attested_by == ()
