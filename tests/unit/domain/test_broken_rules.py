@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from consent_service.domain.consents.state import Status, state_at
+from consent_service.domain.consents.state import Status
 from tests.unit.domain.broken_rules import finds
 from tests.unit.domain.broken_sentences import MUTANTS
 from tests.unit.domain.code_mutants import CodeMutant
@@ -45,8 +45,7 @@ def test_each_stands_in_the_code_and_is_taken_out_again() -> None:
     for mutant in MUTANTS:
         with mutant.in_place():
             pass
-    story = in_force()
-    assert state_at(story.history, story.consent, story.now).status is Status.IN_FORCE
+    assert in_force().state().status is Status.IN_FORCE
 
 
 def test_one_that_stands_nowhere_says_so() -> None:
