@@ -66,7 +66,10 @@ class Story:
 
     def _x_acts(self) -> None:
         with_x, without_x = self.worlds.both
-        self.x.act()
+        if self.random.random() < 0.25:
+            self.x.contradict(self.z)
+        else:
+            self.x.act()
         if self.kind != "quiet" and self.random.random() < 0.3:
             self._x_discloses()
         # What is known of X's things is asked for in both worlds.

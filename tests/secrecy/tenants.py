@@ -67,7 +67,7 @@ class Recorded:
     name: str
     consent: Consent
     kind: str
-    is_settled: bool = False
+    is_open: bool = True
 
 
 @dataclass
@@ -213,6 +213,19 @@ class Tenant:
             self.sign(consent, cpr, self.random.choice(decisions))
         self._look_at(consent)
 
+    def contradict(self, other: "Tenant") -> None:
+        """Whoever has a paper of a yes lying at the other says no here, and who said no there yes.
+
+        As far as what is asked here is live: by login, each of them.
+        """
+        live = [one for one in self.consents if one.is_live]
+        waiting = [one for one in other.recorded if one.kind == "paper-grants" and one.is_open]
+        decision = "decline" if waiting and self.random.random() < 0.7 else "grant"
+        for consent in live[-1:]:
+            for cpr in self._signers(consent):
+                self.sign(consent, cpr, decision)
+            self._look_at(consent)
+
     def sign(self, consent: Consent, cpr: str, decision: str) -> None:
         """By login, where the page offers it in every world this organisation acts in."""
         left_out = NOTHING
@@ -303,7 +316,7 @@ class Tenant:
 
     def confirm(self) -> None:
         """Another employee confirms, or the paper was a mistake; an exemption can be revoked."""
-        waiting = [one for one in self.recorded if not one.is_settled] or self.recorded
+        waiting = [one for one in self.recorded if one.is_open] or self.recorded
         if waiting:
             self._settle(self.random.choice(waiting))
 
@@ -314,7 +327,7 @@ class Tenant:
             "exemptions": ["confirmation", "confirmation", "revocation"],
         }
         way = self.random.choice(ways[one.kind])
-        one.is_settled = one.kind != "exemptions" or way == "revocation"
+        one.is_open = one.kind == "exemptions" and way != "revocation"
         by = {"performed_by": self._employee(self.random.choice([1, 1, 1, 0]))}
         thing = {"paper-grants": "paper_id", "lifts": "lift_id", "exemptions": "exemption_id"}
         kind = f"{one.kind}/<{thing[one.kind]}>/{way}"
