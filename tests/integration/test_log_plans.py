@@ -68,8 +68,8 @@ QUERIES: dict[str, tuple[Asks, set[str]]] = {
         {"data_key_id_entry_id"},
     ),
     "whether a controller is to look custody up again": (
-        lambda uow, _: uow.log.latest_of(found_child(uow), CONTROLLER, "custody_to_check"),
-        {"data_key_id_entry_id"},
+        lambda uow, _: uow.log.last_custody_to_check(CONTROLLER, found_child(uow)),
+        {"custody_to_check"},
     ),
     "where a controller is to look custody up again": (
         lambda uow, _: uow.log.custody_to_check(CONTROLLER, after=None, limit=50),
@@ -256,9 +256,12 @@ def rows_read(connection: Connection, statement: str, parameters: Any) -> int:
 
 
 def _looked_at(node: dict[str, Any]) -> int:
+    """The rows of the scans below; what is sorted and merged of them is not counted again."""
     removed = sum(node[name] for name in node if name.startswith("Rows Removed"))
-    read = node["Actual Loops"] * (node["Actual Rows"] + removed)
-    return int(read) + sum(_looked_at(below) for below in node.get("Plans", []))
+    scanned = (
+        node["Actual Loops"] * (node["Actual Rows"] + removed) if "Scan" in node["Node Type"] else 0
+    )
+    return int(scanned) + sum(_looked_at(below) for below in node.get("Plans", []))
 
 
 @pytest.mark.parametrize("walk", WALKS)
@@ -274,8 +277,8 @@ def test_a_page_looks_at_a_bounded_number_of_entries(
     with engine.connect() as connection:
         read = [rows_read(connection, *one) for one in caught]
     filled.close()
-    # Along three ways at most, sorted and merged.
-    assert max(read) < 12 * WALKED, read
+    # Along three ways at most.
+    assert max(read) <= 6 * WALKED, (read, caught)
 
 
 def crowd_around(deployment: Deployment, number: int) -> None:

@@ -57,6 +57,10 @@ from consent_service.services.log.model import (
 )
 
 
+# Said to the database in so many words: an index is for these alone.
+_ASKS_FOR_CUSTODY = log_body.c.type == sa.literal_column(f"'{CUSTODY_TO_CHECK}'")
+
+
 class LogStore:
     """The log's storage (`services.log.ports.Log`). `appended` counts the entries of this unit."""
 
@@ -245,14 +249,10 @@ class LogStore:
         rows = {row.entry_id: row for row in self._connection.execute(query)}
         return [self._open(rows[one]) for one in found.entries if one in rows], found.last
 
-    def latest_of(self, child_id: str, controller: str, type_: str) -> LoggedEntry | None:
+    def last_custody_to_check(self, controller: str, child_id: str) -> LoggedEntry | None:
         query = (
             _entries()
-            .where(
-                data_key.c.child_id == child_id,
-                is_under_key_of(controller),
-                log_body.c.type == type_,
-            )
+            .where(controls_entry(controller), _ASKS_FOR_CUSTODY, data_key.c.child_id == child_id)
             .order_by(log_body.c.entry_id.desc())
             .limit(1)
         )
@@ -262,11 +262,9 @@ class LogStore:
     def custody_to_check(
         self, controller: str, *, after: str | None, limit: int
     ) -> Sequence[LoggedEntry]:
-        # Said to the database in so many words: an index is for these alone.
-        asks = log_body.c.type == sa.literal_column(f"'{CUSTODY_TO_CHECK}'")
         query = (
             _entries()
-            .where(controls_entry(controller), asks)
+            .where(controls_entry(controller), _ASKS_FOR_CUSTODY)
             .order_by(log_body.c.entry_id)
             .limit(limit)
         )

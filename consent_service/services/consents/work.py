@@ -24,7 +24,7 @@ def note_custody_to_check(
     """
     history = uow.children.snapshot(child.id).history
     own = [r.consent for r in history.requests if r.controller == organisation]
-    asked = uow.log.latest_of(child.id, organisation, CUSTODY_TO_CHECK)
+    asked = uow.log.last_custody_to_check(organisation, child.id)
     is_asked = asked is not None and not is_looked_up_since(history, organisation, asked.time)
     if not own or is_asked:
         return

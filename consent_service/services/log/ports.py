@@ -54,8 +54,8 @@ class Log(LogWriter, Protocol):
         """
         ...
 
-    def latest_of(self, child: str, controller: str, type_: str) -> LoggedEntry | None:
-        """The newest entry of one type about a child in one controller's log."""
+    def last_custody_to_check(self, controller: str, child: str) -> LoggedEntry | None:
+        """Where this controller was last asked to look a child's custody up again."""
         ...
 
     def custody_to_check(
