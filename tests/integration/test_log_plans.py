@@ -277,8 +277,8 @@ def test_a_page_looks_at_a_bounded_number_of_entries(
     with engine.connect() as connection:
         read = [rows_read(connection, *one) for one in caught]
     filled.close()
-    # Along three ways at most.
-    assert max(read) <= 6 * WALKED, (read, caught)
+    # Along three ways at most; and what is shown is fetched with its header and key.
+    assert max(read) <= 9 * WALKED, (read, caught)
 
 
 def crowd_around(deployment: Deployment, number: int) -> None:

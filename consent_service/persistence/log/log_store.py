@@ -56,7 +56,6 @@ from consent_service.services.log.model import (
     LoggedEntry,
 )
 
-
 # Said to the database in so many words: an index is for these alone.
 _ASKS_FOR_CUSTODY = log_body.c.type == sa.literal_column(f"'{CUSTODY_TO_CHECK}'")
 
