@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -47,7 +48,9 @@ def _page(call: Call, members: dict[str, Any], view: str) -> Reply:
     return Reply(200, {"items": items, "next": call.cursors.seal(last)})
 
 
-def _find(call: Call, members: dict[str, Any], view: str) -> tuple[list[LoggedEntry], str | None]:
+def _find(
+    call: Call, members: dict[str, Any], view: str
+) -> tuple[Sequence[LoggedEntry], str | None]:
     # Every page is itself logged: pages end where the log ended when the first was asked for.
     cursor, limit = call.cursors.open(members.pop("cursor", None)), members.pop("limit")
     after, _, end = (cursor or "").partition(".")

@@ -38,7 +38,8 @@ def ways_to_read(viewer: str, *, as_party: bool) -> list[Way]:
     ]
     if as_party:
         # What was denied never reached the recipient, who may not know of the consent.
-        ways.append(Way(log_body.c.recipient_id, viewer, sa.text(RECEIVED)))
+        received = sa.literal_column(f"({RECEIVED})", sa.Boolean)
+        ways.append(Way(log_body.c.recipient_id, viewer, received))
     return ways
 
 
