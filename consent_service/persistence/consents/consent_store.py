@@ -11,6 +11,7 @@ from consent_service.domain.kernel.facts import Role
 from consent_service.persistence.children.tables import fact
 from consent_service.persistence.consents.tables import consent, consent_party, signatory
 from consent_service.persistence.consents.tenancy import is_controller, is_party, names_party
+from consent_service.persistence.kernel.metadata import Id, Slug
 from consent_service.persistence.keys.data_keys import DataKeys
 from consent_service.persistence.keys.sealing import Place
 from consent_service.persistence.keys.tables import data_key
@@ -82,22 +83,26 @@ class ConsentStore:
         child: str | None = None,
         case_reference: str | None = None,
     ) -> Sequence[ConsentFile]:
-        query = _files().limit(limit)
+        query, order = _files().limit(limit), [consent.c.id]
+        follows = None if after is None else consent.c.id > after
         if case_reference is not None:
-            place = consent.c.id
             query = query.where(consent.c.case_reference == case_reference, is_controller(viewer))
         elif child is not None:
-            place = consent.c.id
             query = query.where(is_party(viewer))
         else:
-            # Walked by the parties' own index: nothing that names others alone is passed by.
-            place = consent_party.c.consent_id
-            query = query.join(consent_party, place == consent.c.id).where(names_party(viewer))
+            # Ordered by both columns of the parties' own index: no other has this order, and so
+            # nothing that names others alone is passed by.
+            query = query.join(consent_party, consent_party.c.consent_id == consent.c.id)
+            query = query.where(*names_party(viewer))
+            order = [consent_party.c.organisation_id, consent_party.c.consent_id]
+            if after is not None:
+                begin = sa.tuple_(sa.literal(viewer, Slug), sa.literal(after, Id))
+                follows = sa.tuple_(*order) > begin
         if child is not None:
             query = query.where(consent.c.child_id == child)
-        if after is not None:
-            query = query.where(place > after)
-        rows = self._connection.execute(query.order_by(place)).all()
+        if follows is not None:
+            query = query.where(follows)
+        rows = self._connection.execute(query.order_by(*order)).all()
         return [self._file(row) for row in rows]
 
     def add_signatory(self, added: Signatory) -> None:

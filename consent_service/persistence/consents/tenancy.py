@@ -21,9 +21,12 @@ def is_party(viewer: str) -> Condition:
     )
 
 
-def names_party(viewer: str) -> Condition:
-    """The same, said of the row that names a party: consents are joined to theirs."""
-    return consent_party.c.organisation_id == viewer
+def names_party(viewer: str) -> tuple[Condition, Condition]:
+    """The same, said of the row that names a party: consents are joined to theirs.
+
+    Said as a range, so that an order by organisation and consent is one that its index alone has.
+    """
+    return consent_party.c.organisation_id >= viewer, consent_party.c.organisation_id <= viewer
 
 
 def is_controller(viewer: str) -> Condition:
