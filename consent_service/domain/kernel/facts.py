@@ -308,7 +308,7 @@ class History:
 
     def with_fact(self, fact: Fact) -> "History":
         """The history after one more act."""
-        return replace(self, facts=(*self.facts, fact))
+        return History((*self.facts, fact), self.overlaps)
 
     def recorded_by(self, instant: datetime) -> "History":
         """What was known then: questions about the past are answered from this (R10)."""

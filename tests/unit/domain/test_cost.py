@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from consent_service.domain.consents.signers import custody_course, holders_at
+from consent_service.domain.consents.signers import custody_course, holders_at, with_courses
 from consent_service.domain.disclosures.decision import Permitted, decide_transfer
 from consent_service.domain.kernel.facts import (
     Act,
@@ -164,6 +164,14 @@ def test_a_course_of_custody_says_of_every_instant_what_the_facts_say(seed: int)
         for instant in moments(life, 0, most=10_000):
             for moment in (instant - TICK, instant, instant + TICK):
                 assert course.at(moment) == holders_at(history, controller, moment)
+
+
+def test_what_was_worked_out_does_not_outlive_a_further_act() -> None:
+    around = Around()
+    known = with_courses(around.story.history, [around.first.controller])
+    at = known.facts[-1].at + MINUTE
+    more = known.with_fact(CustodyChange(9, at, around.first.controller, ONE, at, "c"))
+    assert holders_at(more, around.first.controller, at) == ONE
 
 
 @pytest.mark.parametrize("seed", range(100))
