@@ -229,22 +229,22 @@ MUTANTS = [
         "R5f",
         "refusals under other controllers' requests overtake a paper",
         _PAPER,
-        "and (asked.controller, asked.purpose) == (request.controller, request.purpose)",
-        "and asked.purpose == request.purpose",
+        "            and asked.controller == request.controller\n",
+        "",
     ),
     CodeMutant(
         "R5f",
         "a refusal for another purpose overtakes a paper",
         _PAPER,
-        "and (asked.controller, asked.purpose) == (request.controller, request.purpose)",
-        "and asked.controller == request.controller",
+        "            and asked.purpose in overlapping\n",
+        "",
     ),
     CodeMutant(
         "R5f",
         "nothing overtakes a paper",
         _PAPER,
-        "return not refused_since(history, request, act.person, act.given_at, before=act.seq)",
-        "return True",
+        "    return refused_since(\n        history, request",
+        "    return False and refused_since(\n        history, request",
     ),
     CodeMutant(
         "R5a",
@@ -264,15 +264,14 @@ MUTANTS = [
         "R1",
         "a child's paper from before its birthday counts",
         _PAPER,
-        "    if is_too_young(request, act.person, act.given_at):\n        return False\n",
+        "    if is_too_young(request, act.person, act.given_at):\n        return True\n",
         "",
     ),
     CodeMutant(
         "R5a",
         "a rejected paper counts",
         _PAPER,
-        "    if act.paper is not None and is_rejected(history, act.consent, act.paper):\n"
-        "        return False\n",
+        "    if act.paper in rejected:\n        return False\n",
         "",
     ),
     CodeMutant(
@@ -346,8 +345,8 @@ MUTANTS = [
         "R5a",
         "a no that was overtaken clears",
         _NO,
-        "elif is_signature(history, act) and not _is_undone(history, act):",
-        "elif not _is_undone(history, act):",
+        "if cleared and is_signature(history, act) and not _is_undone(history, act):",
+        "if cleared and not _is_undone(history, act):",
     ),
     CodeMutant(
         "R5b",
@@ -367,8 +366,8 @@ MUTANTS = [
         "R5b",
         "a cancellation ends no clearing",
         _NO,
-        "elif is_signature(history, act) and not _is_undone(history, act):",
-        "elif is_signature(history, act):",
+        "if cleared and is_signature(history, act) and not _is_undone(history, act):",
+        "if cleared and is_signature(history, act):",
     ),
     CodeMutant(
         "R5b",
@@ -416,12 +415,9 @@ MUTANTS = [
         "R5c",
         "a lift clears nothing",
         _NO,
-        "        if not covers and act.kind is not ActKind.LIFT:\n"
-        "            standing.append(word)\n"
-        "        elif is_signature",
-        "        if not covers and act.kind is not ActKind.LIFT:\n"
-        "            standing.append(word)\n"
-        "        elif act.kind is not ActKind.LIFT and is_signature",
+        "            continue\n        cleared = [",
+        "            continue\n        if act.kind is ActKind.LIFT:\n            continue\n"
+        "        cleared = [",
     ),
     CodeMutant(
         "R5c",
@@ -455,8 +451,7 @@ MUTANTS = [
         "R5g",
         "overlaps are directed",
         _FACTS,
-        "return frozenset({purpose} | beside | {o.one for o in self.overlaps if "
-        "o.other == purpose})",
+        "return frozenset({purpose} | beside | {o.one for o in known if o.other == purpose})",
         "return frozenset({purpose} | beside)",
     ),
     CodeMutant(
@@ -549,7 +544,7 @@ MUTANTS = [
         "R5h",
         "every denial is named to everybody",
         _DECIDE,
-        "if one.denial.request.consent in names]\n    hidden",
+        " if one.denial.request.consent in known]\n    hidden",
         "]\n    hidden",
     ),
     CodeMutant(
@@ -563,8 +558,8 @@ MUTANTS = [
         "R5h",
         "a denial hides a contradiction",
         _DECIDE,
-        "*([_CONTRADICTED] if contradicted else []),",
-        "*([_CONTRADICTED] if contradicted and not objections else []),",
+        "codes = (_CONTRADICTED,) if contradicted else ()",
+        "codes = (_CONTRADICTED,) if contradicted and not objections else ()",
     ),
     CodeMutant(
         "R5h",
