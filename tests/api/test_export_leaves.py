@@ -47,6 +47,17 @@ def test_the_leaf_hashes_of_the_whole_tree_follow_the_entries(service: Deploymen
     assert (len(leaves), Frontier().append(leaves)[0].root()) == (head.size, head.root)
 
 
+def test_the_cursor_of_a_page_of_leaves_is_none_of_entries(service: Deployment) -> None:
+    """Else whoever forgot `leaves` would read that nothing follows."""
+    service.parts.sequencer.run_once()
+    link = service.get("/v1/audit/export?limit=200&leaves=true").headers["Link"]
+    following = urljoin("/v1/audit/export", link.partition("<")[2].partition(">")[0])
+    assert "checkpoint" in service.get(following).get_data(as_text=True)
+    answer = service.get(following.replace("leaves=true", "leaves=false"))
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json["errors"]] == ["/cursor"]
+
+
 def test_a_large_tree_comes_in_pages(service: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (export_lines, leaf_pages):
         monkeypatch.setattr(module, "LEAVES_IN_LINE", 2)

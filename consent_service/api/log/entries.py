@@ -12,6 +12,7 @@ from consent_service.api.http.endpoint import Call, Endpoint, Reply
 from consent_service.api.log import schemas
 from consent_service.api.log.leaf_pages import BEGIN, leaf_page, read_place
 from consent_service.audit.receipt_document import InclusionProof
+from consent_service.errors import InvalidInput
 from consent_service.services.children.family import check_cpr
 from consent_service.services.log.model import ERASURE, EntryFilter, LoggedEntry
 from consent_service.services.log.read_log import find_entries, get_entry
@@ -42,7 +43,9 @@ def export_entries(call: Call) -> Reply:
     """
     query = dict(call.query)
     with_leaves = query.pop("leaves")
-    place = read_place(call.cursors.open(query.get("cursor"))) if with_leaves else None
+    place = read_place(call.cursors.open(query.get("cursor")))
+    if place is not None and not with_leaves:
+        raise InvalidInput.field("/cursor", "A page of leaves is asked for with leaves=true.")
     if place is not None:
         lines, last = leaf_page(call.uow.tree, place, query["limit"])
     else:
