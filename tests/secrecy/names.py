@@ -4,7 +4,8 @@
   bytes: the token of a link, a salt, a cookie) stand as a name, counted by first occurrence: who
   is named where, and how often, is compared.
 - What is signed or coded is opened: of a seal and a promise the header and the payload are
-  compared, and not the signature; terms, headers, bodies and cursors as what they say.
+  compared, and not the signature; terms, headers and bodies as what they say.
+- A cursor is sealed, anew each time: of it only its length is compared.
 - An entry's place in the tree (index, path, checkpoint) is left out, and with it the length of
   that answer: the tree is the whole deployment's, and its size is public.
 - So are the header X-Request-Id, and the address of the stand-in for MitID.
@@ -108,15 +109,20 @@ def _opened_text(value: str, member: str) -> Content:
     if member in _CODED and _CODED_JSON.match(value):
         return opened(json.loads(base64url.decode(value)))
     if member == "next":
-        return base64url.decode(value).decode()
+        return _cursor(value)
     if _SIGNED.fullmatch(value) and value.startswith("ey"):
         header, payload, _ = value.split(".")
         return [opened(json.loads(base64url.decode(part))) for part in (header, payload)]
     return value
 
 
+def _cursor(value: str) -> str:
+    """What can be seen of a sealed cursor: how long it is."""
+    return f"cursor of {len(value)}"
+
+
 def _link(value: str) -> str:
-    """The address of the next page, with its cursor opened."""
+    """The address of the next page, without what only the service can open."""
     address, _, rest = value.partition(">")
     query = dict(parse_qsl(urlsplit(address.removeprefix("<")).query))
     return f"{opened({'next': query.pop('cursor')})} {query} {rest}"

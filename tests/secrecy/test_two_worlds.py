@@ -84,7 +84,10 @@ def test_nor_on_postgresql(worlds_on_postgres: Worlds) -> None:
 # -- and it would be found --------------------------------------------------------------------
 
 
-FOUND_BY: dict[str, int] = {}
+FOUND_BY = {
+    "whom anybody calls a holder sees what all of them do": 2,
+    "whoever anybody calls a holder must sign": 1,
+}
 """A story that finds each fault soon; `many_worlds faults` finds them all, and one for each."""
 
 
