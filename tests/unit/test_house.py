@@ -28,7 +28,7 @@ BY_KIND = {
 MAY_KNOW: Mapping[str, str] = {
     "kernel": "",
     "catalogue": "",
-    "children": "",
+    "children": "catalogue",
     "access": "catalogue",
     "log": "children access",
     "consents": "catalogue children log",
