@@ -76,11 +76,10 @@ def _counts(history: History, act: Act, rejected: AbstractSet[str]) -> bool:
 
 def with_overtaken(history: History, consent: str) -> History:
     """The same history, to be asked about a consent's papers for many instants."""
-    found = frozenset(
-        act.seq
-        for act in history.acts(consent)
-        if _is_grant_on_paper(act) and _is_overtaken(history, act)
-    )
+    papers = [act for act in history.acts(consent) if _is_grant_on_paper(act)]
+    if not papers:
+        return history
+    found = frozenset(act.seq for act in papers if _is_overtaken(history, act))
     return replace(history, overtaken={**history.overtaken, consent: found})
 
 

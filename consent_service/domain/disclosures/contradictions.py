@@ -27,22 +27,35 @@ def custody_is_contradicted(
 ) -> bool:
     """Whether a holder whom one of the three knows has not answered this consent with a yes.
 
-    Whether holders have a say still, by the child's age, is asked of each that knows some.
+    The consent is in force, so what its controller knows counts. Whether holders have a say still,
+    by the child's age, is asked of each that knows some.
     """
     answers = latest_answers(history, request.consent)
     granted = {person for person, act in answers.items() if act.kind is ActKind.GRANT}
     answered = granted | excused_holders(history, request.consent, instant)
     return any(
-        not known_holders(history, organisation, instant) <= answered
+        not _known_beside(history, request, organisation, instant) <= answered
         for organisation in {request.controller, transfer.sender, transfer.recipient}
         if holders_may_have_a_say(history, request, {organisation}, instant)
     )
+
+
+def _known_beside(
+    history: History, request: Request, organisation: str, instant: datetime
+) -> frozenset[str]:
+    if organisation == request.controller:
+        return _holders(history, organisation, instant)
+    return known_holders(history, organisation, instant)
 
 
 def known_holders(history: History, organisation: str, instant: datetime) -> frozenset[str]:
     """Who holds custody as this organisation knows it; nobody where its facts do not count."""
     if not custody_facts_count(history, organisation, instant):
         return frozenset()
+    return _holders(history, organisation, instant)
+
+
+def _holders(history: History, organisation: str, instant: datetime) -> frozenset[str]:
     return frozenset(holder.person for holder in holders_at(history, organisation, instant))
 
 
@@ -64,7 +77,7 @@ def whose_custody_differs(
 
     They are who can look custody up once more.
     """
-    known = {holder.person for holder in holders_at(history, request.controller, instant)}
+    known = _holders(history, request.controller, instant)
     return tuple(
         organisation
         for organisation in (transfer.sender, transfer.recipient)
