@@ -11,7 +11,6 @@ signature into none. Decisions meet the refusal all the same (R5g).
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from datetime import datetime
 
 from consent_service.domain.kernel.calendar import YOUNG_PERSON_AGE, child_reaches
@@ -80,7 +79,8 @@ def with_overtaken(history: History, consent: str) -> History:
     if not papers:
         return history
     found = frozenset(act.seq for act in papers if _is_overtaken(history, act))
-    return replace(history, overtaken={**history.overtaken, consent: found})
+    overtaken = {**history.overtaken, consent: found}
+    return History(history.facts, history.overlaps, history.courses, overtaken)
 
 
 def _is_overtaken(history: History, act: Act) -> bool:

@@ -105,7 +105,8 @@ def with_courses(history: History, controllers: Iterable[str]) -> History:
     if not missing:
         return history
     found = {one: custody_course(history, one) for one in missing}
-    return replace(history, courses={**history.courses, **found})
+    courses = {**history.courses, **found}
+    return History(history.facts, history.overlaps, courses, history.overtaken)
 
 
 def _is_found_wrong(
@@ -235,6 +236,8 @@ def _as_born(
     """
     filed = (one.birth_date for one in history.requests if one.controller in organisations)
     births = {request.birth_date, *filed}
+    if len(births) == 1:
+        return (request,)
     return tuple(replace(request, birth_date=born) for born in births)
 
 

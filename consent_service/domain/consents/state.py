@@ -189,7 +189,7 @@ def _what_matters(history: History, request: Request) -> History:
         for fact in history.facts
         if not isinstance(fact, CustodyChange) and fact.consent == request.consent
     )
-    return replace(known, facts=own)
+    return known.with_only(own)
 
 
 def _turning_points(
@@ -200,7 +200,7 @@ def _turning_points(
     But for the ends of newcomers' windows, which the walk finds.
     """
     birth = request.birth_date
-    points = {request.at, request.lapses_at, instant}
+    points = {request.at, request.lapses_at}
     for age in (YOUNG_PERSON_AGE, ADULT_AGE):
         points |= {child_reaches(birth, age), parents_released(birth, age)}
     points |= {*history.courses[request.controller].begins}

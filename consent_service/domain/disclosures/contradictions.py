@@ -61,12 +61,11 @@ def _holders(history: History, organisation: str, instant: datetime) -> frozense
 
 def custody_facts_count(history: History, organisation: str, instant: datetime) -> bool:
     """Whether a consent of the organisation's own is live, or ended less than a year ago."""
+    own = [asked for asked in reversed(history.requests) if asked.controller == organisation]
+    if not own:
+        return False
     cutoff = shift(instant, months=-COUNTS_FOR_MONTHS)
-    finals = (
-        state_at(history, request.consent, instant).final_at
-        for request in reversed(history.requests)
-        if request.controller == organisation
-    )
+    finals = (state_at(history, request.consent, instant).final_at for request in own)
     return any(final_at is None or final_at > cutoff for final_at in finals)
 
 

@@ -250,8 +250,8 @@ def _attested_by(history: History, request: Request, instant: datetime) -> tuple
     answers = latest_answers(history, request.consent)
     grants = [answers[person] for person in required_signers(history, request, instant)]
     by = {act.attested_by or request.controller for act in grants if act.is_attested}
-    present = present_holders(history, request, instant)
-    if not excused_holders(history, request.consent, instant).isdisjoint(present):
+    excused = excused_holders(history, request.consent, instant)
+    if excused and not excused.isdisjoint(present_holders(history, request, instant)):
         by.add(request.controller)
     return tuple(sorted(by))
 

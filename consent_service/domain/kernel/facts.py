@@ -7,10 +7,11 @@ own person id is the child's id.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
 
 from consent_service.domain.kernel.validity import Validity
 
@@ -310,13 +311,17 @@ class History:
         """The history after one more act."""
         return History((*self.facts, fact), self.overlaps)
 
+    def with_only(self, facts: tuple[Fact, ...]) -> "History":
+        """The same, of these facts alone."""
+        return History(facts, self.overlaps, self.courses, self.overtaken)
+
     def recorded_by(self, instant: datetime) -> "History":
         """What was known then: questions about the past are answered from this (R10)."""
         known = tuple(fact for fact in self.facts if fact.at <= instant)
         overlaps = tuple(overlap for overlap in self.overlaps if overlap.since <= instant)
         if (len(known), len(overlaps)) == (len(self.facts), len(self.overlaps)):
             return self
-        return replace(self, facts=known, overlaps=overlaps)
+        return History(known, overlaps, self.courses, self.overtaken)
 
     def under(self, controller: str) -> "History":
         """What was recorded under one controller's requests: its state follows from that (R5f)."""
@@ -330,7 +335,7 @@ class History:
                 else fact.consent in own
             )
         )
-        return replace(self, facts=facts)
+        return self.with_only(facts)
 
     def overlapping(self, purpose: str, by: datetime | None = None) -> frozenset[str]:
         """The purpose itself and those that overlap it, by an instant if one is named.
@@ -360,4 +365,13 @@ class History:
 
     def acts(self, consent: str) -> tuple[Act, ...]:
         """What signers did about a consent, oldest first."""
-        return tuple(f for f in self.facts if isinstance(f, Act) and f.consent == consent)
+        return tuple(self._acts.get(consent, ()))
+
+    @cached_property
+    def _acts(self) -> Mapping[str, Sequence[Act]]:
+        """What signers did, by consent: looked at many times in one decision."""
+        by_consent: dict[str, list[Act]] = {}
+        for fact in self.facts:
+            if isinstance(fact, Act):
+                by_consent.setdefault(fact.consent, []).append(fact)
+        return by_consent

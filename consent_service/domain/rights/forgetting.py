@@ -5,7 +5,7 @@ under. Forgetting it while a live consent covers the same would turn a no into a
 consent is kept until the live one ends.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
 
@@ -70,7 +70,7 @@ def without(history: History, controller: str, consents: frozenset[str]) -> Hist
             else fact.consent not in consents
         )
     )
-    return replace(history, facts=kept)
+    return history.with_only(kept)
 
 
 def still_needed(

@@ -100,18 +100,12 @@ def _snapshot_query(
         )
         .where(condition)
     )
-    overlaps = (
-        sa.select(
-            child.c.id,
-            child.c.version,
-            sa.null(),
-            purpose_overlap.c.since,
-            *(sa.null() for _ in range(8)),
-            purpose_overlap.c.one_id,
-            purpose_overlap.c.other_id,
-        )
-        .select_from(child.join(purpose_overlap, sa.true()))
-        .where(condition)
+    overlaps = sa.select(
+        *(sa.null() for _ in range(3)),
+        purpose_overlap.c.since,
+        *(sa.null() for _ in range(8)),
+        purpose_overlap.c.one_id,
+        purpose_overlap.c.other_id,
     )
     return sa.union_all(facts, keys, overlaps)
 
@@ -137,11 +131,11 @@ class _SnapshotRow(NamedTuple):
     """One row of a snapshot.
 
     It is a fact, a controller's data key with its details of the child, or an overlap of two
-    purposes, `at` since when. The members of the other kinds are None.
+    purposes, `at` since when, which is of no child. The members of the other kinds are None.
     """
 
-    child: str
-    version: int
+    child: Any
+    version: Any
     seq: Any
     at: Any
     kind: Any
@@ -255,16 +249,17 @@ class ChildrenStore:
         hashes = self._index.child(cpr)
         slots = frozenset(hashes)
         values = {slot_column("cpr_hash", slot): value for slot, value in hashes.items()}
-        rows = _BY_HASH[slots].run(self._connection, values)
-        if not rows:
+        found = self._read(_BY_HASH[slots].run(self._connection, values))
+        if found is None:
             self._slots.check_nothing_found()
-        return self._read(rows)
+        return found
 
     def _read(self, found: Sequence[Sequence[Any]]) -> Snapshot | None:
-        if not found:
-            return None
         rows = [_SnapshotRow._make(row) for row in found]
-        child_id, version = rows[0].child, rows[0].version
+        known = next((row for row in rows if row.child is not None), None)
+        if known is None:
+            return None
+        child_id, version = known.child, known.version
         filed_by = frozenset(row.controller_id for row in rows if row.key_id is not None)
         try:
             births = {
