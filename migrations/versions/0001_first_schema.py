@@ -189,6 +189,10 @@ def _create_children() -> None:
         sa.Column("cpr_hash", sa.LargeBinary(), nullable=True),
         sa.Column("cpr_hash_b", sa.LargeBinary(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "cpr_hash IS NOT NULL OR cpr_hash_b IS NOT NULL",
+            name=op.f("ck_child_found_by_something"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_child")),
         sa.UniqueConstraint("cpr_hash", name=op.f("uq_child_cpr_hash")),
     )
@@ -200,6 +204,10 @@ def _create_children() -> None:
         sa.Column("cpr_hash", sa.LargeBinary(), nullable=True),
         sa.Column("cpr_hash_b", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(["child_id"], ["child.id"], name=op.f("fk_person_child_id")),
+        sa.CheckConstraint(
+            "cpr_hash IS NOT NULL OR cpr_hash_b IS NOT NULL",
+            name=op.f("ck_person_found_by_something"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
         sa.UniqueConstraint("child_id", "cpr_hash", name=op.f("uq_person_child_id_cpr_hash")),
     )

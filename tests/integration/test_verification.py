@@ -234,6 +234,8 @@ def _live_a_little(deployment: Deployment) -> str:
     assert answer.status_code == 200, answer.json
     for path in (f"/v1/consents/{asked['id']}", f"/v1/consents/{asked['id']}/receipt", "/v1/audit"):
         deployment.get(path)
+    unknown = deployment.disclose(child={"cpr": "0405164321"})
+    assert unknown.status_code == 403, unknown.json
     reported = {"outcome": "sent", "performed_by": EMPLOYEE}
     answer = deployment.post(f"/v1/disclosures/{sent.json['id']}/outcome", reported, org="gp-y")
     assert answer.status_code == 200, answer.json
@@ -372,7 +374,7 @@ CASES: list[tuple[sa.Table, str, str]] = [
     (person_details, "sealed data_key_id", "^person {person_id} of {organisation_id}$"),
     (data_key, "wrapped organisation_id", r"^body \S+ \(entry"),
     (child, "cpr_hash", r"^(consent|body) "),
-    (person, "child_id cpr_hash", "^person {id} of |^signatory "),
+    (person, "child_id cpr_hash", "^person {id}( of |$)|^signatory "),
     (organisation, "confirmation changed_at", "^organisation {id}$"),
     (template_version, "content sha256", "^template {organisation_id}/{id}/{version}$"),
     (purpose, "registered_at entry_id", "^purpose {id}$"),
@@ -638,6 +640,96 @@ def test_a_deleted_fact_is_found_without_keys(copy: Copy) -> None:
     pattern = copy.damage(delete_a_withdrawal)
     (found,) = copy.verify(keys=False).findings
     assert re.search(pattern, found.place)
+
+
+# -- people whom nobody finds any more ------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", [child, person], ids=lambda table: table.name)
+def test_a_row_that_nothing_would_find_is_refused(copy: Copy, table: sa.Table) -> None:
+    """The next request would make another row for the number, and a withdrawal be forgotten."""
+    with pytest.raises(sa.exc.IntegrityError):
+        copy.damage(lambda c: c.execute(sa.update(table).values(cpr_hash=None)))
+
+
+@pytest.mark.parametrize("table", [child, person], ids=lambda table: table.name)
+def test_a_row_that_nothing_finds_is_named(copy: Copy, table: sa.Table) -> None:
+    def empty(connection: Connection) -> list[str]:
+        _allow_whatever(connection, table)
+        connection.execute(sa.update(table).values(cpr_hash=None))
+        return [f"{table.name} {one}" for one in connection.scalars(sa.select(table.c.id))]
+
+    emptied = copy.damage(empty)
+    assert {one.place for one in copy.verify(keys=False).findings} == set(emptied)
+    # What is about a child is found by it, and is read first.
+    named = "body " if table is child else emptied[0]
+    assert any(one.place.startswith(named) for one in copy.verify().findings)
+
+
+def _allow_whatever(connection: Connection, table: sa.Table) -> None:
+    """The owner drops what the database itself refuses, for one table."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
+        return
+    connection.exec_driver_sql(
+        f"ALTER TABLE {table.name} DROP CONSTRAINT ck_{table.name}_found_by_something"
+    )
+
+
+@pytest.mark.parametrize("table", [child, person], ids=lambda table: table.name)
+def test_a_child_known_from_entries_alone_is_found_by_its_number(
+    copy: Copy, table: sa.Table
+) -> None:
+    """Nobody keeps details of it, so the entries about it say which number that is."""
+
+    def replace(connection: Connection) -> str:
+        known = sa.select(person_details.c.person_id)
+        unknown = connection.scalars(sa.select(child.c.id).where(child.c.id.not_in(known))).one()
+        update = sa.update(table).where(table.c.id == unknown)
+        connection.execute(update.values(cpr_hash=bytes(32)))
+        return str(unknown)
+
+    unknown = copy.damage(replace)
+    places = [one.place for one in copy.verify().findings]
+    expected = f"person {unknown}" if table is person else r"body \d+ \(entry"
+    assert any(re.match(expected, place) for place in places), places
+
+
+def test_a_person_whose_number_nobody_keeps_is_named(copy: Copy) -> None:
+    def forget(connection: Connection) -> str:
+        around = sa.select(person.c.id).where(person.c.id != person.c.child_id)
+        chosen = connection.scalars(around.order_by(person.c.id)).first()
+        gone = sa.delete(person_details).where(person_details.c.person_id == chosen)
+        assert connection.execute(gone).rowcount
+        return str(chosen)
+
+    forgotten = copy.damage(forget)
+    assert f"person {forgotten}" in {one.place for one in copy.verify().findings}
+
+
+@pytest.mark.parametrize("table", [child, person], ids=lambda table: table.name)
+def test_two_rows_for_one_number_are_named(copy: Copy, table: sa.Table) -> None:
+    """A database finds the one or the other, and so half of what was said."""
+
+    def double(connection: Connection) -> set[str]:
+        _allow_doubles(connection, table)
+        row = dict(connection.execute(sa.select(table)).mappings().all()[-1])
+        second = row | {"id": copy.deployment.parts.context.new_id()}
+        connection.execute(sa.insert(table).values(second))
+        return {f"{table.name} {one['id']}" for one in (row, second)}
+
+    doubled = copy.damage(double)
+    assert {one.place for one in copy.verify(keys=False).findings} == doubled
+
+
+def _allow_doubles(connection: Connection, table: sa.Table) -> None:
+    if connection.dialect.name == "postgresql":
+        name = "uq_child_cpr_hash" if table is child else "uq_person_child_id_cpr_hash"
+        connection.exec_driver_sql(f"ALTER TABLE {table.name} DROP CONSTRAINT {name}")
+        return
+    connection.exec_driver_sql(f"CREATE TABLE loose AS SELECT * FROM {table.name}")
+    connection.exec_driver_sql(f"DROP TABLE {table.name}")
+    connection.exec_driver_sql(f"ALTER TABLE loose RENAME TO {table.name}")
 
 
 # -- entries somebody forged ----------------------------------------------------------------

@@ -5,13 +5,22 @@ import sqlalchemy as sa
 from consent_service.persistence.kernel.column_types import Instant
 from consent_service.persistence.kernel.metadata import Id, Slug, metadata, one_of
 
+
+def _found_by_something() -> sa.CheckConstraint:
+    """A row goes as a whole: one that nothing finds is a person whose no is forgotten."""
+    return sa.CheckConstraint(
+        "cpr_hash IS NOT NULL OR cpr_hash_b IS NOT NULL", name="found_by_something"
+    )
+
+
 child = sa.Table(
     "child",
     metadata,
     sa.Column("id", Id, primary_key=True),
-    sa.Column("cpr_hash", sa.LargeBinary, unique=True, doc="keyed hash; cleared by erasure"),
-    sa.Column("cpr_hash_b", sa.LargeBinary, doc="its second slot; cleared by erasure"),
+    sa.Column("cpr_hash", sa.LargeBinary, unique=True, doc="keyed hash of the CPR number"),
+    sa.Column("cpr_hash_b", sa.LargeBinary, doc="its second slot"),
     sa.Column("version", sa.Integer, nullable=False, doc="act sequence number (R8)"),
+    _found_by_something(),
     sa.Index("uq_child_cpr_hash_b", "cpr_hash_b", unique=True),
 )
 
@@ -21,8 +30,9 @@ person = sa.Table(
     metadata,
     sa.Column("id", Id, primary_key=True, doc="the child's own is the child's id"),
     sa.Column("child_id", Id, sa.ForeignKey("child.id"), nullable=False),
-    sa.Column("cpr_hash", sa.LargeBinary, doc="keyed hash of (child, CPR); cleared by erasure"),
-    sa.Column("cpr_hash_b", sa.LargeBinary, doc="its second slot; cleared by erasure"),
+    sa.Column("cpr_hash", sa.LargeBinary, doc="keyed hash of (child, CPR number)"),
+    sa.Column("cpr_hash_b", sa.LargeBinary, doc="its second slot"),
+    _found_by_something(),
     sa.UniqueConstraint("child_id", "cpr_hash"),
     sa.Index("uq_person_child_id_cpr_hash_b", "child_id", "cpr_hash_b", unique=True),
 )

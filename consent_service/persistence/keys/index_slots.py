@@ -181,8 +181,3 @@ def hash_is_wrong(
         if not fits:
             return slot_column(name, slot)
     return None
-
-
-def is_erased(row: Mapping[Any, Any], name: str) -> bool:
-    """Whether nothing finds the row any more."""
-    return all(row[slot_column(name, slot)] is None for slot in SLOTS)

@@ -1,7 +1,6 @@
 """What an entry is found by, computed again from its header and body and compared."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +11,7 @@ from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Unreadable
 from consent_service.persistence.children.tables import child, person_details
-from consent_service.persistence.keys.index_slots import hash_is_wrong, is_erased
+from consent_service.persistence.keys.index_slots import hash_is_wrong
 from consent_service.persistence.keys.sealing import Hashes, Index, KeyRing, Place
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.tables import log_body, log_header
@@ -76,7 +75,7 @@ def wrong_column(
         found = dict(zip(row._fields, row, strict=True))
         number = _number(row, content, ring)
         expected = _expected(row, header, content, number)
-        hashes = _hashes(found, header, content, number, index)
+        hashes = _hashes(header, content, number, index)
     except (Unreadable, ValueError, KeyError, TypeError, AttributeError):
         return "its search columns cannot be computed again"
     for name, value in expected.items():
@@ -105,11 +104,11 @@ def former_employee_hashes(
 
 
 def _hashes(
-    found: Mapping[Any, Any], header: Header, body: dict[str, Any], number: str | None, index: Index
+    header: Header, body: dict[str, Any], number: str | None, index: Index
 ) -> dict[str, Hashes | None]:
     """The keyed hashes of an entry, and of the child it is about."""
     hashes = {"employee_hash": employee_hashes(header, body, index)}
-    if number is not None and not is_erased(found, "cpr_hash"):
+    if number is not None:
         hashes["cpr_hash"] = index.child(CprNumber(number))
     return hashes
 

@@ -14,7 +14,7 @@ from consent_service.errors import Unreadable
 from consent_service.persistence.catalogue.tables import template_version
 from consent_service.persistence.children.tables import child, fact, person_details
 from consent_service.persistence.consents.tables import consent, consent_party
-from consent_service.persistence.keys.index_slots import hash_is_wrong, is_erased
+from consent_service.persistence.keys.index_slots import hash_is_wrong
 from consent_service.persistence.keys.sealing import Index, KeyRing, Place
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.verification.checks import DatabaseChecks
@@ -87,8 +87,7 @@ def _wrong_terms(row: Row[Any], payload: dict[str, Any], ring: KeyRing, index: I
     if (wrong := _wrong_birth_date(row, terms, ring)) is not None:
         return wrong
     hashes = index.child(CprNumber(terms.child.cpr))
-    found = row._mapping
-    if not is_erased(found, "cpr_hash") and hash_is_wrong(index, found, "cpr_hash", hashes):
+    if hash_is_wrong(index, row._mapping, "cpr_hash", hashes):
         return "its terms name another child"
     return None
 
