@@ -30,6 +30,7 @@ from consent_service.persistence.catalogue.tables import organisation, template_
 from consent_service.persistence.kernel.database import prepare
 from consent_service.persistence.keys.tables import data_key, key_state
 from consent_service.persistence.log.sequencer import newest_head, tree_hashes
+from consent_service.persistence.log.tables import log_body, log_header
 from consent_service.persistence.schema import metadata
 from consent_service.services.children.acts import begin_act
 from consent_service.services.children.family import CustodyFacts, NamedPerson
@@ -128,10 +129,14 @@ def _empty_service(settings: Settings) -> Parts:
     metadata.create_all(engine)
     source = sa.create_engine(settings.database_url)
     with engine.begin() as connection, source.connect() as present:
-        for table in (*PRESENT, data_key):
+        for table in (*PRESENT, data_key, log_header, log_body):
             query = sa.select(table)
             if table is data_key:
                 query = query.where(data_key.c.child_id.is_(None))
+            if table in (log_header, log_body):
+                # What vouches for the templates.
+                published = sa.select(template_version.c.entry_id)
+                query = query.where(table.c.entry_id.in_(published))
             if rows := [row._asdict() for row in present.execute(query)]:
                 connection.execute(sa.insert(table), rows)
     source.dispose()

@@ -133,6 +133,17 @@ class Misconfigured(ConsentServiceError):
 
 
 class Unreadable(ConsentServiceError):
-    """Stored data cannot be decrypted or does not have its form: never a reason to permit."""
+    """Stored data cannot be decrypted or does not have its form: never a reason to permit.
+
+    The detail names the place, for the operator; `public` is what callers are told.
+    """
 
     code = "unreadable"
+    public = "What is stored for this cannot be read. It has been reported to the operator."
+
+
+class NotVouchedFor(Unreadable):
+    """Stored data that no entry of the log vouches for: it is not used."""
+
+    code = "not_vouched_for"
+    public = "No entry of the log vouches for this, so it is not used; reported to the operator."

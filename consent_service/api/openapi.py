@@ -38,7 +38,9 @@ _ALWAYS = {
     401: "No token, or one that does not verify.",
     403: "The token lacks the scope, or its organisation may not do this.",
     422: "The input breaks a rule; `errors` names each field.",
-    503: "The database is away or a clock is wrong: try again later.",
+    503: "The database is away or a clock is wrong: try again later. Or, without `Retry-After`, "
+    "what is stored for this cannot be read (`unreadable`), or no entry of the log vouches for it "
+    "(`not_vouched_for`).",
 }
 
 

@@ -16,7 +16,7 @@ depends_on = None
 
 # Table and its unique keys: the rows of these are written once and stay.
 APPEND_ONLY = {
-    "template_version": [("organisation_id", "id", "version")],
+    "template_version": [("organisation_id", "id", "version"), ("entry_id",)],
     "purpose": [("id",), ("entry_id",)],
     "purpose_overlap": [("one_id", "other_id")],
     "category": [("id",)],
@@ -41,8 +41,9 @@ LISTED = (
 def upgrade() -> None:
     _create_catalogue()
     _create_children()
-    _create_consents()
     _create_log()
+    _create_templates()
+    _create_consents()
     _create_register()
     _create_facts()
     _create_access()
@@ -162,24 +163,6 @@ def _create_catalogue() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_organisation")),
     )
-    op.create_table(
-        "template_version",
-        sa.Column("organisation_id", sa.String(length=64), nullable=False),
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("published_at", Instant(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"],
-            ["organisation.id"],
-            name=op.f("fk_template_version_organisation_id"),
-        ),
-        sa.PrimaryKeyConstraint(
-            "organisation_id", "id", "version", name=op.f("pk_template_version")
-        ),
-        sqlite_with_rowid=False,
-    )
 
 
 def _create_children() -> None:
@@ -282,90 +265,6 @@ def _create_children() -> None:
         "ix_person_details_data_key_id", "person_details", ["data_key_id"], unique=False
     )
     op.create_index("ix_person_details_person_id", "person_details", ["person_id"], unique=False)
-
-
-def _create_consents() -> None:
-    op.create_table(
-        "consent",
-        sa.Column("id", UuidText(), nullable=False),
-        sa.Column("controller_id", sa.String(length=64), nullable=False),
-        sa.Column("child_id", UuidText(), nullable=False),
-        sa.Column("data_key_id", UuidText(), nullable=False),
-        sa.Column("template_id", sa.String(length=64), nullable=False),
-        sa.Column("template_version", sa.Integer(), nullable=False),
-        sa.Column("case_reference", sa.Text(), nullable=False),
-        sa.Column("deadline", sa.Date(), nullable=False),
-        sa.Column("created_at", Instant(), nullable=False),
-        sa.Column("terms_sha256", sa.String(length=64), nullable=False),
-        sa.Column("terms_sealed", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["child_id"], ["child.id"], name=op.f("fk_consent_child_id")),
-        sa.ForeignKeyConstraint(
-            ["controller_id", "template_id", "template_version"],
-            ["template_version.organisation_id", "template_version.id", "template_version.version"],
-            name=op.f("fk_consent_controller_id_template_id_template_version"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["controller_id"], ["organisation.id"], name=op.f("fk_consent_controller_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["data_key_id"], ["data_key.id"], name=op.f("fk_consent_data_key_id")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
-    )
-    op.create_index("ix_consent_child_id", "consent", ["child_id"], unique=False)
-    op.create_index(
-        "ix_consent_controller_id_case_reference_id",
-        "consent",
-        ["controller_id", "case_reference", "id"],
-        unique=False,
-    )
-    op.create_index("ix_consent_controller_id_id", "consent", ["controller_id", "id"], unique=False)
-    op.create_index("ix_consent_data_key_id", "consent", ["data_key_id"], unique=False)
-    op.create_table(
-        "consent_party",
-        sa.Column("organisation_id", sa.String(length=64), nullable=False),
-        sa.Column("consent_id", UuidText(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["consent_id"], ["consent.id"], name=op.f("fk_consent_party_consent_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisation.id"], name=op.f("fk_consent_party_organisation_id")
-        ),
-        sa.PrimaryKeyConstraint("organisation_id", "consent_id", name=op.f("pk_consent_party")),
-    )
-    op.create_index("ix_consent_party_consent_id", "consent_party", ["consent_id"], unique=False)
-    op.create_table(
-        "signatory",
-        sa.Column("id", UuidText(), nullable=False),
-        sa.Column("consent_id", UuidText(), nullable=False),
-        sa.Column("person_id", UuidText(), nullable=False),
-        sa.Column("role", sa.String(length=16), nullable=False),
-        sa.CheckConstraint(
-            "role IN ('custody_holder', 'guardian', 'child')", name=op.f("ck_signatory_role_known")
-        ),
-        sa.ForeignKeyConstraint(
-            ["consent_id"], ["consent.id"], name=op.f("fk_signatory_consent_id")
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_signatory_person_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_signatory")),
-        sa.UniqueConstraint(
-            "consent_id", "person_id", name=op.f("uq_signatory_consent_id_person_id")
-        ),
-    )
-    op.create_index("ix_signatory_person_id", "signatory", ["person_id"], unique=False)
-    op.create_table(
-        "link",
-        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("signatory_id", UuidText(), nullable=False),
-        sa.Column("created_at", Instant(), nullable=False),
-        sa.Column("opened_at", Instant(), nullable=True),
-        sa.Column("replaced_at", Instant(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["signatory_id"], ["signatory.id"], name=op.f("fk_link_signatory_id")
-        ),
-        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_link")),
-    )
-    op.create_index("ix_link_signatory_id", "link", ["signatory_id"], unique=False)
 
 
 def _create_log() -> None:
@@ -522,6 +421,116 @@ def _create_log() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_log_erased_erasure_id", "log_erased", ["erasure_id"], unique=False)
+
+
+def _create_templates() -> None:
+    op.create_table(
+        "template_version",
+        sa.Column("organisation_id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("published_at", Instant(), nullable=False),
+        sa.Column("entry_id", UuidText(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["log_header.entry_id"], name=op.f("fk_template_version_entry_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"],
+            ["organisation.id"],
+            name=op.f("fk_template_version_organisation_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "organisation_id", "id", "version", name=op.f("pk_template_version")
+        ),
+        sa.UniqueConstraint("entry_id", name=op.f("uq_template_version_entry_id")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _create_consents() -> None:
+    op.create_table(
+        "consent",
+        sa.Column("id", UuidText(), nullable=False),
+        sa.Column("controller_id", sa.String(length=64), nullable=False),
+        sa.Column("child_id", UuidText(), nullable=False),
+        sa.Column("data_key_id", UuidText(), nullable=False),
+        sa.Column("template_id", sa.String(length=64), nullable=False),
+        sa.Column("template_version", sa.Integer(), nullable=False),
+        sa.Column("case_reference", sa.Text(), nullable=False),
+        sa.Column("deadline", sa.Date(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("terms_sha256", sa.String(length=64), nullable=False),
+        sa.Column("terms_sealed", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["child_id"], ["child.id"], name=op.f("fk_consent_child_id")),
+        sa.ForeignKeyConstraint(
+            ["controller_id", "template_id", "template_version"],
+            ["template_version.organisation_id", "template_version.id", "template_version.version"],
+            name=op.f("fk_consent_controller_id_template_id_template_version"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["controller_id"], ["organisation.id"], name=op.f("fk_consent_controller_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["data_key_id"], ["data_key.id"], name=op.f("fk_consent_data_key_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
+    )
+    op.create_index("ix_consent_child_id", "consent", ["child_id"], unique=False)
+    op.create_index(
+        "ix_consent_controller_id_case_reference_id",
+        "consent",
+        ["controller_id", "case_reference", "id"],
+        unique=False,
+    )
+    op.create_index("ix_consent_controller_id_id", "consent", ["controller_id", "id"], unique=False)
+    op.create_index("ix_consent_data_key_id", "consent", ["data_key_id"], unique=False)
+    op.create_table(
+        "consent_party",
+        sa.Column("organisation_id", sa.String(length=64), nullable=False),
+        sa.Column("consent_id", UuidText(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["consent_id"], ["consent.id"], name=op.f("fk_consent_party_consent_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"], ["organisation.id"], name=op.f("fk_consent_party_organisation_id")
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "consent_id", name=op.f("pk_consent_party")),
+    )
+    op.create_index("ix_consent_party_consent_id", "consent_party", ["consent_id"], unique=False)
+    op.create_table(
+        "signatory",
+        sa.Column("id", UuidText(), nullable=False),
+        sa.Column("consent_id", UuidText(), nullable=False),
+        sa.Column("person_id", UuidText(), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.CheckConstraint(
+            "role IN ('custody_holder', 'guardian', 'child')", name=op.f("ck_signatory_role_known")
+        ),
+        sa.ForeignKeyConstraint(
+            ["consent_id"], ["consent.id"], name=op.f("fk_signatory_consent_id")
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_signatory_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signatory")),
+        sa.UniqueConstraint(
+            "consent_id", "person_id", name=op.f("uq_signatory_consent_id_person_id")
+        ),
+    )
+    op.create_index("ix_signatory_person_id", "signatory", ["person_id"], unique=False)
+    op.create_table(
+        "link",
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("signatory_id", UuidText(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("opened_at", Instant(), nullable=True),
+        sa.Column("replaced_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["signatory_id"], ["signatory.id"], name=op.f("fk_link_signatory_id")
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_link")),
+    )
+    op.create_index("ix_link_signatory_id", "link", ["signatory_id"], unique=False)
 
 
 def _create_register() -> None:

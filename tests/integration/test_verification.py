@@ -376,7 +376,11 @@ CASES: list[tuple[sa.Table, str, str]] = [
     (child, "cpr_hash", r"^(consent|body) "),
     (person, "child_id cpr_hash", "^person {id}( of |$)|^signatory "),
     (organisation, "confirmation changed_at", "^organisation {id}$"),
-    (template_version, "content sha256", "^template {organisation_id}/{id}/{version}$"),
+    (
+        template_version,
+        "content sha256 published_at entry_id version",
+        "^template {organisation_id}/{id}/|^template {organisation_id}/{id}/{version}$",
+    ),
     (purpose, "registered_at entry_id", "^purpose {id}$"),
     (purpose_overlap, "since entry_id", "^overlap {one_id} and {other_id}$"),
     (category, "registered_at entry_id", "^category {id}$"),
@@ -537,6 +541,25 @@ def let_a_template_name_what_nobody_registered(connection: Connection) -> str:
     return f"^template {row.organisation_id}/{row.id}/{row.version}$"
 
 
+def publish_a_template_in_nobodys_name(connection: Connection) -> str:
+    """An INSERT alone: every new request would be signed by whomever it says."""
+    row = dict(connection.execute(sa.select(template_version)).mappings().all()[0])
+    content = canonical_json(json.loads(row["content"]) | {"signer_rule": "one_holder"})
+    entry = connection.scalars(
+        sa.select(log_header.c.entry_id)
+        .where(log_header.c.entry_id.not_in(sa.select(template_version.c.entry_id)))
+        .order_by(log_header.c.entry_id)
+    ).first()
+    digest = hashlib.sha256(content).hexdigest()
+    added = {"version": 2, "content": content, "sha256": digest, "entry_id": entry}
+    connection.execute(sa.insert(template_version).values(row | added))
+    return f"^template {row['organisation_id']}/{row['id']}/2$"
+
+
+def delete_a_template(connection: Connection) -> str:
+    return _delete(connection, _entry_of(connection, "template_published"), template_version)
+
+
 def swap_two_leaves(connection: Connection) -> str:
     first, second = connection.execute(
         sa.select(log_leaf).where(log_leaf.c.index.in_((9, 10))).order_by(log_leaf.c.index)
@@ -591,6 +614,8 @@ DAMAGES = [
     delete_an_overlap_of_older_purposes,
     insert_an_overlap,
     let_a_template_name_what_nobody_registered,
+    publish_a_template_in_nobodys_name,
+    delete_a_template,
     swap_two_leaves,
     swap_two_withdrawals_of_order,
     insert_a_fact,

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from werkzeug.http import parse_cookie
 
+from consent_service.persistence.log.tables import log_body
 from tests.deployment import Deployment
 from tests.web.family import (
     METTE,
@@ -214,6 +216,24 @@ def test_when_we_cannot_answer_now_the_page_says_so(home):
     assert "Noget virker ikke hos os" in words(page)
     home.clock.forward(minutes=2)
     assert mette.see().status_code == 200
+
+
+def test_a_page_whose_template_nobody_published_says_so(home, caplog):
+    asked = home.ask()
+    mette = Signer(home)
+    mette.arrive(links(asked)["Mette Mor"])
+    with home.parts.units.engine.begin() as connection:
+        gone = log_body.c.type == "template_published"
+        connection.execute(sa.delete(log_body).where(gone))
+    page = mette.see()
+    assert page.status_code == 503
+    assert "Retry-After" not in page.headers
+    assert "Noget kan ikke læses" in words(page)
+    assert "Samtykke" not in words(page)
+    assert any(
+        one.levelname == "CRITICAL" and one.getMessage().startswith("not_vouched_for: template ")
+        for one in caplog.records
+    )
 
 
 def test_a_fault_of_ours_shows_and_logs_nothing_about_anybody(small_home, monkeypatch, caplog):

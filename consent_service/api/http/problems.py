@@ -19,6 +19,7 @@ from consent_service.errors import (
     Malformed,
     NotAllowed,
     NotFound,
+    NotVouchedFor,
     TooManyAttempts,
     Unauthenticated,
     Unavailable,
@@ -38,7 +39,7 @@ STATUSES: dict[type[ConsentServiceError], int] = {
     TooManyAttempts: 429,
     LimitReached: 429,
     Unavailable: 503,
-    Unreadable: 500,
+    Unreadable: 503,
     ConsentServiceError: 500,
 }
 
@@ -65,6 +66,8 @@ CODES = {
     415: "unsupported_media_type",
     429: "too_many_requests",
 }
+
+_UNREADABLE = {Unreadable.code, NotVouchedFor.code}
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -95,6 +98,8 @@ def problem_of(error: ConsentServiceError) -> dict[str, Any]:
         extra["errors"] = [{"pointer": e.pointer, "detail": e.detail} for e in error.errors]
     if isinstance(error, Conflict | LimitReached):
         extra |= error.extra
+    if isinstance(error, Unreadable):
+        return problem(status, error.code, error.public)
     if status >= 500 and not isinstance(error, Unavailable):
         return problem(status, "internal_error", "The error has been reported to the operator.")
     detail = "One or more fields are refused." if isinstance(error, InvalidInput) else error.detail
@@ -102,14 +107,23 @@ def problem_of(error: ConsentServiceError) -> dict[str, Any]:
 
 
 def respond(members: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    """A problem document as a response."""
+    """A problem document as a response; without Retry-After where trying again does not help."""
     response = Response(json.dumps(members), status=members["status"], mimetype=MEDIA_TYPE)
     if members["status"] == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="consent-service"'
-    if members["status"] == 503:
+    if members["status"] == 503 and members["code"] not in _UNREADABLE:
         response.headers["Retry-After"] = str(Unavailable.retry_after_seconds)
     response.headers.extend(headers or {})
     return response
+
+
+def _report(error: ConsentServiceError) -> None:
+    """Tell the operator of what is no answer to somebody's mistake."""
+    if isinstance(error, Unreadable):
+        # Its detail is a place: what is there has to be mended by somebody.
+        log.critical("%s: %s", error.code, error.detail)
+    elif status_of(error) >= 500:
+        log.error("%s: %s", type(error).__name__, error.code)
 
 
 def install(app: Flask) -> None:
@@ -117,8 +131,7 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(ConsentServiceError)
     def _known(error: ConsentServiceError) -> Response:
-        if status_of(error) >= 500:
-            log.error("%s: %s", type(error).__name__, error.code)
+        _report(error)
         if isinstance(error, TooManyAttempts | LimitReached):
             return respond(problem_of(error), {"Retry-After": str(error.retry_after_seconds)})
         return respond(problem_of(error))

@@ -1,4 +1,8 @@
-"""Organisations and templates: no personal data, nothing encrypted."""
+"""Organisations and templates: no personal data, nothing encrypted.
+
+A template decides who must sign and what they read. So each version is compared with the entry of
+its publication whenever it is read: a row that somebody put there is not used.
+"""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from consent_service.errors import NotVouchedFor
 from consent_service.persistence.catalogue.tables import organisation, template_version
+from consent_service.persistence.catalogue.vouching import Vouching, is_vouched_for
 from consent_service.persistence.kernel.column_types import Instant
 from consent_service.services.catalogue.model import (
     Confirmation,
@@ -21,12 +27,14 @@ from consent_service.signing.canonical import canonical_json
 class CatalogueStore:
     """Organisations and templates (`services.catalogue.ports.Catalogue`).
 
-    `known` holds ids that are known to exist: an organisation is never deleted.
+    `known` holds ids that are known to exist: an organisation is never deleted. `vouching` opens
+    entries of the log.
     """
 
-    def __init__(self, connection: Connection, known: set[str]) -> None:
+    def __init__(self, connection: Connection, known: set[str], vouching: Vouching) -> None:
         self._connection = connection
         self._known = known
+        self._vouching = vouching
 
     def add_organisation(self, added: Organisation, now: datetime) -> None:
         self._connection.execute(
@@ -85,7 +93,7 @@ class CatalogueStore:
             query = query.where(organisation.c.id > after)
         return [_organisation(row) for row in self._connection.execute(query)]
 
-    def add_template(self, added: TemplateVersion) -> None:
+    def add_template(self, added: TemplateVersion, entry: str) -> None:
         self._connection.execute(
             sa.insert(template_version).values(
                 organisation_id=added.organisation,
@@ -94,6 +102,7 @@ class CatalogueStore:
                 content=canonical_json(dict(added.content)),
                 sha256=added.sha256,
                 published_at=added.published_at,
+                entry_id=entry,
             )
         )
 
@@ -112,7 +121,7 @@ class CatalogueStore:
         if version is not None:
             query = query.where(template_version.c.version == version)
         row = self._connection.execute(query).one_or_none()
-        return None if row is None else _template(row)
+        return None if row is None else self._template(row)
 
     def templates(
         self, organisation_id: str, after: str | None, limit: int
@@ -137,7 +146,20 @@ class CatalogueStore:
         )
         if after is not None:
             query = query.where(template_version.c.id > after)
-        return [_template(row) for row in self._connection.execute(query)]
+        return [self._template(row) for row in self._connection.execute(query).all()]
+
+    def _template(self, row: Row[Any]) -> TemplateVersion:
+        body = self._vouching(row.entry_id, row.organisation_id)
+        if body is None or not is_vouched_for(row, body):
+            raise NotVouchedFor(f"template {row.organisation_id}/{row.id}/{row.version}")
+        return TemplateVersion(
+            row.organisation_id,
+            row.id,
+            row.version,
+            json.loads(row.content),
+            row.sha256,
+            row.published_at,
+        )
 
 
 def _organisation(row: Row[Any]) -> Organisation:
@@ -149,15 +171,4 @@ def _organisation(row: Row[Any]) -> Organisation:
         row.contact,
         row.identifiers,
         row.confirmation,
-    )
-
-
-def _template(row: Row[Any]) -> TemplateVersion:
-    return TemplateVersion(
-        row.organisation_id,
-        row.id,
-        row.version,
-        json.loads(row.content),
-        row.sha256,
-        row.published_at,
     )

@@ -31,6 +31,7 @@ template_version = sa.Table(
     sa.Column("content", sa.LargeBinary, nullable=False, doc="canonical JSON, as hashed"),
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("published_at", Instant, nullable=False),
+    sa.Column("entry_id", Id, sa.ForeignKey("log_header.entry_id"), nullable=False, unique=True),
     sqlite_with_rowid=False,
 )
 

@@ -7,7 +7,7 @@ after the other.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -272,11 +272,20 @@ class LogStore:
         return [self._open(row) for row in self._connection.execute(query).all()]
 
     def opened(self, entry_id: str, controller: str) -> LoggedEntry:
+        found = self._controlled(entry_id, controller)
+        if found is None:
+            raise NotFound("There is no such entry.")
+        return found
+
+    def body_of(self, entry_id: str, controller: str) -> Mapping[str, Any] | None:
+        """What an entry in a controller's log says; None for no such entry. Raises Unreadable."""
+        found = self._controlled(entry_id, controller)
+        return None if found is None else found.body
+
+    def _controlled(self, entry_id: str, controller: str) -> LoggedEntry | None:
         query = _entries().where(log_body.c.entry_id == entry_id, controls_entry(controller))
         row = self._connection.execute(query).one_or_none()
-        if row is None:
-            raise NotFound("There is no such entry.")
-        return self._open(row)
+        return None if row is None else self._open(row)
 
     def erased_by(self, erasure: str) -> Sequence[ListedEntry]:
         query = sa.select(log_erased.c.entry_id, log_erased.c.leaf).where(

@@ -48,6 +48,7 @@ from consent_service.persistence.verification.people_checks import PeopleChecks
 from consent_service.persistence.verification.register_checks import RegisterChecks
 from consent_service.persistence.verification.snapshot import Damaged, Reading, snapshot
 from consent_service.persistence.verification.stray_checks import StrayChecks
+from consent_service.persistence.verification.template_checks import TemplateChecks
 from consent_service.signing.keys import KeySet
 
 CHECKS = (
@@ -55,6 +56,7 @@ CHECKS = (
     FactChecks,
     ConsentChecks,
     RegisterChecks,
+    TemplateChecks,
     PeopleChecks,
     OrganisationChecks,
 )

@@ -35,6 +35,10 @@ class TemplateVersion:
     sha256: str
     published_at: datetime
 
+    def as_published(self) -> Mapping[str, Any]:
+        """What the entry that vouches for it says of it."""
+        return {"template": self.id, "version": self.version, "sha256": self.sha256}
+
     @property
     def languages(self) -> frozenset[str]:
         """The languages it can be read in."""
@@ -50,6 +54,9 @@ class TemplateVersion:
         """The least level of assurance of a signer's login."""
         return "high" if self.content.get("minimum_assurance") == "high" else "substantial"
 
+
+TEMPLATE_PUBLISHED = "template_published"
+"""The type of the entry that vouches for a template version."""
 
 PURPOSE_REGISTERED = "purpose_registered"
 OVERLAP_REGISTERED = "purpose_overlap_registered"

@@ -37,15 +37,21 @@ class Catalogue(Protocol):
 
     def organisations(self, after: str | None, limit: int) -> Sequence[Organisation]: ...
 
-    def add_template(self, template: TemplateVersion) -> None: ...
+    def add_template(self, template: TemplateVersion, entry: str) -> None:
+        """Keep a version that this entry of the log vouches for."""
+        ...
 
     def template(
         self, organisation: str, template: str, version: int | None = None
-    ) -> TemplateVersion | None: ...
+    ) -> TemplateVersion | None:
+        """A version, the newest unless told which. Raises Unreadable unless it is vouched for."""
+        ...
 
     def templates(
         self, organisation: str, after: str | None, limit: int
-    ) -> Sequence[TemplateVersion]: ...
+    ) -> Sequence[TemplateVersion]:
+        """The newest version of each. Raises as `template` does."""
+        ...
 
 
 class Register(Protocol):

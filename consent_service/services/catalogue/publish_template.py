@@ -6,7 +6,7 @@ from typing import Any
 
 from consent_service.domain.kernel.validity import InvalidValidity, ValidityTooLong, parse_validity
 from consent_service.errors import FieldError, InvalidInput
-from consent_service.services.catalogue.model import TemplateVersion
+from consent_service.services.catalogue.model import TEMPLATE_PUBLISHED, TemplateVersion
 from consent_service.services.catalogue.ports import CatalogueUnit
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Event
@@ -34,14 +34,11 @@ def publish_template(
     }
     digest = hashlib.sha256(canonical_json(kept)).hexdigest()
     template = TemplateVersion(caller.organisation, content["id"], version, kept, digest, now)
-    uow.catalogue.add_template(template)
     event = Event.by(
-        caller,
-        "template_published",
-        caller.organisation,
-        details={"template": template.id, "version": version, "sha256": digest},
+        caller, TEMPLATE_PUBLISHED, caller.organisation, details=template.as_published()
     )
-    context.journal.write(uow, event, now)
+    prepared = context.journal.write(uow, event, now)
+    uow.catalogue.add_template(template, prepared.entry.id)
     return template
 
 

@@ -19,6 +19,7 @@ from consent_service.errors import (
     NotFound,
     TooManyAttempts,
     Unavailable,
+    Unreadable,
 )
 from consent_service.identity.attempts import Attempts
 from consent_service.logs import place_of
@@ -52,6 +53,8 @@ def install(
     page = partial(_error_page, section, words or _words)
 
     def answer(error: Exception) -> Response:
+        if isinstance(error, Unreadable):
+            return _unreadable(section, error)
         found = _http(page, error) if isinstance(error, HTTPException) else _other(page, error)
         if found.status_code == 404 and attempts is not None:
             return _dead_end(found, page, attempts)
@@ -89,6 +92,26 @@ def _http(page: ErrorPage, error: HTTPException) -> Response:
         if name in _KEPT_HEADERS:
             found.headers[name] = value
     return found
+
+
+def _unreadable(section: Section, error: Unreadable) -> Response:
+    """Told apart from a page that is busy: trying again does not help."""
+    # Its detail is a place: what is there has to be mended by somebody.
+    log.critical("%s: %s", error.code, error.detail)
+    sentences = [
+        gettext("What is kept for this page cannot be read. Nothing of it is shown or used."),
+        gettext("You have done nothing wrong, and trying again does not help."),
+    ]
+    if section == SIGN:
+        sentences.append(gettext("Ring the municipality that sent you the message."))
+    return render(
+        "error.html",
+        status=503,
+        section=section,
+        title=gettext("Something cannot be read"),
+        sentences=sentences,
+        go_on=False,
+    )
 
 
 def _other(page: ErrorPage, error: Exception) -> Response:
