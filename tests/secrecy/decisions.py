@@ -3,10 +3,12 @@
 Z asks under its own consents, which are the same in both worlds, and may know of no other. So
 where each of them lacks something itself, the two answers are the same. Where one lacks nothing,
 what was said under X's requests may stop it, as one `objection_stands`; what X knows of custody,
-as `custody_contradicted`, and only where X is sender or recipient; and a yes by login at X may
-clear a no said to Z. That is all.
+as `custody_contradicted`, and only where X is sender or recipient: there a no said to Z by one who
+is a holder as X alone knows it stands as well (R5a), and is named as Z's own. And a yes by login at
+X may clear a no said to Z. That is all.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +32,16 @@ class Asked:
         """Whether one of Z's own consents lacks nothing for it."""
         return any(self._covers(one) for one in self.own)
 
+    @property
+    def own_noes(self) -> set[str]:
+        """Who said no to Z, as a decision names it."""
+        return {
+            _reason_text({"code": signatory["state"], "role": signatory["role"]})
+            for one in self.own
+            for signatory in one.get("signatories", [])
+            if signatory["state"] in ("declined", "withdrawn")
+        }
+
     def _covers(self, consent: Json) -> bool:
         scope = consent["effective_scope"]
         return (
@@ -42,7 +54,9 @@ class Asked:
 def check_allowed(asked: Asked, with_x: Json, without_x: Json) -> None:
     """Raise Told where the two answers differ in more than is allowed."""
     here, there = _reasons(with_x), _reasons(without_x)
-    allowed = {HIDDEN, CONTRADICTED} if X in (asked.sender, asked.recipient) else {HIDDEN}
+    allowed = {HIDDEN}
+    if X in (asked.sender, asked.recipient):
+        allowed |= {CONTRADICTED} | asked.own_noes
     sound = [
         HIDDEN not in there,
         asked.is_covered or here == there,
@@ -58,4 +72,8 @@ def check_allowed(asked: Asked, with_x: Json, without_x: Json) -> None:
 def _reasons(answer: Json) -> set[str]:
     """Why it is denied; empty where it is permitted."""
     found = member_at(answer, ["reasons"]) or []
-    return {str(reason).replace("'", '"') for reason in found}
+    return {_reason_text(reason) for reason in found}
+
+
+def _reason_text(reason: Json) -> str:
+    return json.dumps(reason, sort_keys=True)

@@ -110,6 +110,9 @@ def test_whatever_one_world_says_alone_is_told(worlds: Worlds) -> None:
 
 PERMITTED: Json = {"decision": "permitted", "reasons": []}
 IN_FORCE = [{"effective_scope": {"parties": ["gp-y", X, Z], "categories": ["health"]}}]
+REFUSED = [
+    {"effective_scope": None, "signatories": [{"role": "custody_holder", "state": "declined"}]}
+]
 
 
 def denied(*codes: str, **more: str) -> Json:
@@ -117,16 +120,20 @@ def denied(*codes: str, **more: str) -> Json:
 
 
 @pytest.mark.parametrize(
-    ("recipient", "with_x", "without_x"),
+    ("recipient", "own", "with_x", "without_x"),
     [
-        ("gp-y", PERMITTED, PERMITTED),
-        ("gp-y", denied("objection_stands"), PERMITTED),
-        (X, denied("custody_contradicted", "objection_stands"), PERMITTED),
-        ("gp-y", PERMITTED, denied("declined", role="custody_holder")),
+        ("gp-y", IN_FORCE, PERMITTED, PERMITTED),
+        ("gp-y", IN_FORCE, denied("objection_stands"), PERMITTED),
+        (X, IN_FORCE, denied("custody_contradicted", "objection_stands"), PERMITTED),
+        ("gp-y", IN_FORCE, PERMITTED, denied("declined", role="custody_holder")),
+        # R5a: a no said to Z by one who is a holder as only X knows it.
+        (X, IN_FORCE + REFUSED, denied("declined", role="custody_holder"), PERMITTED),
     ],
 )
-def test_what_a_decision_may_tell(recipient: str, with_x: Json, without_x: Json) -> None:
-    check_allowed(Asked(Z, recipient, frozenset({"health"}), IN_FORCE), with_x, without_x)
+def test_what_a_decision_may_tell(
+    recipient: str, own: list[Json], with_x: Json, without_x: Json
+) -> None:
+    check_allowed(Asked(Z, recipient, frozenset({"health"}), own), with_x, without_x)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +141,8 @@ def test_what_a_decision_may_tell(recipient: str, with_x: Json, without_x: Json)
     [
         # a denial under a request that Z may not know of, by its code and role.
         ("gp-y", IN_FORCE, denied("declined", role="custody_holder"), PERMITTED),
+        (X, IN_FORCE, denied("declined", role="custody_holder"), PERMITTED),
+        ("gp-y", IN_FORCE + REFUSED, denied("declined", role="custody_holder"), PERMITTED),
         ("gp-y", IN_FORCE, denied("custody_contradicted"), PERMITTED),
         ("gp-y", [], denied("no_consent", "objection_stands"), denied("no_consent")),
         ("paediatrics", IN_FORCE, denied("objection_stands"), denied("party_not_covered")),
