@@ -2,7 +2,13 @@
 
 from consent_service.api.access import clients
 from consent_service.api.catalogue import organisations
-from consent_service.api.consents import consents, custody_changes, exemptions, work
+from consent_service.api.consents import (
+    consents,
+    custody_changes,
+    exemptions,
+    reconfirmations,
+    work,
+)
 from consent_service.api.disclosures import disclosures
 from consent_service.api.http.endpoint import Endpoint
 from consent_service.api.log import entries
@@ -17,6 +23,7 @@ ENDPOINTS: list[Endpoint] = [
     *receipts.ENDPOINTS,
     *custody_changes.ENDPOINTS,
     *exemptions.ENDPOINTS,
+    *reconfirmations.ENDPOINTS,
     *work.ENDPOINTS,
     *papers.ENDPOINTS,
     *disclosures.ENDPOINTS,

@@ -53,7 +53,7 @@ class SqlUnitOfWork:
         slots = IndexSlots(connection, index)
         keys = DataKeys(connection, units.ring, new_id, units.clock)
         self.keys = keys
-        self.children = ChildrenStore(connection, keys, index, slots, new_id)
+        self.children = ChildrenStore(connection, keys, index, slots, new_id, units.restores)
         self.consents = ConsentStore(connection, keys)
         self.links = LinkStore(connection, index)
         self.statements = StatementStore(connection, keys)
@@ -95,6 +95,7 @@ class SqlUnits:
         self.claims: set[bytes] = set()
         self.known_organisations: set[str] = set()
         self.known_epoch = KnownEpoch()
+        self.restores: tuple[datetime, ...] = ()
         self._writing = engine.execution_options(writes=True)
         self._stepwise = stepwise(engine)
 

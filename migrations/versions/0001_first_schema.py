@@ -592,7 +592,7 @@ def _create_facts() -> None:
             "kind = 'custody_change' OR consent_id IS NOT NULL", name=op.f("ck_fact_consent_named")
         ),
         sa.CheckConstraint(
-            "kind IN ('request', 'custody_change', 'grant', 'decline', 'withdraw', 'lift', 'link_issued', 'exemption_recorded', 'exemption_confirmed', 'exemption_revoked', 'cancellation', 'paper_recorded', 'paper_rejected')",
+            "kind IN ('request', 'custody_change', 'grant', 'decline', 'withdraw', 'lift', 'link_issued', 'exemption_recorded', 'exemption_confirmed', 'exemption_revoked', 'cancellation', 'paper_recorded', 'paper_rejected', 'reconfirmation_recorded', 'reconfirmation_confirmed')",
             name=op.f("ck_fact_kind_known"),
         ),
         sa.ForeignKeyConstraint(["child_id"], ["child.id"], name=op.f("fk_fact_child_id")),

@@ -205,6 +205,12 @@ FILLS: dict[str, tuple[Fill, ...]] = {
     "POST /v1/consents/{consent_id}/lifts/{lift_id}/confirmation": (
         Fill("controller", body=_by_colleague, order=3),
     ),
+    "POST /v1/consents/{consent_id}/reconfirmations": (
+        Fill("controller", body=lambda case, caller: {"basis": "The case file", **_BY}),
+    ),
+    "POST /v1/consents/{consent_id}/reconfirmations/{reconfirmation_id}/confirmation": (
+        Fill("controller", body=_by_colleague, order=3),
+    ),
     "GET /v1/consents/{consent_id}/receipt": (Fill("knows"),),
     "GET /v1/consents/{consent_id}/timeline": (Fill("controller"),),
     "POST /v1/custody-changes": (

@@ -157,6 +157,7 @@ def _ask(world: World, owner: str, cpr: str, parties: list[str], knows: set[str]
     asked["paper"] = _record_paper(world, owner, asked, knows)
     asked["lift"] = _record_lift(world, owner, asked)
     asked["mistaken_paper"] = _record_paper(world, owner, asked, {owner})
+    asked["reconfirmation"] = _reconfirm(world, owner, asked)
     return asked
 
 
@@ -171,6 +172,20 @@ def _exempt(world: World, owner: str, asked: dict[str, Any]) -> str:
         "performed_by": {"id": asked["employee"], "name": "Karen"},
     }
     answer = world.service.post(f"/v1/consents/{asked['id']}/exemptions", body, org=owner)
+    assert answer.status_code == 201, answer.json
+    return world.remember(answer.json["id"], {owner})
+
+
+def _reconfirm(world: World, owner: str, asked: dict[str, Any]) -> str:
+    """Recorded after a restore, and not confirmed; then as if there had been none."""
+    body = {
+        "basis": world.mark(owner, "basis", {owner}),
+        "performed_by": {"id": asked["employee"], "name": "Karen"},
+    }
+    units = world.service.parts.units
+    units.restores = (world.service.clock(),)
+    answer = world.service.post(f"/v1/consents/{asked['id']}/reconfirmations", body, org=owner)
+    units.restores = ()
     assert answer.status_code == 201, answer.json
     return world.remember(answer.json["id"], {owner})
 
@@ -256,6 +271,7 @@ def _case(
         "paper_id": asked["paper"],
         "lift_id": asked["lift"],
         "mistaken_paper_id": asked["mistaken_paper"],
+        "reconfirmation_id": asked["reconfirmation"],
         **_client_ids(world, owner),
         "case_reference": asked["case_reference"],
         "employee": asked["employee"],

@@ -43,6 +43,7 @@ ENDINGS = (
     "/cancellation",
     "/paper-grants/{paper_id}/confirmation",
     "/lifts/{lift_id}/confirmation",
+    "/reconfirmations/{reconfirmation_id}/confirmation",
     "/withdrawals",
     "/custody-changes",
     "{client_id}/revocation",
@@ -166,6 +167,9 @@ def lived_in(on_sqlite: Deployment) -> Deployment:
         on_sqlite.post(f"/v1/consents/{asked['id']}/paper-grants", paper)
     lift = {name: value for name, value in paper.items() if name != "decision"}
     on_sqlite.post(f"/v1/consents/{asked['id']}/lifts", lift)
+    on_sqlite.parts.units.restores = (on_sqlite.clock(),)
+    agreed = {"basis": "The case file", "performed_by": EMPLOYEE}
+    on_sqlite.post(f"/v1/consents/{asked['id']}/reconfirmations", agreed)
     return on_sqlite
 
 
@@ -248,6 +252,7 @@ def _plausible(service: Deployment) -> Callable[[Any, random.Random], None]:
     disclosures = [item["id"] for item in service.get("/v1/disclosures").json["items"]]
     entries = [item["id"] for item in service.get("/v1/audit/entries").json["items"]]
     exemption = service.get("/v1/audit/entries?type=exemption_recorded").json["items"][0]
+    reconfirmed = service.get("/v1/audit/entries?type=reconfirmation_recorded").json["items"][0]
     (secret,) = service.get("/v1/clients/by-secret").json["secrets"]
     papers = service.get("/v1/audit/entries?type=paper_recorded").json["items"]
     paper, mistaken, lift = (entry["body"]["paper"] for entry in papers[:3])
@@ -259,6 +264,7 @@ def _plausible(service: Deployment) -> Callable[[Any, random.Random], None]:
         "corrects": [None],
         "consent_id": [consent["id"]],
         "exemption_id": [exemption["body"]["exemption"]],
+        "reconfirmation_id": [reconfirmed["body"]["reconfirmation"]],
         "disclosure_id": disclosures,
         "entry_id": entries,
         "organisation_id": PARTIES,

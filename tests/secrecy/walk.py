@@ -139,7 +139,7 @@ LOOKS: Mapping[str, Looks] = {
     "POST /v1/consents/search": _by_child("/v1/consents/search"),
     "GET /v1/consents/<consent_id>": _each(),
     "GET /v1/consents/<consent_id>/receipt": _each("receipt"),
-    "GET /v1/consents/<consent_id>/timeline": _each("timeline"),
+    "GET /v1/consents/<consent_id>/timeline": _each("timeline", query=WHOLE, is_list=True),
     "GET /v1/work": _work,
     "GET /v1/disclosures": _disclosures,
     "GET /v1/disclosures/<disclosure_id>": _disclosure,
@@ -163,6 +163,8 @@ _OF_A_CONSENT = (
     "paper-grants/<paper_id>/rejection",
     "lifts",
     "lifts/<lift_id>/confirmation",
+    "reconfirmations",
+    "reconfirmations/<reconfirmation_id>/confirmation",
 )
 ACTS = (
     "POST /v1/consents",

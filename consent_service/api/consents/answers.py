@@ -84,6 +84,7 @@ ANSWERS: dict[str, Json] = {
     "Consent": {"anyOf": [CONTROLLED, COVERED]},
     "ConsentPage": page_of("Consent"),
     "Exemption": object_of({"id": TEXT, "consent": ref("Consent")}),
+    "Reconfirmation": object_of({"id": TEXT, "consent": ref("Consent")}),
     "CustodyChange": object_of({"id": TEXT, "consents": list_of(TEXT)}),
     "WorkItem": object_of(
         {"kind": {"enum": [CUSTODY_TO_CHECK]}, "consent": TEXT, "case_reference": TEXT}

@@ -113,6 +113,13 @@ class ExemptionBody(Schema):
     performed_by = fields.Nested(PerformedBy, required=True)
 
 
+class ReconfirmationBody(Schema):
+    """That a controller's own records of a child agree, and what that rests on."""
+
+    basis = FreeText(most=2000, required=True)
+    performed_by = fields.Nested(PerformedBy, required=True)
+
+
 class CustodyChangeBody(Schema):
     """A custody change found in the register."""
 

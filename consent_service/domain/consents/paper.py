@@ -79,8 +79,7 @@ def with_overtaken(history: History, consent: str) -> History:
     if not papers:
         return history
     found = frozenset(act.seq for act in papers if _is_overtaken(history, act))
-    overtaken = {**history.overtaken, consent: found}
-    return History(history.facts, history.overlaps, history.courses, overtaken)
+    return history.with_overtaken(consent, found)
 
 
 def _is_overtaken(history: History, act: Act) -> bool:

@@ -105,8 +105,7 @@ def with_courses(history: History, controllers: Iterable[str]) -> History:
     if not missing:
         return history
     found = {one: custody_course(history, one) for one in missing}
-    courses = {**history.courses, **found}
-    return History(history.facts, history.overlaps, courses, history.overtaken)
+    return history.with_courses(found)
 
 
 def _is_found_wrong(

@@ -78,6 +78,7 @@ class ReasonCode(StrEnum):
     CATEGORY_NOT_COVERED = "category_not_covered"
     CUSTODY_CHANGED = "custody_changed"
     YOUNG_PERSON_MUST_SIGN = "young_person_must_sign"
+    RECONFIRMATION_REQUIRED = "reconfirmation_required"
     CUSTODY_CONTRADICTED = "custody_contradicted"
     OBJECTION_STANDS = "objection_stands"
     UNVERIFIABLE = "unverifiable"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from consent_service.domain.consents.paper import latest_answers
+from consent_service.domain.consents.restored import is_held
 from consent_service.domain.consents.signers import (
     excused_holders,
     present_holders,
@@ -29,6 +30,7 @@ TIME_TO_START = timedelta(minutes=5)
 
 _HIDDEN = Reason(ReasonCode.OBJECTION_STANDS)
 _CONTRADICTED = Reason(ReasonCode.CUSTODY_CONTRADICTED)
+_HELD = Reason(ReasonCode.RECONFIRMATION_REQUIRED)
 
 
 @dataclass(frozen=True)
@@ -189,12 +191,16 @@ def _stopped(
     visible: Sequence[tuple[Request, ConsentState]],
     instant: datetime,
 ) -> Denied | None:
-    """What stops a consent that would permit: custody contradicted, and every denial (R5h)."""
+    """What stops a consent that would permit (R5h).
+
+    What a restore may have lost, custody contradicted, and every denial.
+    """
     contradicted = custody_is_contradicted(history, request, transfer, instant)
     objections = standing_objections(history, transfer, instant, request)
-    if not contradicted and not objections:
+    held = (_HELD,) if is_held(history, request, instant) else ()
+    codes = (*held, _CONTRADICTED) if contradicted else held
+    if not codes and not objections:
         return None
-    codes = (_CONTRADICTED,) if contradicted else ()
     names = frozenset(one.consent for one, _ in visible)
     logged = None
     if objections and caller != request.controller:

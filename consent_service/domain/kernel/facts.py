@@ -249,6 +249,30 @@ class Cancellation:
     reason: CancellationReason | None = None
 
 
+@dataclass(frozen=True)
+class ReconfirmationRecorded:
+    """After a restore an employee of the controller recorded that its records of a child agree.
+
+    Said on any one of its consents, it speaks for all the controller's records of the child. It
+    does not count yet.
+    """
+
+    seq: int
+    at: datetime
+    reconfirmation: str
+    consent: str
+
+
+@dataclass(frozen=True)
+class ReconfirmationConfirmed:
+    """Another employee confirmed that: it counts from here."""
+
+    seq: int
+    at: datetime
+    reconfirmation: str
+    consent: str
+
+
 Fact = (
     Request
     | CustodyChange
@@ -260,6 +284,8 @@ Fact = (
     | ExemptionConfirmed
     | ExemptionRevoked
     | Cancellation
+    | ReconfirmationRecorded
+    | ReconfirmationConfirmed
 )
 
 
@@ -290,7 +316,9 @@ class History:
     """All that was recorded about one child, by every controller, in the order of the acts.
 
     `overlaps` is of the whole deployment: what is denied for a purpose is denied for those that
-    overlap it, whichever was registered first, and whether it was denied before or after.
+    overlap it, whichever was registered first, and whether it was denied before or after. So is
+    `restores`: when the database was put back from an older copy, and what was recorded since that
+    copy was lost.
 
     The rest is worked out from the facts beforehand, where the same is asked for many instants, all
     of them by which it was recorded: by controller the `courses` of custody, by consent the numbers
@@ -301,27 +329,49 @@ class History:
     overlaps: tuple[Overlap, ...] = ()
     courses: Mapping[str, CustodyCourse] = field(default_factory=dict, repr=False, compare=False)
     overtaken: Mapping[str, frozenset[int]] = field(default_factory=dict, repr=False, compare=False)
+    restores: tuple[datetime, ...] = ()
 
     @classmethod
-    def of(cls, facts: Iterable[Fact], overlaps: Iterable[Overlap] = ()) -> "History":
+    def of(
+        cls,
+        facts: Iterable[Fact],
+        overlaps: Iterable[Overlap] = (),
+        restores: Iterable[datetime] = (),
+    ) -> "History":
         """The facts in the order of their sequence numbers."""
-        return cls(tuple(sorted(facts, key=lambda fact: fact.seq)), tuple(overlaps))
+        in_order = tuple(sorted(facts, key=lambda fact: fact.seq))
+        return cls(in_order, tuple(overlaps), restores=tuple(restores))
 
     def with_fact(self, fact: Fact) -> "History":
         """The history after one more act."""
-        return History((*self.facts, fact), self.overlaps)
+        return History((*self.facts, fact), self.overlaps, restores=self.restores)
 
     def with_only(self, facts: tuple[Fact, ...]) -> "History":
         """The same, of these facts alone."""
-        return History(facts, self.overlaps, self.courses, self.overtaken)
+        return History(facts, self.overlaps, self.courses, self.overtaken, self.restores)
+
+    def with_courses(self, found: Mapping[str, CustodyCourse]) -> "History":
+        """The same, and these courses of custody worked out."""
+        courses = {**self.courses, **found}
+        return History(self.facts, self.overlaps, courses, self.overtaken, self.restores)
+
+    def with_overtaken(self, consent: str, found: frozenset[int]) -> "History":
+        """The same, and which grants on paper were overtaken worked out for one consent."""
+        overtaken = {**self.overtaken, consent: found}
+        return History(self.facts, self.overlaps, self.courses, overtaken, self.restores)
 
     def recorded_by(self, instant: datetime) -> "History":
         """What was known then: questions about the past are answered from this (R10)."""
         known = tuple(fact for fact in self.facts if fact.at <= instant)
         overlaps = tuple(overlap for overlap in self.overlaps if overlap.since <= instant)
-        if (len(known), len(overlaps)) == (len(self.facts), len(self.overlaps)):
+        restores = tuple(restored for restored in self.restores if restored <= instant)
+        if (len(known), len(overlaps), len(restores)) == (
+            len(self.facts),
+            len(self.overlaps),
+            len(self.restores),
+        ):
             return self
-        return History(known, overlaps, self.courses, self.overtaken)
+        return History(known, overlaps, self.courses, self.overtaken, restores)
 
     def under(self, controller: str) -> "History":
         """What was recorded under one controller's requests: its state follows from that (R5f)."""

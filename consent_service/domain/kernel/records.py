@@ -27,6 +27,8 @@ from consent_service.domain.kernel.facts import (
     LinkIssued,
     PaperRecorded,
     PaperRejected,
+    ReconfirmationConfirmed,
+    ReconfirmationRecorded,
     Request,
     Role,
     Scope,
@@ -105,8 +107,18 @@ def _kind_person_payload(fact: Fact) -> tuple[str, str | None, dict[str, Any]]:
             return _step(fact)
 
 
+_Step = (
+    PaperRejected
+    | ExemptionConfirmed
+    | ExemptionRevoked
+    | Cancellation
+    | ReconfirmationRecorded
+    | ReconfirmationConfirmed
+)
+
+
 def _step(
-    fact: PaperRejected | ExemptionConfirmed | ExemptionRevoked | Cancellation,
+    fact: _Step,
 ) -> tuple[str, None, dict[str, Any]]:
     """A step by the controller, about what is named and nobody in particular."""
     match fact:
@@ -118,6 +130,10 @@ def _step(
             return "exemption_revoked", None, {"exemption": fact.exemption}
         case Cancellation():
             return "cancellation", None, _present_ones(reason=fact.reason)
+        case ReconfirmationRecorded():
+            return "reconfirmation_recorded", None, {"reconfirmation": fact.reconfirmation}
+        case ReconfirmationConfirmed():
+            return "reconfirmation_confirmed", None, {"reconfirmation": fact.reconfirmation}
 
 
 def _present_ones(**members: str | None) -> dict[str, str]:
@@ -212,6 +228,10 @@ def _read_step(record: FactRecord, consent: str) -> Fact:
             reason = payload.get("reason")
             why = None if reason is None else CancellationReason(reason)
             return Cancellation(seq, at, consent, why)
+        case "reconfirmation_recorded":
+            return ReconfirmationRecorded(seq, at, payload["reconfirmation"], consent)
+        case "reconfirmation_confirmed":
+            return ReconfirmationConfirmed(seq, at, payload["reconfirmation"], consent)
     raise ValueError("unknown kind")
 
 

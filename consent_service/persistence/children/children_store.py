@@ -151,7 +151,10 @@ class _SnapshotRow(NamedTuple):
 
 
 class ChildrenStore:
-    """The children of the deployment (`services.children.ports.Children`)."""
+    """The children of the deployment (`services.children.ports.Children`).
+
+    `restores` is when the database was put back from an older copy.
+    """
 
     def __init__(
         self,
@@ -160,8 +163,10 @@ class ChildrenStore:
         index: Index,
         slots: IndexSlots,
         new_id: Callable[[], str],
+        restores: Sequence[datetime] = (),
     ) -> None:
         self._connection = connection
+        self._restores = restores
         self._keys = keys
         self._index = index
         self._slots = slots
@@ -279,7 +284,7 @@ class ChildrenStore:
             for row in rows
             if row.one_purpose is not None
         ]
-        return Snapshot(child_id, version, History.of(facts, overlaps), filed_by)
+        return Snapshot(child_id, version, History.of(facts, overlaps, self._restores), filed_by)
 
     def _birth_date(self, child_id: str, row: _SnapshotRow) -> date | None:
         key = self._keys.remember(row.controller_id, child_id, row.key_id, row.wrapped)

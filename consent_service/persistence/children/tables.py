@@ -78,6 +78,8 @@ fact = sa.Table(
         "cancellation",
         "paper_recorded",
         "paper_rejected",
+        "reconfirmation_recorded",
+        "reconfirmation_confirmed",
     ),
     sa.Index("ix_fact_person_id", "person_id"),
     sa.Index("ix_fact_consent_id", "consent_id"),

@@ -53,6 +53,8 @@ ENTRY_TYPES: Mapping[str, str] = {
     "cancellation": "consent_cancelled",
     "paper_recorded": "paper_recorded",
     "paper_rejected": "paper_rejected",
+    "reconfirmation_recorded": "reconfirmation_recorded",
+    "reconfirmation_confirmed": "reconfirmation_confirmed",
 }
 """The type of the entry that vouches for each kind of fact."""
 

@@ -1,5 +1,7 @@
 """What one employee records and another confirms: exemptions (R1), papers and lifts (R3, R5c).
 
+And, after a restore, that the records of a child agree.
+
 A client says which of its organisation's employees is behind it, and nobody here can check that:
 such a confirmation is asserted by the client, and its entry in the log says so. Where the
 organisation wants a confirmation to come by another login of its staff, no client confirms.

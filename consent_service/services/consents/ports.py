@@ -8,7 +8,7 @@ from consent_service.services.catalogue.ports import CatalogueUnit
 from consent_service.services.consents.model import ConsentFile, Link, Signatory
 from consent_service.services.log.ports import LogUnit
 
-TwoPersonKind = Literal["exemption_recorded", "paper_recorded"]
+TwoPersonKind = Literal["exemption_recorded", "paper_recorded", "reconfirmation_recorded"]
 """What one employee records and another confirms."""
 
 

@@ -112,6 +112,8 @@ CODES: Final[Words] = {
         "exemption_recorded": "En fritagelse er registreret",
         "exemption_confirmed": "En fritagelse er bekræftet",
         "exemption_revoked": "En fritagelse er ophørt",
+        "reconfirmation_recorded": "Oplysningerne er gennemgået efter en gendannelse",
+        "reconfirmation_confirmed": "Gennemgangen er bekræftet",
         "asserted_by_client": "oplyst af det system, der kaldte; ikke efterprøvet",
     },
     "en": {
@@ -145,6 +147,8 @@ CODES: Final[Words] = {
         "exemption_recorded": "An exemption was recorded",
         "exemption_confirmed": "An exemption was confirmed",
         "exemption_revoked": "An exemption was ended",
+        "reconfirmation_recorded": "The records were looked through after a restore",
+        "reconfirmation_confirmed": "Looking through them was confirmed",
         "asserted_by_client": "asserted by the client, not verified",
     },
 }  # fmt: skip

@@ -29,6 +29,8 @@ from consent_service.domain.kernel.facts import (
     LinkIssued,
     Overlap,
     PaperRejected,
+    ReconfirmationConfirmed,
+    ReconfirmationRecorded,
     Request,
     Role,
     Scope,
@@ -100,6 +102,7 @@ class Story:
         self.clock = danish("2024-03-01 10:00")
         self.facts: list[Fact] = []
         self.registered: list[Overlap] = []
+        self.restores: list[datetime] = []
 
     def at(self, when: str | datetime) -> "Story":
         """What follows happens then."""
@@ -263,12 +266,29 @@ class Story:
         self.exemption(person, consent, name=name, until=until, reason=reason)
         return self.confirmed(name, consent)
 
+    def restored(self, when: str | datetime | None = None) -> "Story":
+        """The database is put back from an older copy; what was told so far is what it has."""
+        self.restores.append(self.instant(when))
+        return self
+
+    def reconfirmation(self, consent: str = "A", *, name: str = "r") -> "Story":
+        """One employee of the consent's controller records that its records agree."""
+        return self._tell(ReconfirmationRecorded(*self._now(), name, consent))
+
+    def reconfirms(self, consent: str = "A", *, name: str = "r") -> "Story":
+        """Recorded, and confirmed by another employee."""
+        return self.reconfirmation(consent, name=name).confirms(name, consent)
+
+    def confirms(self, name: str, consent: str = "A") -> "Story":
+        """Another employee confirms a reconfirmation that was recorded."""
+        return self._tell(ReconfirmationConfirmed(*self._now(), name, consent))
+
     def cancels(self, consent: str = "A", *, reason: CancellationReason | None = None) -> "Story":
         return self._tell(Cancellation(*self._now(), consent, reason))
 
     @property
     def history(self) -> History:
-        return History.of(self.facts, self.registered)
+        return History.of(self.facts, self.registered, self.restores)
 
     def instant(self, when: str | datetime | None) -> datetime:
         return self.clock if when is None else danish(when)

@@ -1,0 +1,127 @@
+"""Reconfirmations over HTTP: after a restore nothing passes until the controllers have looked."""
+
+from typing import Any
+
+import pytest
+
+from tests.deployment import COLLEAGUE, EMPLOYEE, Deployment
+
+BASIS = "Case 2026-0117, every letter since 1 November"
+
+
+@pytest.fixture
+def consent(service: Deployment) -> dict[str, Any]:
+    """In force, and then the database was put back from an older copy."""
+    asked = service.in_force()
+    restore(service)
+    return asked
+
+
+def restore(service: Deployment) -> None:
+    units = service.parts.units
+    units.restores = (*units.restores, service.clock())
+
+
+def record(service: Deployment, consent: dict[str, Any], **changes: Any) -> Any:
+    body = {"basis": BASIS, "performed_by": EMPLOYEE} | changes
+    org = changes.pop("org", consent["controller"])
+    body.pop("org", None)
+    return service.post(f"/v1/consents/{consent['id']}/reconfirmations", body, org=org)
+
+
+def confirm(
+    service: Deployment, consent: dict[str, Any], named: str, by: dict[str, str] = COLLEAGUE
+) -> Any:
+    path = f"/v1/consents/{consent['id']}/reconfirmations/{named}/confirmation"
+    return service.post(path, {"performed_by": by}, org=consent["controller"])
+
+
+def reasons(service: Deployment) -> list[str]:
+    answer = service.disclose()
+    return [reason["code"] for reason in answer.json.get("reasons", [])]
+
+
+def test_nothing_passes_until_it_is_confirmed(service: Deployment, consent: dict[str, Any]) -> None:
+    assert reasons(service) == ["reconfirmation_required"]
+    recorded = record(service, consent)
+    assert recorded.status_code == 201
+    assert set(recorded.json) == {"id", "consent"}
+    assert recorded.json["consent"]["status"] == "in_force"
+    same = confirm(service, consent, recorded.json["id"], EMPLOYEE)
+    assert (same.status_code, same.json["code"]) == (409, "same_employee")
+    assert reasons(service) == ["reconfirmation_required"]
+    confirmed = confirm(service, consent, recorded.json["id"])
+    assert (confirmed.status_code, confirmed.json["status"]) == (200, "in_force")
+    assert reasons(service) == []
+    assert confirm(service, consent, recorded.json["id"]).status_code == 200
+
+
+def test_it_speaks_for_all_of_the_controllers_consents(
+    service: Deployment, consent: dict[str, Any]
+) -> None:
+    ended = service.ask(parties=["municipality-x", "gp-y"])
+    service.post(
+        f"/v1/consents/{ended['id']}/cancellation",
+        {"reason": "mistake", "performed_by": EMPLOYEE},
+    )
+    recorded = record(service, ended)
+    assert confirm(service, ended, recorded.json["id"]).status_code == 200
+    assert reasons(service) == []
+
+
+def test_every_controller_is_awaited(service: Deployment) -> None:
+    first = service.in_force()
+    other = service.in_force("municipality-z", parties=["municipality-z", "gp-y"])
+    restore(service)
+    confirm(service, first, record(service, first).json["id"])
+    assert reasons(service) == ["reconfirmation_required"]
+    confirm(service, other, record(service, other).json["id"])
+    assert reasons(service) == []
+
+
+def test_without_a_restore_there_is_nothing_to_confirm(service: Deployment) -> None:
+    asked = service.in_force()
+    refused = record(service, asked)
+    assert (refused.status_code, refused.json["code"]) == (409, "nothing_to_reconfirm")
+    restore(service)
+    assert confirm(service, asked, record(service, asked).json["id"]).status_code == 200
+    again = record(service, asked)
+    assert (again.status_code, again.json["code"]) == (409, "nothing_to_reconfirm")
+
+
+def test_what_was_not_recorded_cannot_be_confirmed(
+    service: Deployment, consent: dict[str, Any]
+) -> None:
+    unknown = confirm(service, consent, "019ab000-0000-7000-8000-000000000000")
+    assert unknown.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"basis": ""}, "/basis"),
+        ({"basis": None}, "/basis"),
+        ({"performed_by": {}}, "/performed_by/id"),
+    ],
+)
+def test_bad_input_is_named(
+    service: Deployment, consent: dict[str, Any], changes: dict[str, Any], pointer: str
+) -> None:
+    answer = record(service, consent, **changes)
+    assert answer.status_code == 422
+    assert pointer in [error["pointer"] for error in answer.json["errors"]]
+
+
+def test_only_its_controller_confirms(service: Deployment, consent: dict[str, Any]) -> None:
+    assert record(service, consent, org="municipality-z").status_code == 404
+
+
+def test_the_log_says_on_what_it_rests(service: Deployment, consent: dict[str, Any]) -> None:
+    named = record(service, consent).json["id"]
+    confirm(service, consent, named)
+    entries = service.get("/v1/audit/entries?limit=200").json["items"]
+    bodies = {entry["body"]["type"]: entry["body"] for entry in entries}
+    assert bodies["reconfirmation_recorded"]["basis"] == BASIS
+    assert bodies["reconfirmation_recorded"]["performed_by"]["id"] == EMPLOYEE["id"]
+    assert bodies["reconfirmation_confirmed"]["reconfirmation"] == named
+    assert bodies["reconfirmation_confirmed"]["confirmation"] == "asserted_by_client"
