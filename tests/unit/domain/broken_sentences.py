@@ -558,8 +558,8 @@ MUTANTS = [
         "R5h",
         "a denial hides a contradiction",
         _DECIDE,
-        "codes = (_CONTRADICTED,) if contradicted else ()",
-        "codes = (_CONTRADICTED,) if contradicted and not objections else ()",
+        "codes = (*held, _CONTRADICTED) if contradicted else held",
+        "codes = (*held, _CONTRADICTED) if contradicted and not objections else held",
     ),
     CodeMutant(
         "R5h",
@@ -614,8 +614,8 @@ MUTANTS = [
         "R5b",
         "nobody attests an exemption",
         _DECIDE,
-        "    if not excused_holders(history, request.consent, "
-        "instant).isdisjoint(present):\n"
+        "    if excused and not excused.isdisjoint"
+        "(present_holders(history, request, instant)):\n"
         "        by.add(request.controller)\n",
         "",
     ),
