@@ -11,8 +11,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def assembled_parts() -> "Iterator[Parts]":
-    """The parts from the environment's settings, put away afterwards. Raises Misconfigured."""
+def assembled_parts(*, is_examined: bool = False) -> "Iterator[Parts]":
+    """The parts from the environment's settings, put away afterwards. Raises Misconfigured.
+
+    Nothing is done on a database that contradicts the anchor, but that it `is_examined`.
+    """
     import sqlalchemy as sa
 
     from consent_service.config import Settings
@@ -23,9 +26,11 @@ def assembled_parts() -> "Iterator[Parts]":
     url = settings.database_url
     parts = assemble(settings, prepare(sa.create_engine(url, **engine_options(url))))
     try:
+        if not is_examined:
+            parts.guard.begin()
         yield parts
     finally:
-        parts.units.dispose()
+        parts.close()
 
 
 def verify_with_keys(

@@ -91,7 +91,7 @@ def audit_verify(checkpoints: tuple[Path, ...], workers: int | None) -> None:
 
     with _usable():
         outside = [read_text(path) for path in checkpoints]
-    with assembled_parts() as parts:
+    with assembled_parts(is_examined=True) as parts:
         report = verify_with_keys(parts, outside, workers)
     for checked in report.checked:
         click.echo(checked)

@@ -1,4 +1,4 @@
-"""What somebody with the database and no key can make of the log: whole, and consistent in itself."""
+"""What somebody with the database and no key makes of the log: whole, consistent in itself."""
 
 from collections.abc import Callable, Collection
 from typing import Any

@@ -31,19 +31,19 @@ def released(service: Deployment) -> str:
 def test_a_log_without_a_withdrawal_is_not_signed(service: Deployment) -> None:
     asked = service.in_force()
     service.act(asked["id"], "custody_holder", "withdraw")
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     kept = parse_checkpoint(released(service))
     engine = service.parts.units.engine
     as_owner(engine, lambda c: rewrite_without(c, entries_of(c, "consent_withdrawn")))
     service.disclose()
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     with engine.connect() as connection:
         notes = [parse_checkpoint(n) for n in connection.scalars(sa.select(log_checkpoint.c.note))]
     assert {(one.size, one.root) for one in notes} <= {(kept.size, kept.root)}
 
 
 def test_a_leaf_that_is_only_inserted_is_not_signed(service: Deployment) -> None:
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     kept = parse_checkpoint(released(service))
     forged = leaf_hash(b"made up")
     engine = service.parts.units.engine
@@ -55,7 +55,7 @@ def test_a_leaf_that_is_only_inserted_is_not_signed(service: Deployment) -> None
         grow(connection, [(FORGED, forged)], time)
 
     as_owner(engine, insert)
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     assert parse_checkpoint(released(service)).size == kept.size
     proof = service.app.test_client().get(f"/log/proof?leaf={forged.hex()}")
     assert proof.status_code == 404
