@@ -5,9 +5,11 @@ that its newest leaf is of.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from consent_service.audit.finding import Finding
 
 
 class OriginRow(NamedTuple):
@@ -42,3 +44,23 @@ class Origins:
     def of_tree(self, size: int) -> str:
         """The log that a checkpoint of this size is of."""
         return self.of_leaf(max(0, size - 1))
+
+
+def wrong_origins(rows: Sequence[OriginRow], configured: str, size: int) -> Iterator[Finding]:
+    """What is wrong with the names kept for a log of so many entries, which is configured as one.
+
+    A predecessor is compared with the tree where all checkpoints are.
+    """
+    if size > 0 and not rows:
+        yield Finding("origin_mismatch", "names of the log", "missing")
+    for number, row in enumerate(rows):
+        is_first = number == 0
+        if row.first_index > size or is_first != (row.first_index == 0):
+            detail = "it does not begin where a name can"
+        elif is_first != (row.predecessor is None):
+            detail = "the first name alone follows no other"
+        else:
+            continue
+        yield Finding("origin_mismatch", f"name from {row.first_index} on", detail)
+    if rows and rows[-1].origin != configured:
+        yield Finding("origin_mismatch", "names of the log", "the newest is not the configured one")

@@ -23,6 +23,7 @@ from consent_service.audit.entry import erased_list, parse_header
 from consent_service.audit.finding import VerifyReport
 from consent_service.audit.merkle import leaf_hash
 from consent_service.audit.receipt import verify_receipt
+from consent_service.audit.tree_checks import Claims
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Conflict, InvalidInput, NotFound, Unreadable
 from consent_service.persistence.access.tables import staff_login, staff_session
@@ -81,7 +82,7 @@ def verify(service: Deployment, outside: tuple[str, ...] = ()) -> VerifyReport:
     parts = service.parts
     return verify_database(
         parts.units.engine, parts.units.ring, parts.index, parts.keys.published,
-        parts.settings.log_origin, service.clock.now, outside,
+        parts.settings.log_origin, service.clock.now, Claims(outside),
     )  # fmt: skip
 
 

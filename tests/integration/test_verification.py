@@ -26,6 +26,7 @@ from consent_service.audit.entry import Entry, compose_entry
 from consent_service.audit.finding import VerifyReport
 from consent_service.audit.merkle import Frontier, leaf_hash
 from consent_service.audit.promise import make_promise
+from consent_service.audit.tree_checks import Claims
 from consent_service.domain.kernel.facts import Scope
 from consent_service.persistence.catalogue.tables import (
     category,
@@ -73,7 +74,12 @@ class Copy:
     outside: str
 
     def verify(
-        self, *, keys: bool = True, outside: tuple[str, ...] = (), processes: int = 1
+        self,
+        *,
+        keys: bool = True,
+        outside: tuple[str, ...] = (),
+        anchor: str | None = None,
+        processes: int = 1,
     ) -> VerifyReport:
         parts = self.deployment.parts
         return verify_database(
@@ -83,7 +89,7 @@ class Copy:
             own_keys(parts.keys.published, parts.keys.schedules.values() if keys else ()),
             parts.settings.log_origin,
             self.deployment.clock.now,
-            outside,
+            Claims(outside, anchor),
             Processes(processes, key_source(parts.settings)),
         )
 
