@@ -39,6 +39,7 @@ class Parts:
     settings: Settings
     live_keys: LiveKeys
     units: SqlUnits
+    log_identity: Callable[[], LogIdentity]
     sequencer: Sequencer
     anchor: Anchor
     guard: Guard
@@ -110,4 +111,6 @@ def assemble(settings: Settings, engine: Engine, clock: Callable[[], datetime] =
         public_url=settings.base_url,
     )
     attempts = Attempts(AttemptStore(engine, live.current().index))
-    return Parts(settings, live, units, sequencer, anchor, guard, signer, context, attempts)
+    return Parts(
+        settings, live, units, identity, sequencer, anchor, guard, signer, context, attempts
+    )

@@ -48,8 +48,10 @@ from consent_service.persistence.log.tables import (
     log_header,
     log_leaf,
     log_node,
+    log_origin,
     log_pending,
     log_rejected,
+    log_sequencer,
 )
 from consent_service.persistence.schema import metadata
 from consent_service.persistence.signatures.tables import statement
@@ -72,6 +74,7 @@ class Copy:
     engine: Engine
     url: str
     outside: str
+    folder: Path
 
     def verify(
         self,
@@ -130,7 +133,7 @@ class Original:
             url = self.cluster.url(name)
         engine = prepare(sa.create_engine(url, **engine_options(url)))
         try:
-            yield Copy(self.deployment, engine, url, self.outside)
+            yield Copy(self.deployment, engine, url, self.outside, folder)
         finally:
             engine.dispose()
             if self.cluster is not None:
@@ -851,9 +854,10 @@ def test_a_forged_waiting_row_does_not_stop_the_log(copy: Copy) -> None:
 
 @contextmanager
 def _service(copy: Copy) -> Iterator[Deployment]:
-    """The service itself on the damaged copy."""
-    folder = copy.deployment.settings.keys_file.parent
-    service = deploy(copy.url, folder, clock=copy.deployment.clock)
+    """The service itself on the damaged copy, with an anchor of its own."""
+    for file in copy.deployment.settings.keys_file.parent.glob("keys.json*"):
+        shutil.copy(file, copy.folder)
+    service = deploy(copy.url, copy.folder, clock=copy.deployment.clock)
     try:
         yield service
     finally:
@@ -954,13 +958,18 @@ def _cut_tail(connection: Connection, copy: Copy, count: int) -> int:
     for table in (log_checkpoint, log_head):
         connection.execute(sa.delete(table).where(table.c.size >= len(kept)))
     time, identity = copy.deployment.clock.now, copy.deployment.parts
+    left = {
+        table: connection.scalar(sa.select(sa.func.max(table.c.size))) or 0
+        for table in (log_head, log_checkpoint)
+    }
     head = {"size": len(kept), "root": frontier.root(), "time": time}
-    connection.execute(sa.insert(log_head).values(head))
+    connection.execute(sa.insert(log_head).values(**head, previous=left[log_head]))
     origin, signing = identity.settings.log_origin, identity.keys.signing
     note = sign_checkpoint(
         origin, len(kept), frontier.root(), time, signing["log"], signing["cosignature"]
     )
-    connection.execute(sa.insert(log_checkpoint).values(size=len(kept), note=note))
+    row = {"size": len(kept), "previous": left[log_checkpoint], "note": note}
+    connection.execute(sa.insert(log_checkpoint).values(row))
     return len(kept)
 
 
@@ -975,6 +984,101 @@ def test_a_checkpoint_signed_by_another_key_is_refused(copy: Copy) -> None:
 
     size = copy.damage(sign)
     assert f"checkpoint {size}" in {one.place for one in copy.verify().findings}
+
+
+# -- heads, checkpoints and names that were taken out or changed ------------------------------
+
+
+def _inner(connection: Connection, table: sa.Table) -> int:
+    """The size of a row that is neither the first nor the newest, and that has a next one."""
+    sizes = connection.scalars(sa.select(table.c.size).order_by(table.c.size)).all()
+    return int(sizes[len(sizes) // 2])
+
+
+def test_a_checkpoint_in_the_middle_that_was_deleted_is_missed(copy: Copy) -> None:
+    def delete(connection: Connection) -> None:
+        sizes = connection.scalars(sa.select(log_checkpoint.c.size)).all()
+        first = sa.delete(log_checkpoint).where(log_checkpoint.c.size == min(sizes))
+        connection.execute(first)
+        assert len(sizes) > 1
+
+    copy.damage(delete)
+    assert {(one.kind, one.detail) for one in copy.verify().findings} == {
+        ("checkpoint_invalid", "the one before it is missing")
+    }
+
+
+def test_a_head_in_the_middle_that_was_deleted_is_missed(copy: Copy) -> None:
+    def delete(connection: Connection) -> None:
+        size = _inner(connection, log_head)
+        for table in (log_checkpoint, log_head):
+            connection.execute(sa.delete(table).where(table.c.size == size))
+
+    copy.damage(delete)
+    found = {(one.kind, one.detail) for one in copy.verify().findings}
+    assert ("head_invalid", "the head before it is missing") in found
+
+
+def test_all_checkpoints_deleted_are_missed_by_the_anchor(copy: Copy) -> None:
+    anchor = copy.deployment.parts.anchor.read()
+    assert copy.verify(anchor=anchor).notices == ()
+    copy.damage(lambda c: c.execute(sa.delete(log_checkpoint)))
+    report = copy.verify(anchor=anchor)
+    assert [one.kind for one in report.notices] == ["checkpoint_missing"]
+
+
+def test_a_log_cut_behind_every_checkpoint_is_found_by_the_anchor(copy: Copy) -> None:
+    anchor = copy.deployment.parts.anchor.read()
+    copy.damage(lambda c: _cut_tail(c, copy, 3))
+    findings = copy.verify(anchor=anchor).findings
+    assert [one.kind for one in findings if one.place.startswith("anchor")] == ["log_cut"]
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_the_time_of_a_head_without_a_checkpoint_lies_between_its_neighbours(
+    copy: Copy, days: int
+) -> None:
+    def change(connection: Connection) -> None:
+        size = _inner(connection, log_head)
+        time = connection.scalar(sa.select(log_head.c.time).where(log_head.c.size == size))
+        assert time is not None
+        connection.execute(sa.delete(log_checkpoint).where(log_checkpoint.c.size == size))
+        moved = sa.update(log_head).values(time=time + timedelta(days=days))
+        connection.execute(moved.where(log_head.c.size == size))
+
+    copy.damage(change)
+    assert "head_invalid" in {one.kind for one in copy.verify().findings}
+
+
+def test_without_the_row_of_the_turn_nothing_is_integrated_and_that_is_said(copy: Copy) -> None:
+    copy.damage(lambda c: c.execute(sa.delete(log_sequencer)))
+    assert [one.place for one in copy.verify().findings] == ["log_sequencer"]
+
+
+NAMES: list[tuple[Callable[[], Any], set[str]]] = [
+    (lambda: sa.delete(log_origin), {"names of the log"}),
+    (lambda: sa.update(log_origin).values(origin="another/log"), {"names of the log"}),
+    (lambda: sa.update(log_origin).values(first_index=3), {"name from 3 on"}),
+    (lambda: sa.update(log_origin).values(predecessor="x"), {"name from 0 on", "predecessor"}),
+    (
+        lambda: sa.insert(log_origin).values(first_index=5, origin="another/log"),
+        {"name from 5 on", "names of the log"},
+    ),
+    (
+        lambda: sa.insert(log_origin).values(
+            first_index=900, origin="consent.example/log", predecessor="x"
+        ),
+        {"name from 900 on", "predecessor"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "places"), NAMES, ids=map(str, range(len(NAMES))))
+def test_the_names_of_the_log_are_compared(
+    copy: Copy, change: Callable[[], Any], places: set[str]
+) -> None:
+    copy.damage(lambda c: c.execute(change()))
+    assert {one.place for one in copy.verify().findings} >= places
 
 
 # -- values that no row can hold ------------------------------------------------------------
@@ -1008,7 +1112,7 @@ def test_every_table_of_the_log_and_of_the_facts_is_among_the_cases() -> None:
         "client", "client_key", "client_secret", "client_epoch", "client_revocation",
         "used_assertion",
         # Damaged in tests of their own, above.
-        "consent_party", "log_pending", "log_rejected",
+        "consent_party", "log_pending", "log_rejected", "log_origin",
         # Damaged in test_erasing; says how long things are kept, and proves nothing.
         "log_erased", "retention_rule",
     }  # fmt: skip

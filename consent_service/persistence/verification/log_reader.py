@@ -96,6 +96,7 @@ def verify_database(
             opened = ring, RememberedIndex.of_database(index, state)
         try:
             named = list(_origin_rows(reading))
+            misnamed = tuple(_wrong_names(reading, named, origin))
         except Damaged as damaged:
             return VerifyReport(0, 0, 0, 0, (damaged.finding,), (), (), is_complete=False)
         origins = Origins.of(named, origin)
@@ -111,14 +112,13 @@ def verify_database(
                 checks,
                 now,
                 claims=claims,
-                extra_checks=chain(
-                    _wrong_names(reading, named, origin),
-                    chain.from_iterable(group.findings() for group in groups),
-                ),
+                extra_checks=chain.from_iterable(group.findings() for group in groups),
                 spread=spread,
             )
         except Damaged as damaged:
             return VerifyReport(0, 0, 0, 0, (damaged.finding,), (), (), is_complete=False)
+        # First: what is wrong with a name is wrong with every entry under it.
+        report = replace(report, findings=(*misnamed, *report.findings))
         if not report.is_complete:
             return report
         said = chain.from_iterable(group.checked() for group in groups)
