@@ -56,6 +56,7 @@ class Bench:
             "CONSENT_KEYS_FILE": str(settings.keys_file),
             "CONSENT_BASE_URL": settings.base_url,
             "CONSENT_LOG_ORIGIN": settings.log_origin,
+            "CONSENT_LOG_ANCHOR_FILE": str(settings.anchor_file),
             "CONSENT_OIDC_ISSUER": "http://127.0.0.1:9",
             "CONSENT_OIDC_CLIENT_ID": "benchmark",
             "CONSENT_OIDC_CLIENT_SECRET": "made up",

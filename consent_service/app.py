@@ -67,7 +67,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     register_oauth(app, parts.units, parts.attempts, _token_settings(parts), settings.base_url)
     family.register(app, parts, settings)
     staff.register(app, parts, settings)
-    register_service_pages(app, engine, ENDPOINTS, settings.base_url)
+    register_service_pages(app, engine, parts.guard.require, ENDPOINTS, settings.base_url)
     return app
 
 
@@ -79,6 +79,7 @@ def create_app_from_environment() -> Flask:
     check_durability(parts.units.engine)
     check_keys_fit(parts.units.engine, parts.units.ring)
     check_index_fits(parts.units.engine, parts.index)
+    parts.guard.begin()
     watch_over_the_worker(parts)
     return app
 

@@ -96,7 +96,8 @@ class Settings:
     """Everything a deployment decides.
 
     `base_url` is what families and callers see, without a slash at the end; `log_origin` names
-    the log in every signature and is never changed afterwards; `keys_text` is the key document
+    the log in every signature and is never changed afterwards; `anchor_file` holds its newest
+    checkpoint outside the database; `keys_text` is the key document
     itself, where it stands in the environment instead of in `keys_file`; `key_module` has the keys
     that the document only refers to; `trusted_proxies` is how
     many reverse proxies stand before the service and add to `X-Forwarded-For`; `extra_hosts` are
@@ -110,6 +111,7 @@ class Settings:
     keys_file: Path
     base_url: str
     log_origin: str
+    anchor_file: Path
     token_issuer: str
     token_audience: str
     token_issuers_file: Path | None
@@ -149,7 +151,8 @@ class Settings:
             keys_text=environment.get("CONSENT_KEYS") or None,
             key_module=ModuleSettings.from_environment(environment),
             base_url=base_url,
-            log_origin=environment.get("CONSENT_LOG_ORIGIN", f"{urlsplit(base_url).netloc}/log"),
+            log_origin=log_origin(environment, base_url),
+            anchor_file=anchor_file(environment),
             token_issuer=environment.get("CONSENT_TOKEN_ISSUER", base_url),
             token_audience=environment.get("CONSENT_TOKEN_AUDIENCE", base_url),
             token_issuers_file=Path(issuers) if issuers else None,
@@ -181,6 +184,28 @@ def database_url(environment: Mapping[str, str]) -> str:
     if path == url or not path or path == ":memory:" or Path(path).is_absolute():
         return url
     return f"{SQLITE}{Path(path).absolute()}"
+
+
+def log_origin(environment: Mapping[str, str], base_url: str) -> str:
+    """The log's name; on this machine alone it may follow from the address. Raises Misconfigured.
+
+    A log keeps its name for good, and an address does not.
+    """
+    at = urlsplit(base_url)
+    if at.hostname in LOOPBACK and not environment.get("CONSENT_LOG_ORIGIN"):
+        return f"{at.netloc}/log"
+    return required(environment, "CONSENT_LOG_ORIGIN")
+
+
+def anchor_file(environment: Mapping[str, str]) -> Path:
+    """Where the anchor is: with SQLite beside the key file unless told. Raises Misconfigured."""
+    given = environment.get("CONSENT_LOG_ANCHOR_FILE")
+    if given:
+        return Path(given)
+    keys = keys_file(environment)
+    if not database_url(environment).startswith(SQLITE) or environment.get("CONSENT_KEYS"):
+        return Path(required(environment, "CONSENT_LOG_ANCHOR_FILE"))
+    return keys.with_name(f"{keys.name}.anchor")
 
 
 def _signer_provider(environment: Mapping[str, str]) -> SignerProviderSettings:

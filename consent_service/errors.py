@@ -147,3 +147,10 @@ class NotVouchedFor(Unreadable):
 
     code = "not_vouched_for"
     public = "No entry of the log vouches for this, so it is not used; reported to the operator."
+
+
+class LogContradicted(Unreadable):
+    """The database is not the one whose log was signed: nothing is decided or recorded on it."""
+
+    code = "log_contradicted"
+    public = "The log contradicts what was signed before. It has been reported to the operator."

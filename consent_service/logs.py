@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
@@ -42,6 +44,28 @@ def configure_logging() -> None:
     # Alembic and the HTTP client of the login name addresses that hold one-time codes.
     for name in ("alembic", "urllib3", "werkzeug", "authlib", "httpx"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class Alarm:
+    """Says what is wrong at level CRITICAL, and again every minute for as long as it is."""
+
+    every_seconds = 60.0
+
+    def __init__(
+        self, log: logging.Logger, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._log = log
+        self._monotonic = monotonic
+        self._said = ""
+        self._next = monotonic()
+
+    def sound(self, message: str, *arguments: object) -> None:
+        """At once where it is something else than the last time."""
+        said = message % arguments if arguments else message
+        if said != self._said or self._monotonic() >= self._next:
+            self._log.critical(message, *arguments)
+            self._said = said
+            self._next = self._monotonic() + self.every_seconds
 
 
 def place_of(error: BaseException) -> str:

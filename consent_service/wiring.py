@@ -15,7 +15,11 @@ from consent_service.persistence.keys.document import KeyFile, Keys, KeySource, 
 from consent_service.persistence.keys.live import LiveKeys, LiveSigner
 from consent_service.persistence.keys.open_module import module_at
 from consent_service.persistence.keys.sealing import Index
-from consent_service.persistence.log.sequencer import LogIdentity, Sequencer
+from consent_service.persistence.log.anchor import Anchor
+from consent_service.persistence.log.guard import Guard
+from consent_service.persistence.log.log_identity import LogIdentity
+from consent_service.persistence.log.sequencer import MOST_AT_ONCE, Sequencer
+from consent_service.persistence.log.signer import Signer
 from consent_service.persistence.units import SqlUnits, new_id
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Journal
@@ -35,7 +39,11 @@ class Parts:
     settings: Settings
     live_keys: LiveKeys
     units: SqlUnits
+    log_identity: Callable[[], LogIdentity]
     sequencer: Sequencer
+    anchor: Anchor
+    guard: Guard
+    signer: Signer
     context: Context
     attempts: Attempts
 
@@ -48,6 +56,26 @@ class Parts:
     def index(self) -> Index:
         """The keyed hashes as they are made now."""
         return self.keys.index
+
+    def grow(self) -> int:
+        """Integrate what waits and, where this process signs, sign the newest head; how many.
+
+        What runs beside the requests does this, again and again; no request does.
+        """
+        integrated = 0
+        # Again at once only where more was waiting than one turn takes: what came in meanwhile can
+        # wait for the next turn, and many small turns cost far more than a few large ones.
+        while some := self.sequencer.run_once():
+            integrated += some
+            if some < MOST_AT_ONCE:
+                break
+        self.signer.run_once()
+        return integrated
+
+    def close(self) -> None:
+        """Close every connection, and let another process sign."""
+        self.signer.close()
+        self.units.dispose()
 
 
 def key_source(settings: Settings) -> KeySource:
@@ -69,7 +97,10 @@ def assemble(settings: Settings, engine: Engine, clock: Callable[[], datetime] =
         return LogIdentity(settings.log_origin, log, cosigners, promise, keys.published)
 
     sequencer = Sequencer(engine, identity, clock)
-    units = SqlUnits(engine, live, sequencer, clock)
+    anchor = Anchor(settings.anchor_file)
+    guard = Guard(engine, anchor, identity, clock)
+    signer = Signer(engine, anchor, guard, identity, clock)
+    units = SqlUnits(engine, live, sequencer, guard, anchor.journal, clock)
     context = Context(
         clock=clock,
         new_id=new_id,
@@ -80,4 +111,6 @@ def assemble(settings: Settings, engine: Engine, clock: Callable[[], datetime] =
         public_url=settings.base_url,
     )
     attempts = Attempts(AttemptStore(engine, live.current().index))
-    return Parts(settings, live, units, sequencer, context, attempts)
+    return Parts(
+        settings, live, units, identity, sequencer, anchor, guard, signer, context, attempts
+    )

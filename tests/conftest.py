@@ -166,10 +166,17 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @dataclass(frozen=True)
 class Furnished:
-    """A service that was filled and closed: its keys, and what its database is copied from."""
+    """A service that was filled and closed: its keys, and what its database is copied from.
 
-    keys_file: Path
+    The log's anchor lies beside its keys.
+    """
+
+    folder: Path
     database: str
+
+    def copy_keys(self, folder: Path) -> None:
+        for file in self.folder.glob("keys.json*"):
+            shutil.copy(file, folder)
 
 
 @pytest.fixture(scope="session")
@@ -179,7 +186,7 @@ def furnished_sqlite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFac
     shutil.copyfile(sqlite_template, database)
     # The last connection to close brings the write-ahead log home.
     _furnish(f"sqlite:///{database}", folder)
-    return Furnished(folder / "keys.json", str(database))
+    return Furnished(folder, str(database))
 
 
 @pytest.fixture(scope="session")
@@ -190,7 +197,7 @@ def furnished_postgres(
     name = postgres_cluster.create_database(template=postgres_template)
     _furnish(postgres_cluster.url(name), folder)
     postgres_cluster.freeze(name)
-    return Furnished(folder / "keys.json", name)
+    return Furnished(folder, name)
 
 
 def _furnish(database_url: str, folder: Path) -> None:
@@ -205,7 +212,7 @@ def furnished_sqlite_url(furnished_sqlite: Furnished, tmp_path: Path) -> str:
     """As `sqlite_url`, with the organisations and templates, and its keys in the test's folder."""
     path = tmp_path / "consent.db"
     shutil.copyfile(furnished_sqlite.database, path)
-    shutil.copy(furnished_sqlite.keys_file, tmp_path)
+    furnished_sqlite.copy_keys(tmp_path)
     return f"sqlite:///{path}"
 
 
@@ -215,7 +222,7 @@ def furnished_postgres_url(
 ) -> Iterator[str]:
     """The same on PostgreSQL."""
     name = postgres_cluster.create_database(template=furnished_postgres.database)
-    shutil.copy(furnished_postgres.keys_file, tmp_path)
+    furnished_postgres.copy_keys(tmp_path)
     yield postgres_cluster.url(name)
     postgres_cluster.drop_database(name)
 

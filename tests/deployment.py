@@ -1,5 +1,6 @@
 """A whole service over a real database, with organisations, a template and made-up families."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from uuid import uuid4
 
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.exc import DBAPIError
 from werkzeug.test import TestResponse
 
 from consent_service.app import create_app
@@ -262,8 +264,7 @@ class Deployment:
     def ask(self, org: str = "municipality-x", **changes: Any) -> dict[str, Any]:
         answer = self.post("/v1/consents", self.request_body(**changes), org=org)
         assert answer.status_code == 201, answer.json
-        content: dict[str, Any] = answer.json
-        return content
+        return dict(answer.json or {})
 
     def act(
         self,
@@ -329,7 +330,7 @@ class Deployment:
         return self.post("/v1/disclosures", self.disclosure_body(**changes), org=org)
 
     def close(self) -> None:
-        self.parts.units.dispose()
+        self.parts.close()
 
 
 class OwnHostClient(FlaskClient):
@@ -365,6 +366,7 @@ def deploy(
         key_module=key_module,
         base_url=base_url,
         log_origin="consent.example/log",
+        anchor_file=folder / "keys.json.anchor",
         token_issuer=base_url,
         token_audience=base_url,
         token_issuers_file=token_issuers_file,
@@ -379,4 +381,8 @@ def deploy_with(settings: Settings, clock: SettableClock) -> Deployment:
     remember()
     app = create_app(settings, clock)
     app.test_client_class = OwnHostClient
-    return Deployment(app, settings, clock)
+    deployment = Deployment(app, settings, clock)
+    # As every process does at its start; some tests have no database yet, or one that is away.
+    with suppress(DBAPIError):
+        deployment.parts.guard.begin()
+    return deployment

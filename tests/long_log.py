@@ -29,7 +29,7 @@ _PENDING = """
 INSERT INTO log_pending (entry_id, time) SELECT gen_random_uuid(), now()
 FROM generate_series(1, :entries)
 """
-_HEAD = "INSERT INTO log_head (size, root, time) VALUES (:size, sha256(''), now())"
+_HEAD = "INSERT INTO log_head (size, previous, root, time) VALUES (:size, 0, sha256(''), now())"
 
 
 class Run(NamedTuple):

@@ -44,7 +44,11 @@ _FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js"})
 
 
 def register_service_pages(
-    app: Flask, engine: Engine, endpoints: list[Endpoint], base_url: str
+    app: Flask,
+    engine: Engine,
+    require_sound_log: Callable[[], None],
+    endpoints: list[Endpoint],
+    base_url: str,
 ) -> None:
     """Add /healthz, /readyz, /openapi.json and /docs."""
     # Made when it is first asked for: most processes never are.
@@ -60,6 +64,7 @@ def register_service_pages(
             raise Unavailable(
                 "schema_outdated", "The database waits for `consent-service migrate`."
             )
+        require_sound_log()
         return Response('{"status": "ready"}', mimetype="application/json")
 
     def openapi_json() -> Response:

@@ -13,6 +13,7 @@ from consent_service.audit.entry import Header, InvalidEntry, check_body, parse_
 from consent_service.audit.finding import Finding
 from consent_service.audit.log_reader import StoredBody
 from consent_service.audit.merkle import leaf_hash
+from consent_service.audit.origins import Origins
 from consent_service.audit.promise import is_promise_for, verify_promise
 from consent_service.signing.keys import InvalidSignature, KeySet
 
@@ -20,8 +21,9 @@ from consent_service.signing.keys import InvalidSignature, KeySet
 class EntryToCheck(NamedTuple):
     """One entry with its place in words.
 
-    `integrated_at` is the time of the first head that covers it, None while pending or
-    unknown; `body` is what the reader holds of it, None where it holds nothing.
+    `log` is the origin of its place in the tree; `integrated_at` is the time of the first head
+    that covers it, None while pending or unknown; `body` is what the reader
+    holds of it, None where it holds nothing.
     """
 
     place: str
@@ -29,16 +31,17 @@ class EntryToCheck(NamedTuple):
     leaf: bytes
     header: bytes
     promise: str | None
+    log: str
     integrated_at: datetime | None
     body: Any = None
 
 
 @dataclass(frozen=True)
 class EntryChecks:
-    """What entries are checked with: the published keys, and the origin of their log."""
+    """What entries are checked with: the published keys, and the names of their log."""
 
     keys: KeySet
-    origin: str
+    origins: Origins
 
     def check_body(self, place: str, header: Header | None, kept: Any) -> "CheckedBody":
         """What is wrong with a body as the reader holds it; `header` None: it is not readable."""
@@ -95,8 +98,10 @@ def _check_entry(entry: EntryToCheck, header: Header, checks: EntryChecks) -> It
     leaf = leaf_hash(entry.header)
     if leaf != entry.leaf:
         yield Finding("leaf_mismatch", f"header {entry.place}", "the leaf is of another header")
-    if (header.log, header.id) != (checks.origin, entry.entry_id):
+    if (header.log, header.id) != (entry.log, entry.entry_id):
         yield Finding("header_invalid", f"header {entry.place}", "of another log or entry")
+    if entry.integrated_at is not None and entry.integrated_at < header.time:
+        yield Finding("head_invalid", f"head over {entry.place}", "older than the entry")
     yield from _check_promise(entry, leaf, header, checks.keys)
 
 

@@ -8,11 +8,11 @@ Kind = Literal[
     "promise_invalid", "promise_broken", "node_mismatch", "root_mismatch", "head_invalid",
     "checkpoint_invalid", "log_cut", "body_mismatch", "body_missing", "body_unreadable",
     "body_not_erased", "columns_mismatch", "erasure_mismatch", "fact_mismatch",
-    "integrated_late", "key_compromised",
+    "integrated_late", "key_compromised", "origin_mismatch", "checkpoint_missing",
 ]  # fmt: skip
 
-NOTICES: frozenset[Kind] = frozenset({"integrated_late", "key_compromised"})
-"""Reported, but no lie: the log was slow, or nobody can tell any more."""
+NOTICES: frozenset[Kind] = frozenset({"integrated_late", "key_compromised", "checkpoint_missing"})
+"""Reported, but no lie: the log was slow or stopped in between, or nobody can tell any more."""
 
 
 @dataclass(frozen=True)

@@ -28,17 +28,19 @@ class NodeRow(NamedTuple):
 
 
 class HeadRow(NamedTuple):
-    """One committed head: the tree's size and root, and when it was committed (UTC)."""
+    """One committed head: the size before, the tree's own and its root, when committed (UTC)."""
 
     size: int
+    previous: int
     root: bytes
     time: datetime
 
 
 class CheckpointRow(NamedTuple):
-    """One signed checkpoint, with the size it is stored under."""
+    """One signed checkpoint, with the size it is stored under, and that of the one before."""
 
     size: int
+    previous: int
     note: str
 
 

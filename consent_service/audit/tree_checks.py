@@ -7,10 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import merge
 from typing import NamedTuple
 
-from consent_service.audit.checkpoint import Checkpoint, InvalidCheckpoint, verify_checkpoint
+from consent_service.audit.checkpoint import (
+    Checkpoint,
+    InvalidCheckpoint,
+    parse_checkpoint,
+    verify_checkpoint,
+)
 from consent_service.audit.finding import Finding
 from consent_service.audit.log_reader import CheckpointRow, HeadRow, LogReader, NodeRow
 from consent_service.audit.merkle import Frontier
+from consent_service.audit.origins import Origins
 from consent_service.signing.keys import KeySet
 
 Report = Callable[[Finding], None]
@@ -94,26 +100,46 @@ class TreeWalk:
         self._mark = next(self._marks, None)
 
 
+class Claims(NamedTuple):
+    """Checkpoints from outside the log: those that others kept, and the log's own anchor."""
+
+    outside: Sequence[str] = ()
+    anchor: str | None = None
+
+
+NO_CLAIMS = Claims()
+
+
 def root_marks(
-    reader: LogReader, keys: KeySet, origin: str, outside: Sequence[str], report: Report
+    reader: LogReader, keys: KeySet, origins: Origins, claims: Claims, report: Report
 ) -> Iterator[RootMark]:
     """Every claim about a root, by ascending size; broken ones go to `report` instead.
 
-    `outside` are checkpoints that others kept. The claims are the heads, the stored
-    checkpoints and those.
+    The claims are the heads, the stored checkpoints, the last ones of the names that the log had
+    before, and those from outside.
     """
+    given = [(note, "outside checkpoint") for note in claims.outside]
+    given += [(row.predecessor, "predecessor") for row in origins.rows if row.predecessor]
+    if claims.anchor is not None:
+        given.append((claims.anchor, "anchor"))
     kept = []
-    for note in outside:
+    for note, name in given:
         try:
-            kept.append(_mark(verify_checkpoint(note, origin, keys), "outside checkpoint"))
+            kept.append(_mark(_verified(note, keys, origins), name))
         except InvalidCheckpoint as wrong:
-            report(Finding("checkpoint_invalid", "outside checkpoint", wrong.detail))
+            report(Finding("checkpoint_invalid", name, wrong.detail))
+    anchored = max((mark.size for mark in kept if mark.name == "anchor"), default=0)
     return merge(
         _head_marks(reader.heads() or (), report),
-        _checkpoint_marks(reader.checkpoints(), keys, origin, report),
+        _checkpoint_marks(reader.checkpoints(), keys, origins, anchored, report),
         sorted(kept),
         key=lambda mark: mark.size,
     )
+
+
+def _verified(note: str, keys: KeySet, origins: Origins) -> Checkpoint:
+    """Under the name that the log had when it was of that size. Raises InvalidCheckpoint."""
+    return verify_checkpoint(note, origins.of_tree(parse_checkpoint(note).size), keys)
 
 
 def _head_marks(heads: Iterable[HeadRow], report: Report) -> Iterator[RootMark]:
@@ -122,19 +148,29 @@ def _head_marks(heads: Iterable[HeadRow], report: Report) -> Iterator[RootMark]:
         mark = RootMark(head.size, head.root, "head")
         if previous is not None and (head.size <= previous.size or head.time < previous.time):
             report(Finding("head_invalid", mark.place, "not later than the head before it"))
-        else:
-            previous = head
-            yield mark
+            continue
+        if head.previous != (previous.size if previous else 0):
+            report(Finding("head_invalid", mark.place, "the head before it is missing"))
+        previous = head
+        yield mark
 
 
 def _checkpoint_marks(
-    rows: Iterable[CheckpointRow], keys: KeySet, origin: str, report: Report
+    rows: Iterable[CheckpointRow],
+    keys: KeySet,
+    origins: Origins,
+    anchored: int,
+    report: Report,
 ) -> Iterator[RootMark]:
     previous: Checkpoint | None = None
+    stored = 0
     for row in rows:
         place = f"checkpoint {row.size}"
+        if row.previous != stored:
+            report(Finding("checkpoint_invalid", place, "the one before it is missing"))
+        stored = row.size
         try:
-            checkpoint = verify_checkpoint(row.note, origin, keys)
+            checkpoint = _verified(row.note, keys, origins)
         except InvalidCheckpoint as wrong:
             report(Finding("checkpoint_invalid", place, wrong.detail))
             continue
@@ -149,6 +185,9 @@ def _checkpoint_marks(
         else:
             previous = checkpoint
             yield _mark(checkpoint, "checkpoint")
+    if stored < anchored:
+        place, detail = f"checkpoint {anchored}", "only the anchor has it, until it is put back"
+        report(Finding("checkpoint_missing", place, detail))
 
 
 def _mark(checkpoint: Checkpoint, name: str) -> RootMark:

@@ -13,7 +13,7 @@ Then the entries still pending, the erasures' lists, and what else the caller co
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -30,7 +30,7 @@ from consent_service.audit.finding import NOTICES, Finding, VerifyReport
 from consent_service.audit.log_reader import HeadRow, LeafRow, LogReader
 from consent_service.audit.merkle import leaf_hash
 from consent_service.audit.spread import Alone, Spread
-from consent_service.audit.tree_checks import TreeWalk, root_marks
+from consent_service.audit.tree_checks import NO_CLAIMS, Claims, TreeWalk, root_marks
 
 MOST_FINDINGS = 20
 """So many say enough, and keep memory from growing with the damage."""
@@ -43,17 +43,17 @@ def verify_log(
     checks: EntryChecks,
     now: datetime,
     *,
-    outside: Sequence[str] = (),
+    claims: Claims = NO_CLAIMS,
     extra_checks: Iterable[Finding] = (),
     spread: Spread[EntryChecks] | None = None,
 ) -> VerifyReport:
-    """Verify the log of an origin, and report what was verified and what is wrong.
+    """Verify a whole log, and report what was verified and what is wrong.
 
-    `now` is UTC. `outside` are checkpoints that others kept. `extra_checks` are findings
+    `now` is UTC. `claims` are checkpoints from outside the log. `extra_checks` are findings
     made elsewhere, such as of facts against entries; they are read last. `spread` checks the
     entries, in this process unless told otherwise. Stops after MOST_FINDINGS.
     """
-    verification = _Verification(reader, checks, now, outside)
+    verification = _Verification(reader, checks, now, claims)
     for found in verification.run(spread or Alone(checks)):
         verification.take(found)
         if len(verification.findings) >= MOST_FINDINGS:
@@ -70,15 +70,15 @@ class _Verification:
     """The pass over one log: where it stands, and what it found so far."""
 
     def __init__(
-        self, reader: LogReader, checks: EntryChecks, now: datetime, outside: Sequence[str]
+        self, reader: LogReader, checks: EntryChecks, now: datetime, claims: Claims
     ) -> None:
         self._reader, self._checks, self._now = reader, checks, now
-        self._has_outside = bool(outside)
+        self._claims = claims
         self._rest: list[Finding] = []
         self._nodes = reader.nodes()
         self._heads = iter(reader.heads() or ())
         self._head: HeadRow | None = next(self._heads, None)
-        marks = root_marks(reader, checks.keys, checks.origin, outside, self._note)
+        marks = root_marks(reader, checks.keys, checks.origins, claims, self._note)
         self._erasures = ErasureWalk(reader, self._note)
         self._tree = TreeWalk(self._nodes, marks, self._note)
         self._looks_at_bodies = self._is_broken = False
@@ -117,11 +117,11 @@ class _Verification:
         pending = iter(self._reader.pending())
         while rows := list(islice(pending, _CHUNK)):
             self._pending += len(rows)
-            entries = []
+            entries, newest = [], self._checks.origins.newest
             for entry_id, header, promise in rows:
                 self._erasures.meet(entry_id, header)
                 place, leaf = f"pending (entry {entry_id})", leaf_hash(header)
-                entries.append(EntryToCheck(place, entry_id, leaf, header, promise, None))
+                entries.append(EntryToCheck(place, entry_id, leaf, header, promise, newest, None))
             self.take(check_pending(self._checks, entries, self._now))
             self.take(self._drain())
         self._erasures.finish()
@@ -150,8 +150,10 @@ class _Verification:
             yield "bodies not checked"
         yield f"{self._erased} erased entries and their lists"
         yield f"{self._pending} pending entries"
-        if self._has_outside:
+        if self._claims.outside:
             yield "checkpoints kept outside"
+        if self._claims.anchor is not None:
+            yield "the anchor"
 
     def _entry(self, row: LeafRow, stored: Mapping[str, Any] | None) -> EntryToCheck | None:
         """What to check of one leaf's entry by itself; None where only its hash is held."""
@@ -167,8 +169,9 @@ class _Verification:
         if stored is not None and (body is None) != is_listed:
             self._note(_body_row_is_wrong(f"body {place}", is_listed))
         integrated_at = self._integrated_at(row.position)
+        origin = self._checks.origins.of_leaf(row.position)
         return EntryToCheck(
-            place, row.entry_id, row.leaf, row.header, row.promise, integrated_at, body
+            place, row.entry_id, row.leaf, row.header, row.promise, origin, integrated_at, body
         )
 
     def _integrated_at(self, position: int) -> datetime | None:

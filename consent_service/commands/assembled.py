@@ -11,8 +11,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def assembled_parts() -> "Iterator[Parts]":
-    """The parts from the environment's settings, put away afterwards. Raises Misconfigured."""
+def assembled_parts(*, is_examined: bool = False) -> "Iterator[Parts]":
+    """The parts from the environment's settings, put away afterwards. Raises Misconfigured.
+
+    Nothing is done on a database that contradicts the anchor, but that it `is_examined`.
+    """
     import sqlalchemy as sa
 
     from consent_service.config import Settings
@@ -23,9 +26,11 @@ def assembled_parts() -> "Iterator[Parts]":
     url = settings.database_url
     parts = assemble(settings, prepare(sa.create_engine(url, **engine_options(url))))
     try:
+        if not is_examined:
+            parts.guard.begin()
         yield parts
     finally:
-        parts.units.dispose()
+        parts.close()
 
 
 def verify_with_keys(
@@ -35,10 +40,13 @@ def verify_with_keys(
 
     `outside` are checkpoints that others kept; `workers` says how many processes instead.
     """
+    from consent_service.audit.tree_checks import Claims
     from consent_service.persistence.verification.log_reader import Processes, verify_database
     from consent_service.signing.own_keys import own_keys
     from consent_service.wiring import key_source
 
+    # Read before the database: whatever the anchor says, that has at least.
+    anchor = parts.anchor.read()
     source = key_source(parts.settings)
     # A hardware module is reached from this process alone: its PIN goes nowhere else.
     count = 1 if source.module is not None else workers or os.cpu_count() or 1
@@ -49,6 +57,6 @@ def verify_with_keys(
         own_keys(parts.keys.published, parts.keys.schedules.values()),
         parts.settings.log_origin,
         parts.context.clock(),
-        outside=outside,
+        Claims(outside, anchor),
         processes=Processes(count, source),
     )

@@ -91,7 +91,7 @@ def audit_verify(checkpoints: tuple[Path, ...], workers: int | None) -> None:
 
     with _usable():
         outside = [read_text(path) for path in checkpoints]
-    with assembled_parts() as parts:
+    with assembled_parts(is_examined=True) as parts:
         report = verify_with_keys(parts, outside, workers)
     for checked in report.checked:
         click.echo(checked)
@@ -99,6 +99,23 @@ def audit_verify(checkpoints: tuple[Path, ...], workers: int | None) -> None:
         click.echo(f"{finding.kind}: {finding.place}: {finding.detail}")
     click.echo("The log verifies." if not report.findings else "THE LOG DOES NOT VERIFY.")
     sys.exit(report.exit_code)
+
+
+@audit.command("adopt")
+@click.argument("checkpoint", type=_FILE)
+def audit_adopt(checkpoint: Path) -> None:
+    """Make a kept checkpoint the anchor of a log whose anchor was lost.
+
+    Take the newest that anybody kept: what was cut off after it cannot be noticed.
+    """
+    from consent_service.audit.offline import read_text
+    from consent_service.persistence.log.adopting import adopt
+
+    with _usable():
+        note = read_text(checkpoint)
+    with assembled_parts(is_examined=True) as parts:
+        kept = adopt(parts.units.engine, parts.anchor, parts.log_identity(), note)
+    click.echo(f"The anchor is the checkpoint of {kept.size} entries, {kept.time.isoformat()}.")
 
 
 @audit.command("verify-export")

@@ -208,7 +208,7 @@ def _batches(children: Iterable[str]) -> Iterable[list[str]]:
 def _clean(parts: "Parts") -> None:
     from consent_service.persistence.rights.scrubbing import scrub
 
-    parts.sequencer.run_once()
+    parts.grow()
     if left := scrub(parts.units.engine):
         click.echo(left)
 

@@ -24,6 +24,7 @@ from consent_service.persistence.log.tables import (
     log_header,
     log_leaf,
     log_node,
+    log_origin,
     log_rejected,
 )
 from consent_service.persistence.rights import tables as _rights  # noqa: F401 - likewise
@@ -42,6 +43,7 @@ APPEND_ONLY = (
     log_node,
     log_head,
     log_checkpoint,
+    log_origin,
     log_rejected,
     client_revocation,
     log_erased,

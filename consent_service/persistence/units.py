@@ -1,6 +1,7 @@
 """Units of work over one engine: a connection, its stores, and one commit."""
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 
@@ -20,6 +21,8 @@ from consent_service.persistence.kernel.database import stepwise
 from consent_service.persistence.keys.data_keys import DataKeys
 from consent_service.persistence.keys.index_slots import IndexSlots
 from consent_service.persistence.keys.live import LiveKeys
+from consent_service.persistence.log.anchor_journal import AnchorJournal, Epoch, Intent
+from consent_service.persistence.log.guard import Guard
 from consent_service.persistence.log.log_store import LogStore
 from consent_service.persistence.log.sequencer import Sequencer
 from consent_service.persistence.log.tree_store import TreeStore
@@ -47,7 +50,7 @@ class SqlUnitOfWork:
     ) -> None:
         """`stands_alone`: each statement is a transaction of its own."""
         self.connection = connection
-        self._sequencer = units.sequencer
+        self._units = units
         # A unit sees one state of the keys from its beginning to its end.
         index = units.keys.current().index
         slots = IndexSlots(connection, index)
@@ -64,17 +67,34 @@ class SqlUnitOfWork:
         self.clients = ClientStore(connection, epoch)
         self.log = LogStore(connection, keys, index, slots, epoch)
         self.catalogue = CatalogueStore(connection, units.known_organisations, self.log.body_of)
-        self.tree = TreeStore(connection, units.sequencer)
+        self.tree = TreeStore(connection)
         self.answers = AnswerStore(connection, keys, units.clock, units.claims)
         self.erasures = ErasureStore(connection, units.sequencer)
         self.subjects = SubjectStore(connection, index, slots)
 
     def commit(self) -> None:
-        """Keep all of it. On SQLite the tree grows in this same transaction."""
-        if self.log.appended and self.connection.dialect.name == "sqlite":
-            self._sequencer.integrate(self.connection)
+        """Keep all of it. On SQLite the tree grows in this same transaction.
+
+        What a copy put back would have forgotten stands in the anchor's journal first.
+        """
+        self._units.guard.require()
+        grows = bool(self.log.appended) and self.connection.dialect.name == "sqlite"
+        if grows:
+            self._units.sequencer.integrate(self.connection)
+        meant = self._journal()
         self.connection.commit()
-        self.log.appended = 0
+        self._units.journal.finish(meant)
+        self.log.appended = []
+        if grows:
+            self._units.has_grown.set()
+
+    def _journal(self) -> Sequence[Intent]:
+        """Name what is about to be committed; the erasures among it."""
+        meant, self.erasures.meant = self.erasures.meant, []
+        number, self.clients.raised_to = self.clients.raised_to, None
+        epoch = None if number is None else Epoch(number, next(reversed(self.log.appended), None))
+        self._units.journal.begin(meant, epoch, self._units.clock())
+        return meant
 
 
 class SqlUnits:
@@ -85,12 +105,18 @@ class SqlUnits:
         engine: Engine,
         keys: LiveKeys,
         sequencer: Sequencer,
+        guard: Guard,
+        journal: AnchorJournal,
         clock: Callable[[], datetime],
     ) -> None:
+        """`has_grown` is set by every commit that made the tree grow (on SQLite)."""
         self.engine = engine
         self.keys = keys
         self.ring = keys.ring
         self.sequencer = sequencer
+        self.guard = guard
+        self.journal = journal
+        self.has_grown = threading.Event()
         self.clock = clock
         self.claims: set[bytes] = set()
         self.known_organisations: set[str] = set()
@@ -111,14 +137,18 @@ class SqlUnits:
         return self._unit(self._stepwise, stands_alone=self.engine.dialect.name == "postgresql")
 
     def reading(self) -> AbstractContextManager[UnitOfWork]:
-        return self._unit(self.engine)
+        return self._unit(self.engine, is_guarded=False)
 
     @contextmanager
-    def _unit(self, engine: Engine, *, stands_alone: bool = False) -> Iterator[UnitOfWork]:
+    def _unit(
+        self, engine: Engine, *, stands_alone: bool = False, is_guarded: bool = True
+    ) -> Iterator[UnitOfWork]:
         with engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 # Whoever waited for the lock sees the keys as they are then.
                 connection.begin()
+            if is_guarded:
+                self.guard.admit(connection)
             unit = SqlUnitOfWork(connection, self, stands_alone=stands_alone)
             try:
                 yield unit

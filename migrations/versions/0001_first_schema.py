@@ -26,6 +26,7 @@ APPEND_ONLY = {
     "log_node": [("level", "index")],
     "log_head": [("size",)],
     "log_checkpoint": [("size",)],
+    "log_origin": [("first_index",)],
     "log_rejected": [("entry_id",)],
     "log_erased": [("entry_id",)],
     "client_revocation": [("issuer", "client_id")],
@@ -387,6 +388,7 @@ def _create_log() -> None:
     op.create_table(
         "log_head",
         sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("previous", sa.BigInteger(), nullable=False),
         sa.Column("root", sa.LargeBinary(), nullable=False),
         sa.Column("time", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("size", name=op.f("pk_log_head")),
@@ -395,9 +397,18 @@ def _create_log() -> None:
     op.create_table(
         "log_checkpoint",
         sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("previous", sa.BigInteger(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["size"], ["log_head.size"], name=op.f("fk_log_checkpoint_size")),
         sa.PrimaryKeyConstraint("size", name=op.f("pk_log_checkpoint")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "log_origin",
+        sa.Column("first_index", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("predecessor", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("first_index", name=op.f("pk_log_origin")),
         sqlite_with_rowid=False,
     )
     op.create_table(

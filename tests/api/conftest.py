@@ -28,7 +28,7 @@ def _copy(
         cluster: Cluster = request.getfixturevalue("postgres_cluster")
         name = cluster.create_database(template=furnished.database)
         url, drop = cluster.url(name), lambda: cluster.drop_database(name)
-    shutil.copy(furnished.keys_file, folder / "keys.json")
+    furnished.copy_keys(folder)
     clock = SettableClock(NOW + timedelta(minutes=1))
     service = deploy(url, folder, clock=clock)
 

@@ -275,6 +275,7 @@ def test_scopes_from_the_command_line(service: Deployment) -> None:
         "CONSENT_KEYS_FILE": str(settings.keys_file),
         "CONSENT_BASE_URL": settings.base_url,
         "CONSENT_LOG_ORIGIN": settings.log_origin,
+        "CONSENT_LOG_ANCHOR_FILE": str(settings.anchor_file),
         "CONSENT_OIDC_ISSUER": "http://127.0.0.1:9",
         "CONSENT_OIDC_CLIENT_ID": "consent-test",
         "CONSENT_OIDC_CLIENT_SECRET": "made up",
@@ -415,7 +416,7 @@ def test_the_log_verifies_with_these_acts_in_it(service: Deployment) -> None:
     operate(service, "clients/journal/revocation")
     operate(service, "client-revocations", {"client": "x", "organisation": "gp-y"})
     parts = service.parts
-    parts.sequencer.run_once()
+    parts.grow()
     report = verify_database(
         parts.units.engine,
         parts.units.ring,

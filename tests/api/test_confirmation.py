@@ -345,6 +345,7 @@ def test_the_command_registers_with_it(on_sqlite: Deployment) -> None:
         "CONSENT_KEYS_FILE": str(settings.keys_file),
         "CONSENT_BASE_URL": settings.base_url,
         "CONSENT_LOG_ORIGIN": settings.log_origin,
+        "CONSENT_LOG_ANCHOR_FILE": str(settings.anchor_file),
         "CONSENT_OIDC_ISSUER": "https://broker.example",
         "CONSENT_OIDC_CLIENT_ID": "c",
         "CONSENT_OIDC_CLIENT_SECRET": "s",

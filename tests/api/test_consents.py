@@ -707,7 +707,7 @@ def published_keys(service: Deployment) -> KeySet:
 def test_a_receipt_verifies_with_published_keys_only(service: Deployment, org: str) -> None:
     asked = service.in_force()
     withdraw(service, asked)
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     answer = service.get(f"/v1/consents/{asked['id']}/receipt", org=org)
     assert answer.status_code == 200
     origin = service.get("/.well-known/consent-log.json").json["origin"]
@@ -724,7 +724,7 @@ def test_a_receipt_verifies_with_published_keys_only(service: Deployment, org: s
 
 def test_a_changed_receipt_does_not_verify(service: Deployment) -> None:
     asked = service.in_force()
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     receipt = service.get(f"/v1/consents/{asked['id']}/receipt").json
     receipt["statements"][0]["log"], receipt["statements"][1]["log"] = (
         receipt["statements"][1]["log"],

@@ -36,7 +36,7 @@ def test_the_leaf_hashes_of_the_whole_tree_follow_the_entries(service: Deploymen
     service.in_force()
     for _ in range(3):
         service.disclose()
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     found = pages(service, "/v1/audit/export?limit=2&leaves=true&type=disclosure")
     lines = [line for page in found for line in page]
     (begin,) = (at for at, line in enumerate(lines) if "checkpoint" in line)
@@ -49,7 +49,7 @@ def test_the_leaf_hashes_of_the_whole_tree_follow_the_entries(service: Deploymen
 
 def test_the_cursor_of_a_page_of_leaves_is_none_of_entries(service: Deployment) -> None:
     """Else whoever forgot `leaves` would read that nothing follows."""
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     link = service.get("/v1/audit/export?limit=200&leaves=true").headers["Link"]
     following = urljoin("/v1/audit/export", link.partition("<")[2].partition(">")[0])
     assert "checkpoint" in service.get(following).get_data(as_text=True)
@@ -62,7 +62,7 @@ def test_a_large_tree_comes_in_pages(service: Deployment, monkeypatch: pytest.Mo
     for module in (export_lines, leaf_pages):
         monkeypatch.setattr(module, "LEAVES_IN_LINE", 2)
     service.in_force()
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     size = checkpoint(service).size
     found = pages(service, "/v1/audit/export?limit=3&leaves=true")
     lines = [line for page in found for line in page]
@@ -78,7 +78,7 @@ def test_a_large_tree_comes_in_pages(service: Deployment, monkeypatch: pytest.Mo
 def test_leaf_hashes_are_no_look_at_anybody(service: Deployment) -> None:
     """An entry for each page of entries, and none for the tree: it names nobody."""
     service.in_force()
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     pages(service, "/v1/audit/export?leaves=true&limit=200")
     kinds = types(entries(service))
     assert kinds.count("log_exported") == len(pages(service, "/v1/audit/export?limit=200"))
@@ -86,7 +86,7 @@ def test_leaf_hashes_are_no_look_at_anybody(service: Deployment) -> None:
 
 def test_without_being_asked_an_export_has_entries_alone(service: Deployment) -> None:
     service.in_force()
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     for query in ("", "?leaves=false"):
         (lines,) = pages(service, f"/v1/audit/export{query}")
         assert all("evidence" in line for line in lines)
@@ -96,7 +96,7 @@ def test_an_export_with_leaves_shows_nothing_of_others(service: Deployment) -> N
     """Of their entries 32 bytes, which are the hash of what only they can know."""
     service.in_force()
     service.disclose()
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     lines = [x for page in pages(service, "/v1/audit/export?leaves=true", "gp-y") for x in page]
     shown = {line["id"] for line in lines if "id" in line}
     assert shown
@@ -112,7 +112,7 @@ def test_an_export_with_leaves_shows_nothing_of_others(service: Deployment) -> N
     "place", ["leaves.0.999999", "leaves.5.2", "leaves.0.0", "leaves.999.9999"]
 )
 def test_a_made_up_place_in_the_tree_is_refused(service: Deployment, place: str) -> None:
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     cursor = base64url.encode(place.encode())
     answer = service.get(f"/v1/audit/export?leaves=true&cursor={cursor}")
     assert answer.status_code == 422

@@ -25,7 +25,7 @@ class Desk:
 
     def fetch(self, path: str, name: str) -> Path:
         """Keep the answer of a public route."""
-        self.service.parts.sequencer.run_once()
+        self.service.parts.grow()
         answer = self.service.app.test_client().get(path)
         assert answer.status_code == 200, answer.json
         return self.write(name, answer.get_data())
@@ -96,7 +96,7 @@ def test_checkpoints_kept_at_any_time_are_compared_with_the_whole_tree(desk: Des
         desk.service.disclose()
         kept.append(desk.fetch("/log/checkpoint", f"kept-{number}"))
     desk.service.disclose()
-    desk.service.parts.sequencer.run_once()
+    desk.service.parts.grow()
     desk.export("?leaves=true&limit=3")
     options = [option for path in kept for option in ("--checkpoint", path)]
     sound = desk.verify_export(*options)
@@ -114,7 +114,7 @@ def test_checkpoints_kept_at_any_time_are_compared_with_the_whole_tree(desk: Des
 def test_what_could_not_be_compared_is_said(desk: Desk) -> None:
     kept = desk.fetch("/log/checkpoint", "kept")
     desk.service.disclose()
-    desk.service.parts.sequencer.run_once()
+    desk.service.parts.grow()
     desk.export()
     said = desk.verify_export("--checkpoint", kept)
     assert said.exit_code == UNPROVEN, said.output

@@ -352,7 +352,7 @@ def test_a_replay_is_one_disclosure_wherever_one_looks(service: Deployment) -> N
         assert service.post(path, reported, org).status_code == 404
     assert replay["id"] in service.get("/v1/audit/export").get_data(as_text=True)
     parts = service.parts
-    parts.sequencer.run_once()
+    parts.grow()
     assert service.get(f"/v1/audit/entries/{replay['id']}/proof").status_code == 200
     report = verify_database(
         parts.units.engine, parts.units.ring, parts.index, parts.keys.published,

@@ -28,7 +28,7 @@ def keys(service: Deployment) -> KeySet:
 
 def checkpoint(service: Deployment) -> Checkpoint:
     """The newest signed head, as anybody gets it."""
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     answer = service.app.test_client().get("/log/checkpoint")
     assert (answer.status_code, answer.mimetype) == (200, "text/plain")
     return verify_checkpoint(answer.get_data(as_text=True), ORIGIN, keys(service))
@@ -286,7 +286,7 @@ def assert_proven(service: Deployment, evidence: dict[str, Any]) -> None:
 def test_an_entry_is_proven_to_an_outsider(service: Deployment) -> None:
     service.in_force()
     made = service.disclose().json
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     answer = service.get(f"/v1/audit/entries/{made['id']}/proof", org="gp-y")
     assert answer.status_code == 200
     assert_proven(service, answer.json)
@@ -295,7 +295,7 @@ def test_an_entry_is_proven_to_an_outsider(service: Deployment) -> None:
 def test_an_export_is_proven_line_by_line(service: Deployment) -> None:
     service.in_force()
     service.disclose()
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     answer = service.get("/v1/audit/export")
     assert (answer.status_code, answer.mimetype) == (200, "application/jsonl")
     lines = [json.loads(line) for line in answer.get_data(as_text=True).splitlines()]
@@ -325,7 +325,7 @@ def test_the_next_page_of_an_export_is_of_the_same_search(service: Deployment) -
 
 def test_the_public_proof_of_a_leaf(service: Deployment) -> None:
     service.in_force()
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     entry = entries(service, "?type=consent_requested")[0]
     evidence = service.get(f"/v1/audit/entries/{entry['id']}/proof").json
     leaf = leaf_hash(base64url.decode(evidence["header"]))
@@ -357,7 +357,7 @@ def test_the_log_only_grows(service: Deployment) -> None:
 
 
 def test_the_same_head_is_signed_in_the_same_bytes(service: Deployment) -> None:
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     client = service.app.test_client()
     assert client.get("/log/checkpoint").data == client.get("/log/checkpoint").data
 
@@ -403,7 +403,7 @@ def test_log_keys_that_dated_checkpoints_are_published_as_such() -> None:
 @pytest.mark.parametrize("path", ["/log/checkpoint", "/.well-known/jwks.json"])
 def test_public_answers_name_nobody(service: Deployment, path: str) -> None:
     service.in_force()
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     text = service.app.test_client().get(path).get_data(as_text=True)
     assert CHILD.cpr not in text
     assert "municipality-x" not in text

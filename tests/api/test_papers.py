@@ -71,7 +71,7 @@ def assert_sound(service: Deployment) -> None:
 
 def findings(service: Deployment) -> list[str]:
     parts = service.parts
-    parts.sequencer.run_once()
+    parts.grow()
     report = verify_database(
         parts.units.engine,
         parts.units.ring,
@@ -445,7 +445,7 @@ def test_the_receipt_verifies_offline_and_names_no_employee(service: Deployment)
     service.clock.forward(days=2)
     both(service, asked)
     parts = service.parts
-    parts.sequencer.run_once()
+    parts.grow()
     receipt = service.get(f"/v1/consents/{asked['id']}/receipt").json
     report = verify_receipt(
         receipt, parts.keys.published, parts.settings.log_origin, service.clock.now

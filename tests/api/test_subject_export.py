@@ -287,7 +287,7 @@ def test_it_is_logged_and_the_log_verifies(service: Deployment) -> None:
     service.in_force()
     for cpr in (ALMA, MOTHER, "0303811115"):
         export(service, cpr)
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     with service.parts.units.engine.connect() as connection:
         rows = connection.execute(
             sa.select(log_body.c.entry_id, data_key.c.child_id)
@@ -395,6 +395,7 @@ def run(service: Deployment, *arguments: str, number: str) -> Result:
         "CONSENT_KEYS_FILE": str(settings.keys_file),
         "CONSENT_BASE_URL": settings.base_url,
         "CONSENT_LOG_ORIGIN": settings.log_origin,
+        "CONSENT_LOG_ANCHOR_FILE": str(settings.anchor_file),
         "CONSENT_OIDC_ISSUER": "https://broker.example",
         "CONSENT_OIDC_CLIENT_ID": "c",
         "CONSENT_OIDC_CLIENT_SECRET": "s",

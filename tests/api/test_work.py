@@ -160,7 +160,7 @@ def test_the_list_needs_its_scope(service: Deployment) -> None:
 
 def test_the_log_verifies_with_it(service: Deployment, own: dict[str, Any]) -> None:
     ask(service, "disclosure")
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     parts = service.parts
     report = verify_database(
         parts.units.engine, parts.units.ring, parts.index, parts.keys.published,

@@ -50,13 +50,13 @@ def _fill(deployment: Deployment) -> None:
         context = deployment.parts.context
         erase_child(uow, context, "municipality-x", CprNumber("0505194321"), approval)
         uow.commit()
-    deployment.parts.sequencer.run_once()
+    deployment.parts.grow()
     forged = {"entry_id": FORGED, "time": deployment.clock(), "header": b"{}", "leaf": bytes(32)}
     with deployment.parts.units.engine.connect().execution_options(writes=True) as connection:
         connection.execute(sa.insert(log_header).values(**forged, promise="none"))
         connection.execute(sa.insert(log_pending).values(entry_id=FORGED, time=forged["time"]))
         connection.commit()
-    deployment.parts.sequencer.run_once()
+    deployment.parts.grow()
     with deployment.parts.units.engine.connect() as connection:
         for table in APPEND_ONLY:
             assert connection.execute(sa.select(table).limit(1)).one_or_none() is not None, table
@@ -178,8 +178,8 @@ def test_a_plain_connection_cannot_replace_either(filled: Engine, table: sa.Tabl
 def test_a_plain_connection_cannot_replace_by_the_hidden_row_number(filled: Engine) -> None:
     assert filled.url.database is not None
     attempt = (
-        "INSERT OR REPLACE INTO log_head (rowid, size, root, time)"
-        " SELECT rowid, 99999, root, time FROM log_head LIMIT 1"
+        "INSERT OR REPLACE INTO log_head (rowid, size, previous, root, time)"
+        " SELECT rowid, 99999, previous, root, time FROM log_head LIMIT 1"
     )
     with (
         closing(sqlite3.connect(filled.url.database)) as connection,

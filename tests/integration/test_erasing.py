@@ -23,6 +23,7 @@ from consent_service.audit.entry import erased_list, parse_header
 from consent_service.audit.finding import VerifyReport
 from consent_service.audit.merkle import leaf_hash
 from consent_service.audit.receipt import verify_receipt
+from consent_service.audit.tree_checks import Claims
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Conflict, InvalidInput, NotFound, Unreadable
 from consent_service.persistence.access.tables import staff_login, staff_session
@@ -72,7 +73,7 @@ def erase(service: Deployment, cpr: CprNumber, controller: str = "municipality-x
     with service.parts.units.writing() as uow:
         erased = erase_child(uow, service.parts.context, controller, cpr, APPROVAL)
         uow.commit()
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     assert scrub(service.parts.units.engine) is None
     return erased
 
@@ -81,17 +82,17 @@ def verify(service: Deployment, outside: tuple[str, ...] = ()) -> VerifyReport:
     parts = service.parts
     return verify_database(
         parts.units.engine, parts.units.ring, parts.index, parts.keys.published,
-        parts.settings.log_origin, service.clock.now, outside,
+        parts.settings.log_origin, service.clock.now, Claims(outside),
     )  # fmt: skip
 
 
 def checkpoint(service: Deployment) -> str:
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     return service.app.test_client().get("/log/checkpoint").get_data(as_text=True)
 
 
 def receipt(service: Deployment, consent_id: str, org: str = "municipality-x") -> bytes:
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     return service.get(f"/v1/consents/{consent_id}/receipt", org=org).get_data()
 
 
@@ -561,7 +562,7 @@ def test_disclosures_meanwhile_are_decided_on_what_is_left(service: Deployment) 
             thread.join()
     assert {status for _, status in answers} <= {201, 403, 503}
     assert {status for begun, status in answers if begun > erased_at} <= {403, 503}
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     assert verify(service).findings == ()
 
 
@@ -628,7 +629,7 @@ def scene(service: Deployment) -> Scene:
     service.in_force(child=SIBLING)
     sent = service.disclose(child={"cpr": "020418-4321"})
     assert sent.json
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     before = everything(service)
     erased = erase(service, ALMA)
     assert verify(service).findings == ()
@@ -709,7 +710,7 @@ def _a_fact(connection: Connection) -> Any:
 
 def test_a_fact_goes_only_by_the_list_of_an_erasure_in_the_tree(service: Deployment) -> None:
     service.in_force()
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     engine = service.parts.units.engine
     with engine.connect() as connection:
         one = _a_fact(connection)

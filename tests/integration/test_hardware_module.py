@@ -82,7 +82,7 @@ class Inside:
         assert answer.status_code == 201, answer.json
         found = service.post("/v1/consents/search", {"child": {"cpr": ALMA}})
         assert [one["id"] for one in found.json["items"]] == [self.asked["id"]]
-        service.parts.sequencer.run_once()
+        service.parts.grow()
         receipt = service.get(f"/v1/consents/{self.asked['id']}/receipt")
         parts = service.parts
         report = verify_database(

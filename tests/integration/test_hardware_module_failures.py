@@ -239,7 +239,7 @@ def test_while_the_token_is_away_nothing_is_permitted_and_nothing_lost(
     assert service.client().get(f"/sign/{token}").status_code == 503
     # What was promised before is integrated without the module; only the new head is not signed.
     with pytest.raises(ModuleUnavailable):
-        service.parts.sequencer.run_once()
+        service.parts.grow()
     assert entries(service, log_pending) == 0
     assert entries(service, log_rejected) == 0
     assert entries(service, log_header) == before
@@ -247,7 +247,7 @@ def test_while_the_token_is_away_nothing_is_permitted_and_nothing_lost(
     assert alarms == {"hardware module: CONSENT_PKCS11_TOKEN: no token has this label"}
     away.bring_back()
     assert service.disclose().status_code == 201
-    service.parts.sequencer.run_once()
+    service.parts.grow()
 
 
 def test_keys_are_not_read_again_while_the_token_is_away(

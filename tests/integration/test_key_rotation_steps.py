@@ -346,7 +346,7 @@ def test_a_head_committed_before_the_key_was_destroyed_is_signed_by_the_next(
     rotated: Rotated,
 ) -> None:
     service, parts = rotated.service, rotated.service.parts
-    parts.sequencer.run_once()
+    parts.grow()
     assert service.disclose().status_code == 201
     with parts.units.engine.connect().execution_options(writes=True) as connection:
         parts.sequencer.integrate(connection)
@@ -356,7 +356,7 @@ def test_a_head_committed_before_the_key_was_destroyed_is_signed_by_the_next(
     service.clock.forward(days=3)
     assert changes.prune(rotated.file, service.clock.now) == 1
     keys = parts.live_keys.refresh()
-    parts.sequencer.run_once()
+    parts.grow()
     with rotated.engine.connect() as connection:
         newest = sa.select(log_checkpoint.c.note).order_by(log_checkpoint.c.size.desc()).limit(1)
         note = connection.scalar(newest)
@@ -382,18 +382,18 @@ def test_a_log_from_before_there_was_a_cosignature_key_gets_one(rotated: Rotated
         connection.execute(sa.delete(log_checkpoint))
         connection.commit()
     assert early.disclose().status_code == 201
-    parts.sequencer.run_once()
+    parts.grow()
     before = newest_note(rotated.engine)
     assert verify_checkpoint(before, settings.log_origin, parts.keys.published)
 
     changes.rotate_signing_key(rotated.file, "cosignature", service.clock.now)
     parts.live_keys.refresh()
     assert early.disclose().status_code == 201
-    parts.sequencer.run_once()
+    parts.grow()
     waiting = newest_note(rotated.engine)
     service.clock.forward(hours=1)
     assert early.disclose().status_code == 201
-    parts.sequencer.run_once()
+    parts.grow()
     after = newest_note(rotated.engine)
     (log_key,), (dating,) = (parts.keys.published.of_use(use) for use in ("log", "cosignature"))
     for note, by in ((before, log_key), (waiting, log_key), (after, dating)):
@@ -415,7 +415,7 @@ def test_a_head_from_before_the_cosignature_key_was_destroyed_is_dated_by_the_ne
     rotated: Rotated,
 ) -> None:
     service, parts = rotated.service, rotated.service.parts
-    parts.sequencer.run_once()
+    parts.grow()
     assert service.disclose().status_code == 201
     with parts.units.engine.connect().execution_options(writes=True) as connection:
         parts.sequencer.integrate(connection)
@@ -424,7 +424,7 @@ def test_a_head_from_before_the_cosignature_key_was_destroyed_is_dated_by_the_ne
     service.clock.forward(days=3)
     assert changes.prune(rotated.file, service.clock.now) == 1
     keys = parts.live_keys.refresh()
-    parts.sequencer.run_once()
+    parts.grow()
     _, new = keys.published.of_use("cosignature")
     note = newest_note(rotated.engine)
     checkpoint = verify_checkpoint(note, parts.settings.log_origin, keys.published)
@@ -438,7 +438,7 @@ def test_a_compromised_key_is_followed_by_another_and_the_log_verifies(
     rotated: Rotated, use: Any
 ) -> None:
     service, parts = rotated.service, rotated.service.parts
-    parts.sequencer.run_once()
+    parts.grow()
     service.clock.forward(seconds=5)
     kid = parts.keys.schedules[use].at(service.clock.now).kid
     now = service.clock.now
@@ -447,7 +447,7 @@ def test_a_compromised_key_is_followed_by_another_and_the_log_verifies(
     service.clock.forward(seconds=2)
     another = person("0506164234", "Bo Test", birth_date="2016-06-05")
     asked = service.in_force(child=another)
-    parts.sequencer.run_once()
+    parts.grow()
     shown = {key["kid"]: key for key in service.get("/.well-known/jwks.json").json["keys"]}
     assert shown[kid]["status"] == "compromised"
     assert shown[kid]["compromised_at"] == int((now - timedelta(seconds=1)).timestamp())

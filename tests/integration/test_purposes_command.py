@@ -28,6 +28,7 @@ def environment(service: Deployment, **changes: str) -> dict[str, str]:
         "CONSENT_KEYS_FILE": str(settings.keys_file),
         "CONSENT_BASE_URL": settings.base_url,
         "CONSENT_LOG_ORIGIN": settings.log_origin,
+        "CONSENT_LOG_ANCHOR_FILE": str(settings.anchor_file),
         "CONSENT_OIDC_ISSUER": "http://127.0.0.1:9",
         "CONSENT_OIDC_CLIENT_ID": "test",
         "CONSENT_OIDC_CLIENT_SECRET": "made up",
@@ -51,7 +52,7 @@ def overlaps(service: Deployment) -> dict[str, list[str]]:
 
 
 def logged(service: Deployment, type_: str, org: str = "municipality-x") -> list[dict[str, Any]]:
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     answer = service.get(
         f"/v1/audit/entries?type={type_}", org=org, headers={"Performed-By": 'id="d1"'}
     )

@@ -89,7 +89,7 @@ def found(service: Deployment, id_: str) -> int:
 
 def findings(service: Deployment) -> list[str]:
     parts = service.parts
-    parts.sequencer.run_once()
+    parts.grow()
     report = verify_database(
         parts.units.engine,
         parts.units.ring,

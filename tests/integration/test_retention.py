@@ -40,13 +40,14 @@ def service(database_url: str, tmp_path: Path) -> Iterator[Deployment]:
 def run(service: Deployment, *arguments: str, number: str | None = None) -> Result:
     """A command as the operator runs it, by the real clock."""
     # What waits is integrated meanwhile, as a worker does.
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     settings = service.settings
     environment = {
         "CONSENT_DATABASE_URL": settings.database_url,
         "CONSENT_KEYS_FILE": str(settings.keys_file),
         "CONSENT_BASE_URL": settings.base_url,
         "CONSENT_LOG_ORIGIN": settings.log_origin,
+        "CONSENT_LOG_ANCHOR_FILE": str(settings.anchor_file),
         "CONSENT_OIDC_ISSUER": "https://broker.example",
         "CONSENT_OIDC_CLIENT_ID": "c",
         "CONSENT_OIDC_CLIENT_SECRET": "s",
@@ -86,12 +87,12 @@ def story(service: Deployment) -> tuple[str, str]:
     service.act(bo["id"], "custody_holder", "withdraw", nth=0)
     ended = {"reason": "case_closed", "note": None, "performed_by": EMPLOYEE}
     assert service.post(f"/v1/consents/{old['id']}/cancellation", ended).status_code == 200
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     service.clock.set(datetime.now(UTC) - timedelta(hours=1))
     service.tokens.clear()
     new = service.in_force(case_reference="new")
     assert service.disclose().status_code == 201
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     return str(old["id"]), str(new["id"])
 
 
@@ -104,7 +105,7 @@ def test_by_the_rule(service: Deployment) -> None:
     shown = run(service, "retention", "show", "--controller", "municipality-x")
     assert "5 years" in shown.output
     assert "6 years" in shown.output
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     before = everything(service)
     dry = run(service, "erase", "--controller", "municipality-x", "--retention", "--dry-run")
     assert dry.exit_code == 0, dry.output
@@ -170,7 +171,7 @@ def test_an_old_no_that_stops_a_live_consent_stays(service: Deployment) -> None:
     """Asked wider eight years ago, the mother said no to it; the father's exempted now."""
     no = service.ask()
     service.act(no["id"], "custody_holder", "decline", nth=0)
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     service.clock.set(datetime.now(UTC) - timedelta(hours=1))
     service.tokens.clear()
     # The mother answers the new request last: until then her old no is her latest word.
@@ -198,7 +199,7 @@ def test_a_stop_that_was_taken_has_its_time_too(service: Deployment) -> None:
         "performed_by": EMPLOYEE,
     }
     old = service.post("/v1/withdrawals", body).json["id"]
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     service.clock.set(datetime.now(UTC) - timedelta(hours=1))
     service.tokens.clear()
     new = service.post("/v1/withdrawals", body).json["id"]
@@ -272,7 +273,7 @@ def test_whom_an_erased_request_named_is_still_known_where_they_may_sign(
     service.act(live["id"], "custody_holder", nth=1)
     rule = ("--consents-years", "1", "--log-years", "1", "--performed-by", "e1")
     assert run(service, "retention", "set", "--controller", "municipality-x", *rule).exit_code == 0
-    service.parts.sequencer.run_once()
+    service.parts.grow()
     erased = run(service, "erase", "--controller", "municipality-x", "--retention", *SIGNED)
     assert erased.exit_code == 0, erased.output
     service.clock.set(datetime.now(UTC))

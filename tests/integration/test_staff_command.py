@@ -28,6 +28,7 @@ def run(office: Workplace, *arguments: str, **changes: str) -> Result:
         "CONSENT_KEYS_FILE": str(settings.keys_file),
         "CONSENT_BASE_URL": settings.base_url,
         "CONSENT_LOG_ORIGIN": settings.log_origin,
+        "CONSENT_LOG_ANCHOR_FILE": str(settings.anchor_file),
         "CONSENT_OIDC_ISSUER": signers.issuer,
         "CONSENT_OIDC_CLIENT_ID": signers.client_id,
         "CONSENT_OIDC_CLIENT_SECRET": signers.client_secret,

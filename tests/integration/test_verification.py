@@ -26,6 +26,7 @@ from consent_service.audit.entry import Entry, compose_entry
 from consent_service.audit.finding import VerifyReport
 from consent_service.audit.merkle import Frontier, leaf_hash
 from consent_service.audit.promise import make_promise
+from consent_service.audit.tree_checks import Claims
 from consent_service.domain.kernel.facts import Scope
 from consent_service.persistence.catalogue.tables import (
     category,
@@ -47,8 +48,10 @@ from consent_service.persistence.log.tables import (
     log_header,
     log_leaf,
     log_node,
+    log_origin,
     log_pending,
     log_rejected,
+    log_sequencer,
 )
 from consent_service.persistence.schema import metadata
 from consent_service.persistence.signatures.tables import statement
@@ -71,9 +74,15 @@ class Copy:
     engine: Engine
     url: str
     outside: str
+    folder: Path
 
     def verify(
-        self, *, keys: bool = True, outside: tuple[str, ...] = (), processes: int = 1
+        self,
+        *,
+        keys: bool = True,
+        outside: tuple[str, ...] = (),
+        anchor: str | None = None,
+        processes: int = 1,
     ) -> VerifyReport:
         parts = self.deployment.parts
         return verify_database(
@@ -83,7 +92,7 @@ class Copy:
             own_keys(parts.keys.published, parts.keys.schedules.values() if keys else ()),
             parts.settings.log_origin,
             self.deployment.clock.now,
-            outside,
+            Claims(outside, anchor),
             Processes(processes, key_source(parts.settings)),
         )
 
@@ -124,7 +133,7 @@ class Original:
             url = self.cluster.url(name)
         engine = prepare(sa.create_engine(url, **engine_options(url)))
         try:
-            yield Copy(self.deployment, engine, url, self.outside)
+            yield Copy(self.deployment, engine, url, self.outside, folder)
         finally:
             engine.dispose()
             if self.cluster is not None:
@@ -173,7 +182,6 @@ def _live_a_little(deployment: Deployment) -> str:
     deployment.register("follow-up", PURPOSE)
     deployment.register("review")
     deployment.overlap("follow-up", "review")
-    sequencer = deployment.parts.sequencer
     asked = deployment.ask()
     deployment.act(asked["id"], "custody_holder", nth=0)
     narrower = Scope(frozenset({"paediatrics"}), frozenset())
@@ -181,7 +189,7 @@ def _live_a_little(deployment: Deployment) -> str:
     sent = deployment.disclose()
     assert sent.status_code == 201, sent.json
     assert sent.json
-    sequencer.run_once()
+    deployment.parts.grow()
     with deployment.parts.units.engine.connect() as connection:
         early = connection.scalar(
             sa.select(log_checkpoint.c.note).order_by(log_checkpoint.c.size.desc()).limit(1)
@@ -239,7 +247,7 @@ def _live_a_little(deployment: Deployment) -> str:
     reported = {"outcome": "sent", "performed_by": EMPLOYEE}
     answer = deployment.post(f"/v1/disclosures/{sent.json['id']}/outcome", reported, org="gp-y")
     assert answer.status_code == 200, answer.json
-    sequencer.run_once()
+    deployment.parts.grow()
     return str(early)
 
 
@@ -807,12 +815,12 @@ def test_a_forged_entry_never_enters_the_tree(
     assert {one.place for one in waiting.findings} >= {f"promise pending (entry {forged.id})"}
 
     with _service(copy) as service:
-        assert service.parts.sequencer.run_once() == 0
+        assert service.parts.grow() == 0
         assert f"log entry {forged.id} rejected" in caplog.text
         assert any(one.levelname == "CRITICAL" for one in caplog.records)
         # The log goes on.
         assert service.disclose().status_code in (201, 403)
-        service.parts.sequencer.run_once()
+        service.parts.grow()
     assert copy.damage(lambda c: c.scalars(sa.select(log_rejected.c.entry_id)).all()) == [forged.id]
     leaves = copy.damage(lambda c: c.scalars(sa.select(log_leaf.c.entry_id)).all())
     assert forged.id not in leaves
@@ -825,7 +833,7 @@ def test_an_entry_enters_the_tree_under_its_headers_hash(copy: Copy) -> None:
     promise = make_promise(sound, copy.deployment.parts.keys.signing["promise"])
     copy.damage(lambda c: _insert(c, sound, promise, log_pending, leaf=leaf_hash(b"other")))
     with _service(copy) as service:
-        service.parts.sequencer.run_once()
+        service.parts.grow()
     leaves = copy.damage(lambda c: c.scalars(sa.select(log_leaf.c.leaf)).all())
     assert leaf_hash(b"other") not in leaves
 
@@ -841,14 +849,15 @@ def test_a_forged_waiting_row_does_not_stop_the_log(copy: Copy) -> None:
     copy.damage(insert)
     with _service(copy) as service:
         assert service.disclose().status_code in (201, 403)
-        assert service.parts.sequencer.run_once() in (0, 1)
+        assert service.parts.grow() in (0, 1)
 
 
 @contextmanager
 def _service(copy: Copy) -> Iterator[Deployment]:
-    """The service itself on the damaged copy."""
-    folder = copy.deployment.settings.keys_file.parent
-    service = deploy(copy.url, folder, clock=copy.deployment.clock)
+    """The service itself on the damaged copy, with an anchor of its own."""
+    for file in copy.deployment.settings.keys_file.parent.glob("keys.json*"):
+        shutil.copy(file, copy.folder)
+    service = deploy(copy.url, copy.folder, clock=copy.deployment.clock)
     try:
         yield service
     finally:
@@ -949,13 +958,18 @@ def _cut_tail(connection: Connection, copy: Copy, count: int) -> int:
     for table in (log_checkpoint, log_head):
         connection.execute(sa.delete(table).where(table.c.size >= len(kept)))
     time, identity = copy.deployment.clock.now, copy.deployment.parts
+    left = {
+        table: connection.scalar(sa.select(sa.func.max(table.c.size))) or 0
+        for table in (log_head, log_checkpoint)
+    }
     head = {"size": len(kept), "root": frontier.root(), "time": time}
-    connection.execute(sa.insert(log_head).values(head))
+    connection.execute(sa.insert(log_head).values(**head, previous=left[log_head]))
     origin, signing = identity.settings.log_origin, identity.keys.signing
     note = sign_checkpoint(
         origin, len(kept), frontier.root(), time, signing["log"], signing["cosignature"]
     )
-    connection.execute(sa.insert(log_checkpoint).values(size=len(kept), note=note))
+    row = {"size": len(kept), "previous": left[log_checkpoint], "note": note}
+    connection.execute(sa.insert(log_checkpoint).values(row))
     return len(kept)
 
 
@@ -970,6 +984,101 @@ def test_a_checkpoint_signed_by_another_key_is_refused(copy: Copy) -> None:
 
     size = copy.damage(sign)
     assert f"checkpoint {size}" in {one.place for one in copy.verify().findings}
+
+
+# -- heads, checkpoints and names that were taken out or changed ------------------------------
+
+
+def _inner(connection: Connection, table: sa.Table) -> int:
+    """The size of a row that is neither the first nor the newest, and that has a next one."""
+    sizes = connection.scalars(sa.select(table.c.size).order_by(table.c.size)).all()
+    return int(sizes[len(sizes) // 2])
+
+
+def test_a_checkpoint_in_the_middle_that_was_deleted_is_missed(copy: Copy) -> None:
+    def delete(connection: Connection) -> None:
+        sizes = connection.scalars(sa.select(log_checkpoint.c.size)).all()
+        first = sa.delete(log_checkpoint).where(log_checkpoint.c.size == min(sizes))
+        connection.execute(first)
+        assert len(sizes) > 1
+
+    copy.damage(delete)
+    assert {(one.kind, one.detail) for one in copy.verify().findings} == {
+        ("checkpoint_invalid", "the one before it is missing")
+    }
+
+
+def test_a_head_in_the_middle_that_was_deleted_is_missed(copy: Copy) -> None:
+    def delete(connection: Connection) -> None:
+        size = _inner(connection, log_head)
+        for table in (log_checkpoint, log_head):
+            connection.execute(sa.delete(table).where(table.c.size == size))
+
+    copy.damage(delete)
+    found = {(one.kind, one.detail) for one in copy.verify().findings}
+    assert ("head_invalid", "the head before it is missing") in found
+
+
+def test_all_checkpoints_deleted_are_missed_by_the_anchor(copy: Copy) -> None:
+    anchor = copy.deployment.parts.anchor.read()
+    assert copy.verify(anchor=anchor).notices == ()
+    copy.damage(lambda c: c.execute(sa.delete(log_checkpoint)))
+    report = copy.verify(anchor=anchor)
+    assert [one.kind for one in report.notices] == ["checkpoint_missing"]
+
+
+def test_a_log_cut_behind_every_checkpoint_is_found_by_the_anchor(copy: Copy) -> None:
+    anchor = copy.deployment.parts.anchor.read()
+    copy.damage(lambda c: _cut_tail(c, copy, 3))
+    findings = copy.verify(anchor=anchor).findings
+    assert [one.kind for one in findings if one.place.startswith("anchor")] == ["log_cut"]
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_the_time_of_a_head_without_a_checkpoint_lies_between_its_neighbours(
+    copy: Copy, days: int
+) -> None:
+    def change(connection: Connection) -> None:
+        size = _inner(connection, log_head)
+        time = connection.scalar(sa.select(log_head.c.time).where(log_head.c.size == size))
+        assert time is not None
+        connection.execute(sa.delete(log_checkpoint).where(log_checkpoint.c.size == size))
+        moved = sa.update(log_head).values(time=time + timedelta(days=days))
+        connection.execute(moved.where(log_head.c.size == size))
+
+    copy.damage(change)
+    assert "head_invalid" in {one.kind for one in copy.verify().findings}
+
+
+def test_without_the_row_of_the_turn_nothing_is_integrated_and_that_is_said(copy: Copy) -> None:
+    copy.damage(lambda c: c.execute(sa.delete(log_sequencer)))
+    assert [one.place for one in copy.verify().findings] == ["log_sequencer"]
+
+
+NAMES: list[tuple[Callable[[], Any], set[str]]] = [
+    (lambda: sa.delete(log_origin), {"names of the log"}),
+    (lambda: sa.update(log_origin).values(origin="another/log"), {"names of the log"}),
+    (lambda: sa.update(log_origin).values(first_index=3), {"name from 3 on"}),
+    (lambda: sa.update(log_origin).values(predecessor="x"), {"name from 0 on", "predecessor"}),
+    (
+        lambda: sa.insert(log_origin).values(first_index=5, origin="another/log"),
+        {"name from 5 on", "names of the log"},
+    ),
+    (
+        lambda: sa.insert(log_origin).values(
+            first_index=900, origin="consent.example/log", predecessor="x"
+        ),
+        {"name from 900 on", "predecessor"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "places"), NAMES, ids=map(str, range(len(NAMES))))
+def test_the_names_of_the_log_are_compared(
+    copy: Copy, change: Callable[[], Any], places: set[str]
+) -> None:
+    copy.damage(lambda c: c.execute(change()))
+    assert {one.place for one in copy.verify().findings} >= places
 
 
 # -- values that no row can hold ------------------------------------------------------------
@@ -1003,7 +1112,7 @@ def test_every_table_of_the_log_and_of_the_facts_is_among_the_cases() -> None:
         "client", "client_key", "client_secret", "client_epoch", "client_revocation",
         "used_assertion",
         # Damaged in tests of their own, above.
-        "consent_party", "log_pending", "log_rejected",
+        "consent_party", "log_pending", "log_rejected", "log_origin",
         # Damaged in test_erasing; says how long things are kept, and proves nothing.
         "log_erased", "retention_rule",
     }  # fmt: skip

@@ -34,7 +34,7 @@ def folders(tmp_path: Path) -> list[Path]:
 def worlds(furnished_sqlite: Furnished, folders: list[Path]) -> Iterator[Worlds]:
     for folder in folders:
         shutil.copyfile(furnished_sqlite.database, folder / "consent.db")
-        shutil.copy(furnished_sqlite.keys_file, folder / "keys.json")
+        furnished_sqlite.copy_keys(folder)
     with two_worlds([f"sqlite:///{folder / 'consent.db'}" for folder in folders], folders) as both:
         yield both
 
@@ -45,7 +45,7 @@ def worlds_on_postgres(
 ) -> Iterator[Worlds]:
     names = [postgres_cluster.create_database(template=furnished_postgres.database) for _ in "xy"]
     for folder in folders:
-        shutil.copy(furnished_postgres.keys_file, folder / "keys.json")
+        furnished_postgres.copy_keys(folder)
     with two_worlds([postgres_cluster.url(name) for name in names], folders) as both:
         yield both
     for name in names:

@@ -16,6 +16,7 @@ from consent_service.errors import (
     InsufficientScope,
     InvalidInput,
     LimitReached,
+    LogContradicted,
     Malformed,
     NotAllowed,
     NotFound,
@@ -67,7 +68,7 @@ CODES = {
     429: "too_many_requests",
 }
 
-_UNREADABLE = {Unreadable.code, NotVouchedFor.code}
+_UNREADABLE = {Unreadable.code, NotVouchedFor.code, LogContradicted.code}
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)

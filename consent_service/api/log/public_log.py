@@ -25,7 +25,7 @@ def register_public(app: Flask, runtime: Runtime, keys: Callable[[], KeySet], or
         with runtime.units.reading() as uow:
             note = uow.tree.checkpoint()
         if note is None:
-            raise NotFound("The log is empty.")
+            raise NotFound("No checkpoint is signed yet.")
         return Response(note, mimetype="text/plain")
 
     def proof() -> Response:
@@ -33,7 +33,7 @@ def register_public(app: Flask, runtime: Runtime, keys: Callable[[], KeySet], or
         with runtime.units.reading() as uow:
             found = uow.tree.inclusion_of_leaf(leaf)
         if found is None:
-            raise NotFound("No such leaf is in the tree.")
+            raise NotFound("No checkpoint holds such a leaf, or none yet.")
         return _json(proof_json(found))
 
     def consistency() -> Response:

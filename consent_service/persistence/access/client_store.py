@@ -21,18 +21,19 @@ from consent_service.services.access.client import OURS, Client, ClientKey, Clie
 
 
 class ClientStore:
-    """Clients (`services.access.ports.Clients`).."""
+    """Clients (`services.access.ports.Clients`). `raised_to` is the epoch that this unit begins."""
 
     def __init__(self, connection: Connection, epoch: UnitEpoch) -> None:
         self._connection = connection
         self._epoch = epoch
         self._begun = False
+        self.raised_to: int | None = None
 
     def begin_change(self) -> None:
         # In the same transaction as the change: whoever reads the new epoch sees the change too.
         if not self._begun:
             raised = sa.update(client_epoch).values(epoch=client_epoch.c.epoch + 1)
-            self._connection.execute(raised)
+            self.raised_to = self._connection.scalar(raised.returning(client_epoch.c.epoch))
             self._begun = True
 
     def add(self, added: Client) -> None:

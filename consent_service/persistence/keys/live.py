@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from consent_service.errors import Misconfigured, Unavailable
+from consent_service.logs import Alarm
 from consent_service.persistence.keys.document import Keys, KeySource
 from consent_service.persistence.keys.sealing import KeyRing
 from consent_service.signing.keys import KeySet, SigningKey, Use
 
 RELOAD_EVERY = timedelta(seconds=2)
-ALARM_EVERY = timedelta(minutes=1)
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class LiveKeys:
         self._keys = source.read()
         self.ring = KeyRing(self._keys.key_encryption, self.refresh)
         self._next_look = monotonic() + RELOAD_EVERY.total_seconds()
-        self._next_alarm = monotonic()
+        self._alarm = Alarm(log, monotonic)
 
     def current(self) -> Keys:
         """The keys, looked for again when the last look was a while ago."""
@@ -61,7 +61,7 @@ class LiveKeys:
                 self._accept(self._source.read())
                 self._fingerprint = fingerprint
         except (Misconfigured, Unavailable) as refused:
-            self._alarm(refused.detail)
+            self._alarm.sound("the changed keys are not used: %s", refused.detail)
         self._next_look = self._monotonic() + RELOAD_EVERY.total_seconds()
 
     def _accept(self, keys: Keys) -> None:
@@ -75,11 +75,6 @@ class LiveKeys:
         self.ring.renew(keys.key_encryption)
         self._keys = keys
         log.info("the keys were read again")
-
-    def _alarm(self, detail: str | None) -> None:
-        if self._monotonic() >= self._next_alarm:
-            log.critical("the changed keys are not used: %s", detail)
-            self._next_alarm = self._monotonic() + ALARM_EVERY.total_seconds()
 
 
 @dataclass(frozen=True)

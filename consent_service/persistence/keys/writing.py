@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from consent_service.errors import Misconfigured
+from consent_service.persistence.kernel.files import sync_folder
 from consent_service.persistence.keys.document import KeyFile, read_keys
 from consent_service.persistence.keys.material import reference_of, references_in
 from consent_service.persistence.keys.module import NoModule, new_reference
@@ -61,11 +62,7 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
         file.flush()
         os.fsync(descriptor)
     fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 # -- objects of the module ------------------------------------------------------------------------

@@ -61,7 +61,7 @@ _ASKS_FOR_CUSTODY = log_body.c.type == sa.literal_column(f"'{CUSTODY_TO_CHECK}'"
 
 
 class LogStore:
-    """The log's storage (`services.log.ports.Log`). `appended` counts the entries of this unit."""
+    """The log's storage (`services.log.ports.Log`). `appended`: this unit's entries."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class LogStore:
         self._index = index
         self._slots = slots
         self._epoch = epoch
-        self.appended = 0
+        self.appended: list[str] = []
 
     def append(
         self,
@@ -107,7 +107,8 @@ class LogStore:
             written = self._append_at_once(header, body, guard, answer, entry.time)
         else:
             written = self._append_in_turn(header, body, guard, answer, entry.time)
-        self.appended += written
+        if written:
+            self.appended.append(entry.id)
         return written
 
     def _append_at_once(

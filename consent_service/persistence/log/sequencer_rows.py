@@ -6,8 +6,7 @@ batch is what one transaction wrote, and its rows go one after the other.
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from consent_service.audit.merkle import Coordinate
 from consent_service.persistence.log.tables import log_header, log_leaf, log_node, log_pending
+from consent_service.persistence.log.tree_rows import Pending
 
 log = logging.getLogger(__name__)
 
@@ -42,17 +42,6 @@ _ADD_NODES = sa.text(
     "INSERT INTO log_node (level, index, hash) SELECT * FROM unnest("
     "CAST(:levels AS integer[]), CAST(:indexes AS bigint[]), CAST(:hashes AS bytea[]))"
 )
-
-
-@dataclass(frozen=True)
-class Pending:
-    """An entry that waits, as its header row has it; `time` is UTC."""
-
-    id: str
-    time: datetime
-    header: bytes
-    leaf: bytes
-    promise: str
 
 
 def take_pending(connection: Connection, most: int) -> list[Pending]:

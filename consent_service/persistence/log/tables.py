@@ -126,6 +126,8 @@ log_head = sa.Table(
     "log_head",
     metadata,
     sa.Column("size", sa.BigInteger, primary_key=True, autoincrement=False),
+    # The size of the head before this one, 0 for the first: one that is taken out leaves a gap.
+    sa.Column("previous", sa.BigInteger, nullable=False),
     sa.Column("root", sa.LargeBinary, nullable=False),
     sa.Column("time", Instant, nullable=False),
     sqlite_with_rowid=False,
@@ -138,7 +140,21 @@ log_checkpoint = sa.Table(
     sa.Column(
         "size", sa.BigInteger, sa.ForeignKey("log_head.size"), primary_key=True, autoincrement=False
     ),
+    # As in a head: the size of the checkpoint before this one.
+    sa.Column("previous", sa.BigInteger, nullable=False),
     sa.Column("note", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+
+log_origin = sa.Table(
+    "log_origin",
+    metadata,
+    # The entries from this position on, and the checkpoints that hold one of them, are of this log.
+    sa.Column("first_index", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("origin", sa.Text, nullable=False),
+    # The last checkpoint known of the log before, where there was one.
+    sa.Column("predecessor", sa.Text),
     sqlite_with_rowid=False,
 )
 

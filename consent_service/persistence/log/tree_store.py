@@ -1,4 +1,8 @@
-"""The tree as stored: checkpoints and proofs for everybody, without a single personal datum."""
+"""The tree as stored: checkpoints and proofs for everybody, without a single personal datum.
+
+Whatever is proven is proven under a released checkpoint: what stands beyond the newest one nobody
+has checked yet, and it has no proof yet.
+"""
 
 from collections.abc import Sequence
 
@@ -8,26 +12,25 @@ from sqlalchemy.engine import Connection
 from consent_service.audit.merkle import Coordinate, consistency_plan, fold, inclusion_plan
 from consent_service.audit.receipt_document import InclusionProof
 from consent_service.errors import InvalidInput
-from consent_service.persistence.log.sequencer import Head, Sequencer, newest_head, tree_hashes
 from consent_service.persistence.log.tables import log_leaf
+from consent_service.persistence.log.tree_rows import Released, newest_released, tree_hashes
 
 
 class TreeStore:
     """Checkpoints and proofs (`services.log.ports.Tree`)."""
 
-    def __init__(self, connection: Connection, sequencer: Sequencer) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._sequencer = sequencer
-        self._seen: Head | None = None
+        self._seen: Released | None = None
 
     def checkpoint(self) -> str | None:
-        head = self._head()
-        return None if head is None else self._sequencer.checkpoint_of(self._connection, head)
+        released = self._released()
+        return None if released is None else released.note
 
-    def _head(self) -> Head | None:
-        """One head for the whole unit: the proofs of a receipt lead to its one checkpoint."""
+    def _released(self) -> Released | None:
+        """One for the whole unit: the proofs of a receipt lead to its one checkpoint."""
         if self._seen is None:
-            self._seen = newest_head(self._connection)
+            self._seen = newest_released(self._connection)
         return self._seen
 
     def inclusion(self, entry: str) -> InclusionProof | None:
@@ -37,21 +40,20 @@ class TreeStore:
         return None if index is None else self._prove(index)
 
     def inclusion_of_leaf(self, leaf: bytes) -> InclusionProof | None:
-        index = self._connection.scalar(
-            sa.select(log_leaf.c.index).where(log_leaf.c.leaf == leaf).limit(1)
-        )
+        first = sa.select(sa.func.min(log_leaf.c.index)).where(log_leaf.c.leaf == leaf)
+        index = self._connection.scalar(first)
         return None if index is None else self._prove(index)
 
     def _prove(self, index: int) -> InclusionProof | None:
-        head = self._head()
-        if head is None or index >= head.size:
+        released = self._released()
+        if released is None or index >= released.size:
             return None
-        path = self._path(inclusion_plan(index, head.size))
-        return InclusionProof(index, tuple(path), self.checkpoint())
+        path = self._path(inclusion_plan(index, released.size))
+        return InclusionProof(index, tuple(path), released.note)
 
     def consistency(self, old: int, new: int) -> list[bytes]:
-        head = newest_head(self._connection)
-        if not 0 < old <= new or head is None or new > head.size:
+        released = self._released()
+        if not 0 < old <= new or released is None or new > released.size:
             raise InvalidInput.field("/old", "Two sizes of this log: 0 < old ≤ new ≤ its size.")
         return self._path(consistency_plan(old, new))
 

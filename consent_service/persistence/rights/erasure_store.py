@@ -18,13 +18,13 @@ from consent_service.persistence.consents.tables import consent, consent_party, 
 from consent_service.persistence.idempotency.tables import kept_answer
 from consent_service.persistence.kernel.metadata import Id
 from consent_service.persistence.keys.tables import data_key
-from consent_service.persistence.log.sequencer import Sequencer
+from consent_service.persistence.log.anchor_journal import Intent
+from consent_service.persistence.log.sequencer import Sequencer, wait_for_turn
 from consent_service.persistence.log.tables import (
     log_body,
     log_erased,
     log_header,
     log_pending,
-    log_sequencer,
 )
 from consent_service.persistence.rights.tables import retention_rule
 from consent_service.persistence.signatures.tables import signing_session, statement
@@ -35,11 +35,16 @@ _AT_ONCE = 1_000
 
 
 class ErasureStore:
-    """What a controller has about children, and how it goes (`services.kernel.ports.Erasures`)."""
+    """What a controller has about children, and how it goes (`services.kernel.ports.Erasures`).
+
+    `meant` are this unit's erasures, for the journal that outlives the database.
+    """
 
     def __init__(self, connection: Connection, sequencer: Sequencer) -> None:
         self._connection = connection
         self._sequencer = sequencer
+        self._listed: dict[str, list[str]] = {}
+        self.meant: list[Intent] = []
 
     def children(self, controller: str) -> Sequence[str]:
         query = (
@@ -76,24 +81,30 @@ class ErasureStore:
         return sorted(found, key=lambda entry: entry.id)
 
     def list_erased(self, erasure: str, entries: Iterable[ListedEntry]) -> None:
-        rows = [{"entry_id": entry, "erasure_id": erasure, "leaf": leaf} for entry, leaf in entries]
+        rows, listed = [], []
+        for entry, leaf in entries:
+            rows.append({"entry_id": entry, "erasure_id": erasure, "leaf": leaf})
+            listed.append(entry)
         self._connection.execute(sa.insert(log_erased), rows)
+        self._listed[erasure] = listed
 
     def integrate(self) -> None:
         # The sequencer passes where somebody else is at work; here it has to be waited for.
-        self._connection.execute(sa.select(log_sequencer.c.id).with_for_update())
+        wait_for_turn(self._connection)
         while self._connection.scalar(sa.select(log_pending.c.entry_id).limit(1)) is not None:
             self._sequencer.integrate(self._connection)
 
     def erase(self, erasure: str, controller: str, forgotten: Iterable[Forgotten]) -> ErasedRows:
         entries = self._erase_listed(erasure)
-        consents = people = keys = 0
+        consents = people = 0
+        keys: list[str] = []
         for one in forgotten:
             consents += self._erase_consents(sorted(one.consents))
             people += self._erase_people(controller, one)
             if one.is_whole:
                 keys += self._destroy_key(controller, one.child)
-        return ErasedRows(entries, consents, people, keys)
+        self.meant.append(Intent(erasure, self._listed.get(erasure, []), keys))
+        return ErasedRows(entries, consents, people, len(keys))
 
     def _erase_listed(self, erasure: str) -> int:
         listed = sa.select(log_erased.c.entry_id).where(log_erased.c.erasure_id == erasure)
@@ -135,14 +146,14 @@ class ErasureStore:
         )
         return known
 
-    def _destroy_key(self, controller: str, child_id: str) -> int:
-        key_id = self._connection.scalar(
+    def _destroy_key(self, controller: str, child_id: str) -> Sequence[str]:
+        keys = self._connection.scalars(
             sa.select(data_key.c.id).where(_is_of(controller, child_id))
-        )
-        self._delete(kept_answer, kept_answer.c.data_key_id == key_id)
-        destroyed = self._delete(data_key, data_key.c.id == key_id)
+        ).all()
+        self._delete(kept_answer, kept_answer.c.data_key_id.in_(keys))
+        self._delete(data_key, data_key.c.id.in_(keys))
         self._erase_child_of_nobody(child_id)
-        return destroyed
+        return keys
 
     def _erase_child_of_nobody(self, child_id: str) -> None:
         """The shared row of a child goes with the last controller's key."""

@@ -9,6 +9,7 @@ from consent_service.audit.entry import SALT_BYTES, Header
 from consent_service.audit.entry_checks import CheckedBody, EntryChecks, check_stored_body
 from consent_service.audit.finding import Finding
 from consent_service.audit.log_reader import StoredBody
+from consent_service.audit.origins import Origins
 from consent_service.errors import Unreadable
 from consent_service.persistence.keys.document import KeySource
 from consent_service.persistence.keys.index_slots import CheckedIndex, IndexState
@@ -62,13 +63,13 @@ class OwnProcess:
     """
 
     source: KeySource
-    origin: str
+    origins: Origins
     index_state: IndexState | None
 
     def __call__(self) -> DatabaseChecks:
         keys = self.source.read()
         published = own_keys(keys.published, keys.schedules.values())
         if self.index_state is None:
-            return DatabaseChecks(published, self.origin)
+            return DatabaseChecks(published, self.origins)
         index = RememberedIndex.of_database(keys.index, self.index_state)
-        return DatabaseChecks(published, self.origin, (KeyRing(keys.key_encryption), index))
+        return DatabaseChecks(published, self.origins, (KeyRing(keys.key_encryption), index))

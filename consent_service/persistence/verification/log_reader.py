@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
 
-from consent_service.audit.finding import VerifyReport
+from consent_service.audit.finding import Finding, VerifyReport
 from consent_service.audit.log_reader import (
     CheckpointRow,
     ErasedRow,
@@ -19,7 +19,9 @@ from consent_service.audit.log_reader import (
     NodeRow,
     PendingRow,
 )
+from consent_service.audit.origins import OriginRow, Origins, wrong_origins
 from consent_service.audit.spread import Alone, Spread, over_processes
+from consent_service.audit.tree_checks import NO_CLAIMS, Claims
 from consent_service.audit.verify import verify_log
 from consent_service.persistence.keys.document import KeySource
 from consent_service.persistence.keys.index_slots import IndexState, index_state_of
@@ -33,6 +35,7 @@ from consent_service.persistence.log.tables import (
     log_header,
     log_leaf,
     log_node,
+    log_origin,
     log_pending,
 )
 from consent_service.persistence.verification.checks import (
@@ -78,23 +81,29 @@ def verify_database(
     keys: KeySet,
     origin: str,
     now: datetime,
-    outside: Sequence[str] = (),
+    claims: Claims = NO_CLAIMS,
     processes: Processes | None = None,
 ) -> VerifyReport:
     """Verify a database's log, and its facts, terms and statements against it; `now` is UTC.
 
-    Without the key ring or the index key nothing is opened, and the report says so. `outside`
-    are checkpoints that others kept; without `processes` everything happens in this one.
+    Without the key ring or the index key nothing is opened, and the report says so. `claims`
+    are checkpoints from outside the database; without `processes` everything happens in this one.
     """
     with snapshot(engine) as reading, ExitStack() as stack:
         opened, state = None, None
         if ring is not None and index is not None:
             state = _index_state(reading) or IndexState.of_one_key(index)
             opened = ring, RememberedIndex.of_database(index, state)
-        checks = DatabaseChecks(keys, origin, opened)
+        try:
+            named = list(_origin_rows(reading))
+            misnamed = tuple(_wrong_names(reading, named, origin))
+        except Damaged as damaged:
+            return VerifyReport(0, 0, 0, 0, (damaged.finding,), (), (), is_complete=False)
+        origins = Origins.of(named, origin)
+        checks = DatabaseChecks(keys, origins, opened)
         spread: Spread[DatabaseChecks] = Alone(checks)
         if processes is not None and processes.count > 1:
-            prepare = OwnProcess(processes.source, origin, state)
+            prepare = OwnProcess(processes.source, origins, state)
             spread = stack.enter_context(over_processes(processes.count, prepare))
         groups = [group(reading, checks, spread) for group in CHECKS]
         try:
@@ -102,16 +111,30 @@ def verify_database(
                 DatabaseLog(reading, looks_at_bodies=opened is not None),
                 checks,
                 now,
-                outside=outside,
+                claims=claims,
                 extra_checks=chain.from_iterable(group.findings() for group in groups),
                 spread=spread,
             )
         except Damaged as damaged:
             return VerifyReport(0, 0, 0, 0, (damaged.finding,), (), (), is_complete=False)
+        # First: what is wrong with a name is wrong with every entry under it.
+        report = replace(report, findings=(*misnamed, *report.findings))
         if not report.is_complete:
             return report
         said = chain.from_iterable(group.checked() for group in groups)
         return replace(report, checked=(*report.checked, *said))
+
+
+def _origin_rows(reading: Reading) -> Iterator[OriginRow]:
+    query = sa.select(log_origin).order_by(log_origin.c.first_index)
+    for row in reading.rows(query, "origin_mismatch", "names of the log"):
+        yield OriginRow(row.first_index, row.origin, row.predecessor)
+
+
+def _wrong_names(reading: Reading, named: Sequence[OriginRow], origin: str) -> Iterator[Finding]:
+    query = sa.select(log_leaf.c.index).order_by(log_leaf.c.index.desc()).limit(1)
+    sizes = [row[0] + 1 for row in reading.rows(query, "leaf_mismatch", "leaf")]
+    yield from wrong_origins(named, origin, sum(sizes))
 
 
 def _index_state(reading: Reading) -> IndexState | None:
@@ -158,12 +181,12 @@ class DatabaseLog:
     def heads(self) -> Iterator[HeadRow]:
         query = sa.select(log_head).order_by(log_head.c.size)
         for row in self._reading.rows(query, "head_invalid", "head"):
-            yield HeadRow(row.size, row.root, row.time)
+            yield HeadRow(row.size, row.previous, row.root, row.time)
 
     def checkpoints(self) -> Iterator[CheckpointRow]:
         query = sa.select(log_checkpoint).order_by(log_checkpoint.c.size)
         for row in self._reading.rows(query, "checkpoint_invalid", "checkpoint"):
-            yield CheckpointRow(row.size, row.note)
+            yield CheckpointRow(row.size, row.previous, row.note)
 
     def pending(self) -> Iterator[PendingRow]:
         query = sa.select(

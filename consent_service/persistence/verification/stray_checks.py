@@ -22,6 +22,7 @@ from consent_service.persistence.log.tables import (
     log_leaf,
     log_pending,
     log_rejected,
+    log_sequencer,
 )
 from consent_service.persistence.verification.column_checks import (
     bodies_query,
@@ -40,6 +41,7 @@ class StrayChecks(SnapshotChecks):
         yield from self._pending_bodies()
         yield from self._rejections()
         yield from self._times_of_heads()
+        yield from self._turn()
 
     def checked(self) -> Iterator[str]:
         yield "every header in one place: the tree, waiting, or rejected"
@@ -142,13 +144,20 @@ class StrayChecks(SnapshotChecks):
             .order_by(log_checkpoint.c.size)
         )
         for row in self._reading.rows(query, "head_invalid", "head"):
+            origin = self._checks.origins.of_tree(row.size)
             try:
-                checkpoint = verify_checkpoint(row.note, self._checks.origin, self._checks.keys)
+                checkpoint = verify_checkpoint(row.note, origin, self._checks.keys)
             except InvalidCheckpoint:
                 continue  # said of the checkpoint already
             if row.time is None or not _dates(checkpoint, row.time.replace(microsecond=0)):
                 detail = "its checkpoint dates it otherwise"
                 yield Finding("head_invalid", f"head {row.size}", detail)
+
+    def _turn(self) -> Iterator[Finding]:
+        rows = self._reading.rows(sa.select(log_sequencer.c.id), "head_invalid", "log_sequencer")
+        if len(list(rows)) != 1:
+            detail = "its row is missing: nobody gets the turn to integrate"
+            yield Finding("head_invalid", "log_sequencer", detail)
 
 
 def _dates(checkpoint: Checkpoint, head: datetime) -> bool:

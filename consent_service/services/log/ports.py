@@ -77,11 +77,11 @@ class Tree(Protocol):
     """Checkpoints and proofs: public, nothing about anybody."""
 
     def checkpoint(self) -> str | None:
-        """The signed checkpoint of the newest head; None before the first entry."""
+        """The newest released checkpoint; None before the first."""
         ...
 
     def inclusion(self, entry: str) -> InclusionProof | None:
-        """Where an entry stands; None before it is integrated."""
+        """Where an entry stands; None before a released checkpoint holds it."""
         ...
 
     def inclusion_of_leaf(self, leaf: bytes) -> InclusionProof | None: ...

@@ -84,11 +84,13 @@ class BuiltLog:
         self.frontier, nodes = self.frontier.append([entry.leaf for entry in entries])
         self.node_rows += [NodeRow(level, index, hashed) for (level, index), hashed in nodes]
         time = time or max(entry.time for entry in entries) + timedelta(seconds=1)
-        head = HeadRow(self.frontier.size, self.frontier.root(), time)
+        before = self.head_rows[-1].size if self.head_rows else 0
+        head = HeadRow(self.frontier.size, before, self.frontier.root(), time)
         self.head_rows.append(head)
         if checkpoint:
             note = signed(head.size, head.root, time)
-            self.checkpoint_rows.append(CheckpointRow(head.size, note))
+            before = self.checkpoint_rows[-1].size if self.checkpoint_rows else 0
+            self.checkpoint_rows.append(CheckpointRow(head.size, before, note))
         return self
 
     def wait(self, entry):

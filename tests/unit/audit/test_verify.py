@@ -13,8 +13,10 @@ from consent_service.audit.entry_checks import CheckedBody, EntryChecks
 from consent_service.audit.finding import Finding
 from consent_service.audit.log_reader import ErasedRow, NodeRow, StoredBody
 from consent_service.audit.merkle import EMPTY_ROOT, leaf_hash
+from consent_service.audit.origins import Origins
 from consent_service.audit.promise import make_promise
 from consent_service.audit.spread import over_processes
+from consent_service.audit.tree_checks import Claims
 from consent_service.audit.verify import MOST_FINDINGS, verify_log
 from consent_service.signing.keys import SigningKey
 from tests.unit.audit.built_log import (
@@ -31,12 +33,16 @@ from tests.unit.audit.built_log import (
     signed,
 )
 
+ORIGINS = Origins.of((), ORIGIN)
 STRANGER = SigningKey.from_seed(b"\x09" * 32, "promise")
 
 
 def verified(log, **arguments):
     checks = arguments.pop("checks", EntryChecks)
-    return verify_log(log, checks(arguments.pop("keys", keys()), ORIGIN), NOW, **arguments)
+    claims = Claims(arguments.pop("outside", ()), arguments.pop("anchor", None))
+    return verify_log(
+        log, checks(arguments.pop("keys", keys()), ORIGINS), NOW, claims=claims, **arguments
+    )
 
 
 def test_an_honest_log_passes():
@@ -136,9 +142,9 @@ TAMPERINGS = [
     (other_leaf, "leaf_mismatch", "header 17 (entry entry-000017)"),
     (other_entry_without_promise_key, "promise_invalid", "promise 17 (entry entry-000017)"),
     (other_entry_whole, "node_mismatch", "node level 1 index 8"),
-    (swapped, "node_mismatch", "node level 1 index 1"),
+    (swapped, "head_invalid", "head over 3 (entry entry-000004)"),
     (removed, "leaf_missing", "leaf 6"),
-    (removed_and_renumbered, "node_mismatch", "node level 1 index 3"),
+    (removed_and_renumbered, "head_invalid", "head over 7 (entry entry-000008)"),
     (another_log, "leaf_mismatch", "header 5 (entry entry-000005)"),
     (promise_of_another, "promise_invalid", "promise 5 (entry entry-000005)"),
     (lambda log: log.change(log.leaf_rows, 5, header=b"{}"), "header_invalid",
@@ -157,13 +163,17 @@ TAMPERINGS = [
     (lambda log: log.node_rows.clear(), "node_mismatch", "node level 1 index 0"),
     (lambda log: log.change(log.head_rows, 2, root=EMPTY_ROOT), "root_mismatch", "head 8"),
     (lambda log: log.change(log.head_rows, 2, size=4), "head_invalid", "head 4"),
-    (lambda log: log.change(log.head_rows, 2, time=START), "head_invalid", "head 8"),
-    (lambda log: log.head_rows.reverse(), "head_invalid", "head 16"),
+    (lambda log: log.change(log.head_rows, 2, time=START), "head_invalid",
+     "head over 4 (entry entry-000004)"),
+    (lambda log: log.head_rows.reverse(), "head_invalid", "head 21"),
+    (lambda log: (log.head_rows.pop(2), log.checkpoint_rows.pop(2)), "head_invalid", "head 16"),
+    (lambda log: log.checkpoint_rows.pop(2), "checkpoint_invalid", "checkpoint 16"),
+    (lambda log: log.change(log.head_rows, 2, previous=3), "head_invalid", "head 8"),
     (lambda log: (log.head_rows.pop(), log.checkpoint_rows.pop()), "head_invalid", "leaf 16"),
     (lambda log: log.leaf_rows.pop(), "log_cut", "head 21"),
     (resigned_root, "root_mismatch", "checkpoint 8"),
     (lambda log: log.change(log.checkpoint_rows, 2, size=9), "checkpoint_invalid", "checkpoint 9"),
-    (lambda log: log.checkpoint_rows.reverse(), "checkpoint_invalid", "checkpoint 16"),
+    (lambda log: log.checkpoint_rows.reverse(), "checkpoint_invalid", "checkpoint 21"),
     (lambda log: log.change(log.checkpoint_rows, 1, note="forged"), "checkpoint_invalid",
      "checkpoint 4"),
     (lambda log: log.body_rows.pop("entry-000009"), "body_missing",

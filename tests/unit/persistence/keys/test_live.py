@@ -12,7 +12,6 @@ from consent_service.errors import Misconfigured, Unreadable
 from consent_service.persistence.keys import changes
 from consent_service.persistence.keys.document import KeyFile, KeyText
 from consent_service.persistence.keys.live import (
-    ALARM_EVERY,
     RELOAD_EVERY,
     LiveKeys,
     LiveSigner,
@@ -104,7 +103,7 @@ def test_a_damaged_file_is_an_alarm_and_changes_nothing(
     seconds.forward()
     assert live.current() is before
     assert len([r for r in caplog.records if r.levelno == logging.CRITICAL]) == 1
-    seconds.forward(ALARM_EVERY)
+    seconds.forward(timedelta(minutes=1))
     live.current()
     assert len([r for r in caplog.records if r.levelno == logging.CRITICAL]) == 2
     file.path.write_bytes(sound)

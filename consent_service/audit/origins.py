@@ -1,0 +1,66 @@
+"""Under which name a log's entries and checkpoints stand: one, until a restore gives it another.
+
+A range begins at a position in the tree and ends where the next begins. A checkpoint is of the log
+that its newest leaf is of.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from consent_service.audit.finding import Finding
+
+
+class OriginRow(NamedTuple):
+    """A name from a position on; `predecessor` is the last checkpoint known of the one before."""
+
+    first_index: int
+    origin: str
+    predecessor: str | None = None
+
+
+@dataclass(frozen=True)
+class Origins:
+    """The names of one log, in order; never empty, the first from position 0 on."""
+
+    rows: tuple[OriginRow, ...]
+
+    @classmethod
+    def of(cls, rows: Sequence[OriginRow], configured: str) -> "Origins":
+        """Those of a log's rows, or the configured name alone where the log has not begun."""
+        return cls(tuple(rows) or (OriginRow(0, configured),))
+
+    @property
+    def newest(self) -> str:
+        """The name that entries and checkpoints are given now."""
+        return self.rows[-1].origin
+
+    def of_leaf(self, position: int) -> str:
+        """The log that the entry at a position is of."""
+        begins = [row.first_index for row in self.rows]
+        return self.rows[max(0, bisect_right(begins, position) - 1)].origin
+
+    def of_tree(self, size: int) -> str:
+        """The log that a checkpoint of this size is of."""
+        return self.of_leaf(max(0, size - 1))
+
+
+def wrong_origins(rows: Sequence[OriginRow], configured: str, size: int) -> Iterator[Finding]:
+    """What is wrong with the names kept for a log of so many entries, which is configured as one.
+
+    A predecessor is compared with the tree where all checkpoints are.
+    """
+    if size > 0 and not rows:
+        yield Finding("origin_mismatch", "names of the log", "missing")
+    for number, row in enumerate(rows):
+        is_first = number == 0
+        if row.first_index > size or is_first != (row.first_index == 0):
+            detail = "it does not begin where a name can"
+        elif is_first != (row.predecessor is None):
+            detail = "the first name alone follows no other"
+        else:
+            continue
+        yield Finding("origin_mismatch", f"name from {row.first_index} on", detail)
+    if rows and rows[-1].origin != configured:
+        yield Finding("origin_mismatch", "names of the log", "the newest is not the configured one")

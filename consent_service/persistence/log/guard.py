@@ -1,0 +1,215 @@
+"""Whether this process may rely on the database: it agrees with the anchor, and never shrinks.
+
+A process compares when it starts, on each new connection, and every second in its watching thread;
+requests read a flag in memory. The anchor is read first and the database after it: the signer
+commits a head before it anchors it, so a sound database holds at least what the anchor says. Being
+behind is no contradiction, whatever else it means. A process that saw one relies on nothing until
+it is started again, by somebody who looked (docs/decisions/0035).
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from consent_service.audit.checkpoint import (
+    Checkpoint,
+    InvalidCheckpoint,
+    parse_checkpoint,
+    verify_checkpoint,
+)
+from consent_service.audit.merkle import EMPTY_ROOT
+from consent_service.audit.origins import Origins
+from consent_service.errors import LogContradicted, Misconfigured
+from consent_service.logs import Alarm
+from consent_service.persistence.access.tables import client_epoch
+from consent_service.persistence.log.anchor import Anchor, AnchorUnreadable
+from consent_service.persistence.log.log_identity import LogIdentity
+from consent_service.persistence.log.tables import log_header
+from consent_service.persistence.log.tree_rows import (
+    Head,
+    newest_head,
+    origin_rows,
+    stored_frontier,
+)
+
+FIRST_ANCHOR_SECONDS = 10.0
+"""How long a start waits for the first anchor, while another process makes it."""
+
+_LOOKED_AT = "log_looked_at"
+
+log = logging.getLogger(__name__)
+
+
+class Guard:
+    """The flag of one process, and what it is set by. May be shared by threads."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        anchor: Anchor,
+        identity: Callable[[], LogIdentity],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._engine = engine
+        self._anchor = anchor
+        self._identity = identity
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._alarm = Alarm(log)
+        self._verified: tuple[str, Checkpoint] | None = None
+        self._seen = Head(0, EMPTY_ROOT, clock())
+        self._file: tuple[int, int] | None = None
+        self.contradiction: str | None = None
+
+    # -- what requests ask ---------------------------------------------------------------------
+
+    def require(self) -> None:
+        """Raise LogContradicted where something does not agree."""
+        if self.contradiction is not None:
+            raise LogContradicted(self.contradiction)
+
+    def admit(self, connection: Connection) -> None:
+        """The same, after a look at the database through a connection that is new."""
+        if _LOOKED_AT not in connection.info:
+            self._look(connection)
+            connection.info[_LOOKED_AT] = True
+        self.require()
+
+    # -- looking -------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """What a process does before it serves or writes. Raises Misconfigured.
+
+        The anchor of a log that has not begun is made here: the checkpoint of the empty tree.
+        """
+        with self._engine.connect() as connection:
+            if self._anchor.read() is None:
+                if newest_head(connection) is not None:
+                    raise Misconfigured(
+                        f"the log has begun, and its anchor {self._anchor.path} "
+                        "(CONSENT_LOG_ANCHOR_FILE) is missing: put it back, or have a checkpoint "
+                        "that was kept adopted by `consent-service audit adopt`"
+                    )
+                self._make_first_anchor()
+            origin = self.anchored().origin
+            if origin != self._identity().origin:
+                raise Misconfigured(
+                    f"CONSENT_LOG_ORIGIN is {self._identity().origin!r}, and this log is {origin!r}"
+                    ": set it back; only a restore gives a log another name"
+                )
+            self._look(connection)
+            if self.contradiction is None:
+                self._settle_journal(connection)
+        if self.contradiction is not None:
+            raise Misconfigured(
+                f"{self.contradiction}. Nothing is served on it. Find out who changed the "
+                "database; one that comes from a backup is brought in by `consent-service restore`"
+            )
+
+    def look(self) -> None:
+        """Compare once. What keeps the database or the anchor from being read is raised."""
+        with self._engine.connect() as connection:
+            self._look(connection)
+
+    def contradict(self, reason: str) -> None:
+        """From here on this process relies on nothing that the database says."""
+        self._alarm.sound("the log is contradicted: %s", reason)
+        self.contradiction = self.contradiction or reason
+
+    def anchored(self) -> Checkpoint:
+        """The anchor's checkpoint. Raises AnchorUnreadable where it is none of this log."""
+        note = self._anchor.read()
+        if note is None:
+            raise AnchorUnreadable(f"the log's anchor {self._anchor.path} is missing")
+        if self._verified is None or self._verified[0] != note:
+            try:
+                origin = parse_checkpoint(note).origin
+                published = self._identity().published
+                self._verified = (note, verify_checkpoint(note, origin, published))
+            except InvalidCheckpoint as wrong:
+                raise AnchorUnreadable(
+                    f"the log's anchor {self._anchor.path} (CONSENT_LOG_ANCHOR_FILE) is no "
+                    f"checkpoint by this deployment's keys: {wrong.detail}"
+                ) from None
+        return self._verified[1]
+
+    def _look(self, connection: Connection) -> None:
+        with self._lock:
+            anchored = self.anchored()
+            reason = self._is_another_file() or self._is_another_log(connection, anchored)
+        if reason is not None:
+            self.contradict(reason)
+
+    def _is_another_file(self) -> str | None:
+        """SQLite: whether another file was put in the place of the one that was opened."""
+        path = self._engine.url.database
+        if self._engine.dialect.name != "sqlite" or path in (None, "", ":memory:"):
+            return None
+        try:
+            status = Path(str(path)).stat()
+        except OSError:
+            return "the database's file is gone"
+        file = (status.st_dev, status.st_ino)
+        self._file = self._file or file
+        return None if file == self._file else "another file stands in the database's place"
+
+    def _is_another_log(self, connection: Connection, anchored: Checkpoint) -> str | None:
+        """Against the anchor, and the newest head that this process saw, signed or not."""
+        head = newest_head(connection) or Head(0, EMPTY_ROOT, self._seen.time)
+        for size, whose in ((anchored.size, "were signed"), (self._seen.size, "were there")):
+            if head.size < size:
+                return f"the database's log has {head.size} entries, and {size} {whose} before"
+        claims = {(one.size, one.root) for one in (anchored, self._seen, head)}
+        for size, root in sorted(claims):
+            frontier = stored_frontier(connection, size)
+            if frontier is None or frontier.root() != root:
+                return f"the database's log is not the one whose {size} entries had a root before"
+        rows, configured = origin_rows(connection), self._identity().origin
+        if Origins.of(rows, configured).newest != configured or (head.size and not rows):
+            return f"CONSENT_LOG_ORIGIN is {configured!r}, and the database's log is another"
+        self._seen = head
+        return None
+
+    # -- at the start --------------------------------------------------------------------------
+
+    def _make_first_anchor(self) -> None:
+        """The checkpoint of the empty tree, by whoever comes first."""
+        until = time.monotonic() + FIRST_ANCHOR_SECONDS
+        while self._anchor.read() is None:
+            held = self._anchor.is_held
+            if self._anchor.hold():
+                try:
+                    if self._anchor.read() is None:
+                        empty = Head(0, EMPTY_ROOT, self._clock())
+                        self._anchor.write(self._identity().sign(empty)[0])
+                finally:
+                    if not held:
+                        self._anchor.release()
+            elif time.monotonic() > until:
+                raise AnchorUnreadable(f"the log's anchor {self._anchor.path} is not made")
+            else:
+                time.sleep(0.05)
+
+    def _settle_journal(self, connection: Connection) -> None:
+        """Ask the log what became of what was meant. Raises Misconfigured."""
+        journal = self._anchor.journal
+        epoch = connection.scalar(sa.select(client_epoch.c.epoch))
+        for one in journal.read().epochs:
+            if one.entry is not None and (epoch or 0) < one.number and is_in(connection, one.entry):
+                raise Misconfigured(
+                    f"the clients' epoch is {epoch}, and was {one.number} already: rows of clients "
+                    "were put back from before"
+                )
+        journal.settle(lambda erasure: is_in(connection, erasure), self._clock())
+
+
+def is_in(connection: Connection, entry: str) -> bool:
+    """Whether the log has an entry, in the tree or waiting."""
+    found = sa.select(log_header.c.entry_id).where(log_header.c.entry_id == entry)
+    return connection.scalar(found) is not None
