@@ -17,6 +17,7 @@ from consent_service.commands.erase import erase, retention
 from consent_service.commands.export_person import export_person
 from consent_service.commands.keys import keys
 from consent_service.commands.purposes import categories, purposes
+from consent_service.commands.restore import restore
 from consent_service.commands.staff import staff
 from consent_service.errors import ConsentServiceError
 
@@ -45,6 +46,7 @@ for command in (
     purposes,
     categories,
     erase,
+    restore,
     retention,
     export_person,
     audit,

@@ -1,22 +1,29 @@
 """Under which name a log's entries and checkpoints stand: one, until a restore gives it another.
 
 A range begins at a position in the tree and ends where the next begins. A checkpoint is of the log
-that its newest leaf is of.
+that its newest leaf is of. What was signed under a name and then lost is not in the tree: of it the
+last checkpoint is kept, as the predecessor of the name that follows.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
 from typing import NamedTuple
 
 from consent_service.audit.finding import Finding
 
 
 class OriginRow(NamedTuple):
-    """A name from a position on; `predecessor` is the last checkpoint known of the one before."""
+    """A name from a position on, and when it began (UTC; None: the log has not begun).
+
+    `predecessor` is the last checkpoint known of the one before.
+    """
 
     first_index: int
     origin: str
+    began_at: datetime | None
     predecessor: str | None = None
 
 
@@ -29,12 +36,17 @@ class Origins:
     @classmethod
     def of(cls, rows: Sequence[OriginRow], configured: str) -> "Origins":
         """Those of a log's rows, or the configured name alone where the log has not begun."""
-        return cls(tuple(rows) or (OriginRow(0, configured),))
+        return cls(tuple(rows) or (OriginRow(0, configured, None),))
 
     @property
     def newest(self) -> str:
         """The name that entries and checkpoints are given now."""
         return self.rows[-1].origin
+
+    def predecessors(self) -> Iterator[tuple[OriginRow, str]]:
+        """Each name that followed another, and the name that it followed in this tree."""
+        for before, row in pairwise(self.rows):
+            yield row, before.origin
 
     def of_leaf(self, position: int) -> str:
         """The log that the entry at a position is of."""

@@ -119,7 +119,6 @@ def root_marks(
     before, and those from outside.
     """
     given = [(note, "outside checkpoint") for note in claims.outside]
-    given += [(row.predecessor, "predecessor") for row in origins.rows if row.predecessor]
     if claims.anchor is not None:
         given.append((claims.anchor, "anchor"))
     kept = []
@@ -128,6 +127,7 @@ def root_marks(
             kept.append(_mark(_verified(note, keys, origins), name))
         except InvalidCheckpoint as wrong:
             report(Finding("checkpoint_invalid", name, wrong.detail))
+    kept += _predecessor_marks(keys, origins, report)
     anchored = max((mark.size for mark in kept if mark.name == "anchor"), default=0)
     return merge(
         _head_marks(reader.heads() or (), report),
@@ -135,6 +135,19 @@ def root_marks(
         sorted(kept),
         key=lambda mark: mark.size,
     )
+
+
+def _predecessor_marks(keys: KeySet, origins: Origins, report: Report) -> Iterator[RootMark]:
+    """The last checkpoint of each name before, as far as the tree still has what it was of."""
+    for row, before in origins.predecessors():
+        try:
+            name = parse_checkpoint(row.predecessor or "").origin
+            found = verify_checkpoint(row.predecessor or "", name, keys)
+        except InvalidCheckpoint as wrong:
+            report(Finding("checkpoint_invalid", "predecessor", wrong.detail))
+            continue
+        if name == before and found.size <= row.first_index:
+            yield _mark(found, "predecessor")
 
 
 def _verified(note: str, keys: KeySet, origins: Origins) -> Checkpoint:

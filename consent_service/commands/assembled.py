@@ -34,11 +34,15 @@ def assembled_parts(*, is_examined: bool = False) -> "Iterator[Parts]":
 
 
 def verify_with_keys(
-    parts: "Parts", outside: Sequence[str] = (), workers: int | None = None
+    parts: "Parts",
+    outside: Sequence[str] = (),
+    workers: int | None = None,
+    name: str | None = None,
 ) -> "VerifyReport":
     """Verify the whole log, opening what the keys open, in a process for each processor.
 
-    `outside` are checkpoints that others kept; `workers` says how many processes instead.
+    `outside` are checkpoints that others kept; `workers` says how many processes instead. With a
+    `name` it is that of a copy from before, which the anchor is not compared with.
     """
     from consent_service.audit.tree_checks import Claims
     from consent_service.persistence.verification.log_reader import Processes, verify_database
@@ -46,7 +50,7 @@ def verify_with_keys(
     from consent_service.wiring import key_source
 
     # Read before the database: whatever the anchor says, that has at least.
-    anchor = parts.anchor.read()
+    anchor = parts.anchor.read() if name is None else None
     source = key_source(parts.settings)
     # A hardware module is reached from this process alone: its PIN goes nowhere else.
     count = 1 if source.module is not None else workers or os.cpu_count() or 1
@@ -55,7 +59,7 @@ def verify_with_keys(
         parts.units.ring,
         parts.index,
         own_keys(parts.keys.published, parts.keys.schedules.values()),
-        parts.settings.log_origin,
+        name or parts.settings.log_origin,
         parts.context.clock(),
         Claims(outside, anchor),
         processes=Processes(count, source),

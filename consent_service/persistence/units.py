@@ -27,6 +27,7 @@ from consent_service.persistence.log.log_store import LogStore
 from consent_service.persistence.log.sequencer import Sequencer
 from consent_service.persistence.log.tree_store import TreeStore
 from consent_service.persistence.rights.erasure_store import ErasureStore
+from consent_service.persistence.rights.restore_store import RestoreStore
 from consent_service.persistence.rights.subject_store import SubjectStore
 from consent_service.persistence.signatures.session_store import SessionStore
 from consent_service.persistence.signatures.statement_store import StatementStore
@@ -56,7 +57,7 @@ class SqlUnitOfWork:
         slots = IndexSlots(connection, index)
         keys = DataKeys(connection, units.ring, new_id, units.clock)
         self.keys = keys
-        self.children = ChildrenStore(connection, keys, index, slots, new_id, units.restores)
+        self.children = ChildrenStore(connection, keys, index, slots, new_id, units.guard.restores)
         self.consents = ConsentStore(connection, keys)
         self.links = LinkStore(connection, index)
         self.statements = StatementStore(connection, keys)
@@ -70,6 +71,7 @@ class SqlUnitOfWork:
         self.tree = TreeStore(connection)
         self.answers = AnswerStore(connection, keys, units.clock, units.claims)
         self.erasures = ErasureStore(connection, units.sequencer)
+        self.restoring = RestoreStore(connection, units.sequencer)
         self.subjects = SubjectStore(connection, index, slots)
 
     def commit(self) -> None:
@@ -121,7 +123,6 @@ class SqlUnits:
         self.claims: set[bytes] = set()
         self.known_organisations: set[str] = set()
         self.known_epoch = KnownEpoch()
-        self.restores: tuple[datetime, ...] = ()
         self._writing = engine.execution_options(writes=True)
         self._stepwise = stepwise(engine)
 

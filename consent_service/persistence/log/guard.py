@@ -47,7 +47,10 @@ log = logging.getLogger(__name__)
 
 
 class Guard:
-    """The flag of one process, and what it is set by. May be shared by threads."""
+    """The flag of one process, and what it is set by. May be shared by threads.
+
+    `restores` is when the database was put back from an older copy, as the names of its log say.
+    """
 
     def __init__(
         self,
@@ -65,7 +68,9 @@ class Guard:
         self._verified: tuple[str, Checkpoint] | None = None
         self._seen = Head(0, EMPTY_ROOT, clock())
         self._file: tuple[int, int] | None = None
+        self._is_set_aside = False
         self.contradiction: str | None = None
+        self.restores: tuple[datetime, ...] = ()
 
     # -- what requests ask ---------------------------------------------------------------------
 
@@ -76,10 +81,16 @@ class Guard:
 
     def admit(self, connection: Connection) -> None:
         """The same, after a look at the database through a connection that is new."""
+        if self._is_set_aside:
+            return
         if _LOOKED_AT not in connection.info:
             self._look(connection)
             connection.info[_LOOKED_AT] = True
         self.require()
+
+    def set_aside(self) -> None:
+        """Compare nothing in this process from here on: it brings an older copy in."""
+        self._is_set_aside = True
 
     # -- looking -------------------------------------------------------------------------------
 
@@ -174,6 +185,9 @@ class Guard:
         if Origins.of(rows, configured).newest != configured or (head.size and not rows):
             return f"CONSENT_LOG_ORIGIN is {configured!r}, and the database's log is another"
         self._seen = head
+        self.restores = tuple(
+            row.began_at for row in rows if row.predecessor is not None and row.began_at is not None
+        )
         return None
 
     # -- at the start --------------------------------------------------------------------------

@@ -7,6 +7,7 @@ for ever. A crash leaves the old head or the new one; starting again runs this s
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -57,22 +58,29 @@ class Sequencer:
             oldest = connection.scalar(sa.select(sa.func.min(log_pending.c.time)))
         return timedelta(0) if oldest is None else self._clock() - oldest
 
-    def integrate(self, connection: Connection) -> int:
-        """Within a transaction: take what is pending and grow the tree; how many entries."""
+    def integrate(self, connection: Connection, name: str | None = None) -> int:
+        """Within a transaction: take what is pending and grow the tree; how many entries.
+
+        `name` is that of the log they were promised in, where a restore is about to end it.
+        """
         if not _take_turn(connection):
             return 0
         taken = take_pending(connection, MOST_AT_ONCE)
         if not taken:
             return 0
-        sound = self._reject_forged(connection, taken)
+        identity = self._identity()
+        if name is not None:
+            identity = replace(identity, origin=name)
+        sound = self._reject_forged(connection, taken, identity)
         if sound:
-            self._grow(connection, sound)
+            self._grow(connection, sound, identity.origin)
         return len(sound)
 
-    def _reject_forged(self, connection: Connection, entries: Sequence[Pending]) -> list[Pending]:
+    def _reject_forged(
+        self, connection: Connection, entries: Sequence[Pending], identity: LogIdentity
+    ) -> list[Pending]:
         """An entry without a valid promise never enters the tree (nobody but us signs one)."""
         sound = []
-        identity = self._identity()
         for entry in entries:
             try:
                 identity.check_promised(entry)
@@ -86,7 +94,7 @@ class Sequencer:
                 )
         return sound
 
-    def _grow(self, connection: Connection, entries: Sequence[Pending]) -> None:
+    def _grow(self, connection: Connection, entries: Sequence[Pending], name: str) -> None:
         head = newest_head(connection)
         size = head.size if head else 0
         before = stored_frontier(connection, size)
@@ -94,12 +102,12 @@ class Sequencer:
             raise Unreadable(f"log_node: what the tree of size {size} grows from is missing")
         after, nodes = before.append([entry.leaf for entry in entries])
         add_to_tree(connection, size, entries, nodes)
-        if head is None:
-            named = {"first_index": 0, "origin": self._identity().origin}
-            connection.execute(sa.insert(log_origin).values(named))
         # Not before any of its entries, nor before the head before it, whatever the clocks say.
         before_it = [entry.time for entry in entries] + ([head.time] if head else [])
         moment = max(self._clock(), *before_it)
+        if head is None:
+            named = {"first_index": 0, "origin": name, "began_at": moment}
+            connection.execute(sa.insert(log_origin).values(named))
         row = {"size": after.size, "previous": size, "root": after.root(), "time": moment}
         connection.execute(sa.insert(log_head).values(row))
 

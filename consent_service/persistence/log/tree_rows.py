@@ -142,4 +142,4 @@ def origin_rows(connection: Connection) -> Sequence[OriginRow]:
     """The names of the log, in order; none before its first entry."""
     query = sa.select(log_origin).order_by(log_origin.c.first_index)
     rows = connection.execute(query)
-    return [OriginRow(row.first_index, row.origin, row.predecessor) for row in rows]
+    return [OriginRow(row.first_index, row.origin, row.began_at, row.predecessor) for row in rows]

@@ -29,7 +29,13 @@ from consent_service.persistence.log.tables import (
 from consent_service.persistence.rights.tables import retention_rule
 from consent_service.persistence.signatures.tables import signing_session, statement
 from consent_service.services.log.model import ListedEntry
-from consent_service.services.rights.erased import ErasableEntry, ErasedRows, Forgotten
+from consent_service.services.rights.erased import (
+    ErasableEntry,
+    ErasedRows,
+    Forgotten,
+    LostErasure,
+    StillThere,
+)
 
 _AT_ONCE = 1_000
 
@@ -64,21 +70,37 @@ class ErasureStore:
         return self._connection.scalar(keys.with_for_update()) is not None
 
     def entries(self, controller: str, child_id: str) -> Sequence[ErasableEntry]:
-        query = (
-            sa.select(
-                log_body.c.entry_id,
-                log_header.c.leaf,
-                log_header.c.time,
-                fact.c.kind,
-                fact.c.consent_id,
-            )
-            .join(data_key, data_key.c.id == log_body.c.data_key_id)
-            .join(log_header, log_header.c.entry_id == log_body.c.entry_id)
-            .outerjoin(fact, fact.c.entry_id == log_body.c.entry_id)
-            .where(_is_of(controller, child_id))
-        )
+        query = _erasable().where(_is_of(controller, child_id))
         found = [ErasableEntry(*row) for row in self._connection.execute(query)]
         return sorted(found, key=lambda entry: entry.id)
+
+    def still_there(self, erasures: Sequence[LostErasure]) -> Sequence[StillThere]:
+        listed = sorted({entry for one in erasures for entry in one.entries})
+        destroyed = sorted({key for one in erasures for key in one.keys})
+        found: dict[tuple[str, str | None], list[ErasableEntry]] = {}
+        for start in range(0, len(listed), _AT_ONCE):
+            query = (
+                _erasable(data_key.c.organisation_id, data_key.c.child_id)
+                .where(log_body.c.entry_id.in_(listed[start : start + _AT_ONCE]))
+                .order_by(log_body.c.entry_id)
+            )
+            for *entry, controller, child_id in self._connection.execute(query):
+                found.setdefault((controller, child_id), []).append(ErasableEntry(*entry))
+        whole: set[tuple[str, str | None]] = set()
+        for start in range(0, len(destroyed), _AT_ONCE):
+            keys = sa.select(data_key.c.organisation_id, data_key.c.child_id).where(
+                data_key.c.id.in_(destroyed[start : start + _AT_ONCE])
+            )
+            whole |= {
+                (controller, child_id) for controller, child_id in self._connection.execute(keys)
+            }
+        return [
+            StillThere(
+                controller, child_id, tuple(found.get((controller, child_id), ())), place in whole
+            )
+            for place in sorted({*found, *whole}, key=str)
+            for controller, child_id in [place]
+        ]
 
     def list_erased(self, erasure: str, entries: Iterable[ListedEntry]) -> None:
         rows, listed = [], []
@@ -183,6 +205,23 @@ class ErasureStore:
         if changed.rowcount == 0:
             values["organisation_id"] = controller
             self._connection.execute(sa.insert(retention_rule).values(values))
+
+
+def _erasable(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Entries whose body is there, with the fact each vouches for."""
+    return (
+        sa.select(
+            log_body.c.entry_id,
+            log_header.c.leaf,
+            log_header.c.time,
+            fact.c.kind,
+            fact.c.consent_id,
+            *more,
+        )
+        .join(data_key, data_key.c.id == log_body.c.data_key_id)
+        .join(log_header, log_header.c.entry_id == log_body.c.entry_id)
+        .outerjoin(fact, fact.c.entry_id == log_body.c.entry_id)
+    )
 
 
 def _is_of(controller: str, child_id: str) -> sa.ColumnElement[bool]:

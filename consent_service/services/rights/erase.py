@@ -5,8 +5,8 @@ the list of what it erases and stands in the tree, then the rows go. Headers and
 that every proof and every receipt still verifies; another controller's data is never touched.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -31,7 +31,13 @@ from consent_service.services.kernel.journal import Event
 from consent_service.services.kernel.model import ChildRef, Employee
 from consent_service.services.log.model import ERASURE, LoggedEntry
 from consent_service.services.log.taken import withdrawals_taken
-from consent_service.services.rights.erased import ErasableEntry, ErasedRows, Forgotten
+from consent_service.services.rights.erased import (
+    ErasableEntry,
+    ErasedRows,
+    Forgotten,
+    LostErasure,
+    StillThere,
+)
 from consent_service.services.rights.ports import RightsUnit
 
 
@@ -181,6 +187,39 @@ def erase_by_retention(
     return _erase(uow, context, controller, children, plan, approval, described, taken)
 
 
+def erase_again(
+    uow: RightsUnit, context: Context, erasures: Sequence[LostErasure], approval: Approval
+) -> list[Erased]:
+    """Erase what had been erased and is there again, after a restore: one entry a controller.
+
+    Whether a denial is still needed is not asked any more: that it may go was decided. Raises
+    InvalidInput.
+    """
+    approval.check()
+    there: dict[str, list[StillThere]] = {}
+    for one in uow.erasures.still_there(erasures):
+        there.setdefault(one.controller, []).append(one)
+    rule = {"by": "restore", "erasures": sorted(one.erasure for one in erasures)}
+    done = []
+    for controller, found in sorted(there.items()):
+        about = {one.child: one for one in found if one.child is not None}
+
+        def plan(
+            history: History,
+            child: str,
+            now: datetime,
+            about: Mapping[str, StillThere] = about,
+            controller: str = controller,
+        ) -> ChildPlan:
+            return _as_before(uow, controller, child, history, about[child], now)
+
+        taken = [entry for one in found if one.child is None for entry in one.entries]
+        erased = _erase(uow, context, controller, about, plan, approval, rule, taken)
+        if erased is not None:
+            done.append(erased)
+    return done
+
+
 def set_retention(
     uow: RightsUnit, context: Context, controller: str, rule: RetentionRule, performed_by: str
 ) -> None:
@@ -225,8 +264,7 @@ def _by_rule(
     while more := still_needed(history, controller, over - needed, now) - needed:
         needed |= more
     going = over - needed
-    left = without(history, controller, going)
-    keeps_custody = bool(consents_of(left, controller))
+    keeps_custody = _keeps_custody(history, controller, going)
 
     def has_had_its_time(entry: ErasableEntry) -> bool:
         if entry.fact is None:
@@ -236,8 +274,42 @@ def _by_rule(
     entries = uow.erasures.entries(controller, child)
     gone = tuple(entry for entry in entries if has_had_its_time(entry))
     is_whole = not keeps_custody and len(gone) == len(entries)
-    people = _people(uow, left, controller) | {child} if keeps_custody else frozenset()
+    people = _still_known(uow, history, controller, child, going)
     return ChildPlan(Forgotten(child, going, people, is_whole), gone, needed=needed)
+
+
+def _as_before(
+    uow: RightsUnit,
+    controller: str,
+    child: str,
+    history: History,
+    there: StillThere,
+    now: datetime,
+) -> ChildPlan:
+    """What had gone of one child, of what is there again."""
+    if there.is_whole:
+        return replace(_whole(uow, controller, child, history, now), needed=frozenset())
+    going = frozenset(
+        entry.fact_consent
+        for entry in there.entries
+        if entry.fact == "request" and entry.fact_consent is not None
+    )
+    people = _still_known(uow, history, controller, child, going)
+    return ChildPlan(Forgotten(child, going, people, is_whole=False), there.entries)
+
+
+def _keeps_custody(history: History, controller: str, going: frozenset[str]) -> bool:
+    """Whether a consent is left, and with it what the controller recorded of custody."""
+    return bool(consents_of(without(history, controller, going), controller))
+
+
+def _still_known(
+    uow: RightsUnit, history: History, controller: str, child: str, going: frozenset[str]
+) -> frozenset[str]:
+    """Whom a controller still has to know around a child when these consents are gone."""
+    if not _keeps_custody(history, controller, going):
+        return frozenset()
+    return _people(uow, without(history, controller, going), controller) | {child}
 
 
 def _people(uow: RightsUnit, history: History, controller: str) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """The values an erasure is planned and carried out with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,28 @@ class ErasableEntry:
     time: datetime
     fact: str | None
     fact_consent: str | None
+
+
+@dataclass(frozen=True)
+class LostErasure:
+    """An erasure that a restored database has forgotten: what it listed, and the keys it took."""
+
+    erasure: str
+    entries: Sequence[str]
+    keys: Sequence[str]
+
+
+@dataclass(frozen=True)
+class StillThere:
+    """What of lost erasures a restored database has again, at one controller.
+
+    `child` is None for entries about no child. `is_whole`: the data key was destroyed.
+    """
+
+    controller: str
+    child: str | None
+    entries: tuple[ErasableEntry, ...]
+    is_whole: bool
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,13 @@ from typing import Protocol
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.domain.rights.forgetting import RetentionRule
 from consent_service.services.log.model import ListedEntry
-from consent_service.services.rights.erased import ErasableEntry, ErasedRows, Forgotten
+from consent_service.services.rights.erased import (
+    ErasableEntry,
+    ErasedRows,
+    Forgotten,
+    LostErasure,
+    StillThere,
+)
 from consent_service.services.signatures.ports import SignaturesUnit
 
 
@@ -24,6 +30,10 @@ class Erasures(Protocol):
 
     def entries(self, controller: str, child: str) -> Sequence[ErasableEntry]:
         """Every entry whose body is still there, by ascending id."""
+        ...
+
+    def still_there(self, erasures: Sequence[LostErasure]) -> Sequence[StillThere]:
+        """What of these is there, by controller and child."""
         ...
 
     def list_erased(self, erasure: str, entries: Iterable[ListedEntry]) -> None:
@@ -43,6 +53,22 @@ class Erasures(Protocol):
     def set_rule(self, controller: str, rule: RetentionRule, now: datetime) -> None: ...
 
 
+class Restoring(Protocol):
+    """What a database that was put back from an older copy needs before it is used again."""
+
+    def begin_name(self, name: str, predecessor: str, now: datetime) -> int:
+        """What waits enters the tree; then the log has another name. From which position on.
+
+        `predecessor` is the last checkpoint that was signed before. Raises Conflict for a log that
+        has not begun.
+        """
+        ...
+
+    def end_sessions(self) -> None:
+        """Nobody is logged in any more, and no answer from before is given again."""
+        ...
+
+
 class Subjects(Protocol):
     """Who somebody is at one controller."""
 
@@ -56,6 +82,9 @@ class RightsUnit(SignaturesUnit, Protocol):
 
     @property
     def erasures(self) -> Erasures: ...
+
+    @property
+    def restoring(self) -> Restoring: ...
 
     @property
     def subjects(self) -> Subjects: ...

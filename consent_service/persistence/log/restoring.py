@@ -1,0 +1,69 @@
+"""The anchor's side of a restore: what the database has forgotten, and the anchor that follows.
+
+The database is older than the anchor, so the two contradict each other until the log has its new
+name in the one and the other. In between, whoever starts again goes on from where it stopped.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Engine
+
+from consent_service.audit.checkpoint import Checkpoint, verify_checkpoint
+from consent_service.audit.origins import OriginRow
+from consent_service.errors import Misconfigured
+from consent_service.persistence.log.anchor import Anchor
+from consent_service.persistence.log.guard import Guard
+from consent_service.persistence.log.log_identity import LogIdentity
+from consent_service.persistence.log.tree_rows import newest_head, origin_rows, stored_frontier
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a restore has come: what the anchor holds, and the newest name in the database.
+
+    `is_named`: the database has the new name already, and only the anchor is left. `agrees`: the
+    database holds all that the anchor says, so that nothing shows that it is an older copy.
+    """
+
+    note: str
+    anchored: Checkpoint
+    newest: OriginRow
+    is_named: bool
+    agrees: bool
+
+
+def standing(engine: Engine, anchor: Anchor, guard: Guard, identity: LogIdentity) -> Standing:
+    """Look, with the anchor's lock held. Raises Misconfigured for what cannot be restored."""
+    note = anchor.read()
+    if note is None:
+        raise Misconfigured(
+            f"the log's anchor {anchor.path} (CONSENT_LOG_ANCHOR_FILE) is missing: put it back"
+        )
+    anchored = guard.anchored()
+    with engine.connect() as connection:
+        names, head = origin_rows(connection), newest_head(connection)
+        frontier = stored_frontier(connection, anchored.size)
+    if not names or head is None:
+        raise Misconfigured("the log of this database has not begun: there is nothing to restore")
+    newest = names[-1]
+    is_named = newest.origin == identity.origin and newest.predecessor == note
+    used = {anchored.origin, *(row.origin for row in names)}
+    if not is_named and identity.origin in used:
+        raise Misconfigured(
+            f"CONSENT_LOG_ORIGIN is {identity.origin!r}, which this log has been called before: "
+            "what was signed under that name is lost, so choose another for what follows"
+        )
+    agrees = head.size >= anchored.size and frontier is not None
+    agrees = agrees and frontier is not None and frontier.root() == anchored.root
+    return Standing(note, anchored, newest, is_named, agrees)
+
+
+def anchor_new_name(engine: Engine, anchor: Anchor, identity: LogIdentity) -> Checkpoint:
+    """Anchor the newest head under the name that the database has now: the restore is over."""
+    with engine.connect() as connection:
+        head = newest_head(connection)
+    if head is None:
+        raise Misconfigured("the log of this database has not begun: there is nothing to restore")
+    note, _ = identity.sign(head)
+    anchor.write(note)
+    return verify_checkpoint(note, identity.origin, identity.published)

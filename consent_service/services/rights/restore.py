@@ -1,0 +1,71 @@
+"""Bring in a database that was put back from an older copy, so that it can be used again.
+
+What was recorded since the copy is lost. So the log goes on under another name from where the copy
+ends, and what was signed beyond that under the old name contradicts nothing. What had been erased
+is erased again. Every client waits until an operator has looked at it, nobody is logged in any
+more, and consents are held until those who know the child have looked (`domain.consents.restored`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from consent_service.errors import NotFound
+from consent_service.services.kernel.context import Context
+from consent_service.services.kernel.journal import Event
+from consent_service.services.kernel.model import Employee
+from consent_service.services.rights.erase import Approval, Erased, erase_again
+from consent_service.services.rights.erased import LostErasure
+from consent_service.services.rights.ports import RightsUnit
+
+RESTORED = "database_restored"
+"""The type of the first entry under the new name."""
+
+
+@dataclass(frozen=True)
+class LastSigned:
+    """The newest checkpoint from before the restore, and the size of the tree that it is of."""
+
+    note: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A restore that is ready to be committed: from which position on, and its entry."""
+
+    first_index: int
+    entry: str
+    erased: Sequence[Erased] = field(repr=False)
+
+
+def bring_in(
+    uow: RightsUnit,
+    context: Context,
+    organisation: str,
+    last: LastSigned,
+    lost: Sequence[LostErasure],
+    approval: Approval,
+) -> Restored:
+    """All that is done to the database, in one transaction; logged for who runs the service.
+
+    `lost` are the erasures that it may have forgotten. Raises InvalidInput, NotFound for an unknown
+    organisation, and Conflict.
+    """
+    approval.check()
+    if not uow.catalogue.has_organisation(organisation):
+        raise NotFound("There is no such organisation.")
+    now = context.clock()
+    first = uow.restoring.begin_name(context.journal.origin, last.note, now)
+    details = {
+        "approved_by": {"id": approval.approved_by},
+        "reason": approval.reason.strip(),
+        "entries": first,
+        "entries_signed": last.size,
+        "performed_by": {"id": approval.performed_by},
+    }
+    who = Employee(approval.performed_by, approval.performed_by)
+    event = Event(RESTORED, organisation, organisation, employee=who, details=details)
+    prepared = context.journal.write(uow, event, now)
+    erased = erase_again(uow, context, lost, approval)
+    uow.restoring.end_sessions()
+    return Restored(first, prepared.entry.id, erased)

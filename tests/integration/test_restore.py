@@ -1,0 +1,331 @@
+"""A database that was put back from an older copy: refused, brought in, and then used again."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+
+from consent_service.audit.checkpoint import parse_checkpoint
+from consent_service.cli import cli
+from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.domain.rights.forgetting import RetentionRule
+from consent_service.errors import Misconfigured
+from consent_service.persistence.children.tables import fact
+from consent_service.persistence.keys.tables import data_key
+from consent_service.persistence.log.tables import log_body, log_header, log_origin
+from consent_service.services.rights.erase import Approval, erase_by_retention, erase_child
+from tests.deployment import COLLEAGUE, EMPLOYEE, Deployment, deploy, deploy_with, person
+from tests.integration.test_purposes_command import environment
+from tests.postgres_cluster import Cluster
+
+APPROVAL = Approval("e1", "e2", "the family asked for it")
+NEXT = "consent.example/log/2"
+WHO = ("--org", "municipality-x", "--performed-by", "e1", "--approved-by", "e2")
+RESTORE = ("restore", *WHO, "--reason", "the disk failed")
+BO = CprNumber("0204184321")
+SIBLING = person("020418-4321", "Bo Test", birth_date="2018-04-02")
+
+Copy = Callable[[Deployment], str]
+
+
+def put_away(service: Deployment) -> None:
+    """What was done is signed; then the service is closed, and its database is lost."""
+    service.parts.grow()
+    service.close()
+
+
+@pytest.fixture
+def service(furnished_url: str, tmp_path: Path) -> Iterator[Deployment]:
+    deployment = deploy(furnished_url, tmp_path)
+    yield deployment
+    deployment.close()
+
+
+@pytest.fixture
+def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Copy]:
+    """Close a service and copy its database; the address of the copy."""
+    made: list[str] = []
+    numbers = count()
+
+    def copied(service: Deployment) -> str:
+        service.close()
+        url = sa.make_url(service.settings.database_url)
+        if url.get_backend_name() == "sqlite":
+            older = tmp_path / f"older-{next(numbers)}.db"
+            shutil.copyfile(str(url.database), older)
+            return f"sqlite:///{older}"
+        cluster: Cluster = request.getfixturevalue("postgres_cluster")
+        made.append(cluster.create_database(template=str(url.database)))
+        return cluster.url(made[-1])
+
+    yield copied
+    for name in made:
+        request.getfixturevalue("postgres_cluster").drop_database(name)
+
+
+def run(service: Deployment, url: str, *arguments: str, name: str = NEXT) -> Result:
+    """A command about the copy, with the name that the log has from now on."""
+    changes = {"CONSENT_DATABASE_URL": url, "CONSENT_LOG_ORIGIN": name}
+    return CliRunner().invoke(cli, arguments, env=environment(service, **changes))
+
+
+def restored(service: Deployment, url: str, name: str = NEXT) -> Deployment:
+    """The service on the copy, after `restore`."""
+    done = run(service, url, *RESTORE, name=name)
+    assert done.exit_code == 0, (done.output, done.exception)
+    service.clock.set(datetime.now(UTC))
+    settings = replace(service.settings, database_url=url, log_origin=name)
+    return deploy_with(settings, service.clock)
+
+
+def verified(service: Deployment, url: str, name: str = NEXT) -> str:
+    result = run(service, url, "audit", "verify", "--workers", "1", name=name)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.output
+
+
+def reasons(service: Deployment, **changes: Any) -> list[str]:
+    answer = service.disclose(**changes)
+    return [reason["code"] for reason in answer.json.get("reasons", [])]
+
+
+def test_a_lost_withdrawal_permits_nothing_until_the_controller_has_looked(
+    service: Deployment, copy: Copy
+) -> None:
+    asked = service.in_force()
+    assert reasons(service) == []
+    older = copy(service)
+    service.act(asked["id"], "custody_holder", "withdraw")
+    assert reasons(service) == ["withdrawn"]
+    put_away(service)
+    settings = replace(service.settings, database_url=older)
+    for name in (settings.log_origin, NEXT):
+        with pytest.raises(Misconfigured, match="restore"):
+            deploy_with(replace(settings, log_origin=name), service.clock)
+    again = restored(service, older)
+    try:
+        assert reasons(again) == ["reconfirmation_required"]
+        path = f"/v1/consents/{asked['id']}/reconfirmations"
+        agreed = {"basis": "the case file", "performed_by": EMPLOYEE}
+        recorded = again.post(path, agreed)
+        assert recorded.status_code == 201, recorded.json
+        by = {"performed_by": COLLEAGUE}
+        confirmed = again.post(f"{path}/{recorded.json['id']}/confirmation", by)
+        assert confirmed.status_code == 200, confirmed.json
+        assert reasons(again) == []
+        again.parts.grow()
+        assert again.client().get("/readyz").status_code == 200
+    finally:
+        again.close()
+    assert "The log verifies." in verified(service, older)
+
+
+def test_what_had_been_erased_is_erased_again(service: Deployment, copy: Copy) -> None:
+    service.in_force()
+    service.in_force("municipality-z", child=SIBLING, parties=["municipality-z", "gp-y"])
+    ended = service.ask(child=SIBLING, parties=["municipality-x", "gp-y"])
+    cancelled = {"reason": "mistake", "performed_by": EMPLOYEE}
+    service.post(f"/v1/consents/{ended['id']}/cancellation", cancelled)
+    older = copy(service)
+    with service.parts.units.writing() as uow:
+        whole = erase_child(uow, service.parts.context, "municipality-z", BO, APPROVAL)
+        uow.commit()
+    service.clock.forward(days=366)
+    with service.parts.units.writing() as uow:
+        rule, children = RetentionRule(1, 1), uow.erasures.children("municipality-x")
+        partial = erase_by_retention(
+            uow, service.parts.context, "municipality-x", rule, children, APPROVAL
+        )
+        uow.commit()
+    assert partial is not None
+    left = what_is_left(service.settings.database_url)
+    assert what_is_left(older) != left
+    put_away(service)
+    again = restored(service, older)
+    try:
+        entries = again.get("/v1/audit/entries?type=data_erased&limit=50").json["items"]
+        rules = [entry["body"]["rule"] for entry in entries]
+        assert [rule["by"] for rule in rules] == ["restore"]
+        assert rules[0]["erasures"] == sorted([whole.entry, partial.entry])
+        others = again.get("/v1/audit/entries?type=data_erased", org="municipality-z")
+        assert [entry["body"]["rule"]["by"] for entry in others.json["items"]] == ["restore"]
+    finally:
+        again.close()
+    assert what_is_left(older) == left
+    verified(service, older)
+
+
+def what_is_left(url: str) -> dict[str, set[Any]]:
+    """The facts, data keys of children and consents' bodies of a database, but for erasures."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    bodies = (
+        sa.select(log_body.c.entry_id)
+        .join(data_key, data_key.c.id == log_body.c.data_key_id)
+        .where(data_key.c.child_id.is_not(None), log_body.c.type != "disclosure")
+    )
+    keys = sa.select(data_key.c.id).where(data_key.c.child_id.is_not(None))
+    with engine.connect() as connection:
+        return {
+            "facts": set(connection.scalars(sa.select(fact.c.entry_id))),
+            "keys": set(connection.scalars(keys)),
+            "bodies": set(connection.scalars(bodies)),
+        }
+
+
+def test_what_was_never_finished_is_erased_too(service: Deployment, copy: Copy) -> None:
+    """Whether it was committed, an older copy cannot tell."""
+    service.in_force("municipality-z", child=SIBLING, parties=["municipality-z", "gp-y"])
+    older = copy(service)
+    with service.parts.units.writing() as uow:
+        erase_child(uow, service.parts.context, "municipality-z", BO, APPROVAL)
+        uow.commit()
+    journal = service.parts.anchor.journal.path
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(line for line in lines if "done" not in json.loads(line)))
+    put_away(service)
+    restored(service, older).close()
+    assert what_is_left(older)["keys"] == set()
+
+
+def test_old_receipts_verify_under_the_old_name_and_new_ones_under_the_new(
+    service: Deployment, copy: Copy, tmp_path: Path
+) -> None:
+    asked = service.in_force()
+    service.parts.grow()
+    (tmp_path / "old.json").write_bytes(service.get(f"/v1/consents/{asked['id']}/receipt").data)
+    older = copy(service)
+    lost = service.ask(child=SIBLING)
+    put_away(service)
+    again = restored(service, older)
+    try:
+        assert again.get(f"/v1/consents/{lost['id']}").status_code == 404
+        new = again.in_force(child=SIBLING)
+        again.parts.grow()
+        (tmp_path / "new.json").write_bytes(again.get(f"/v1/consents/{new['id']}/receipt").data)
+        (tmp_path / "mixed.json").write_bytes(again.get(f"/v1/consents/{asked['id']}/receipt").data)
+        client = again.client()
+        (tmp_path / "jwks.json").write_bytes(client.get("/.well-known/jwks.json").data)
+        (tmp_path / "log.json").write_bytes(client.get("/.well-known/consent-log.json").data)
+        checkpoint = client.get("/log/checkpoint").get_data(as_text=True)
+        assert parse_checkpoint(checkpoint).origin == NEXT
+    finally:
+        again.close()
+    published = ["--jwks", str(tmp_path / "jwks.json"), "--log", str(tmp_path / "log.json")]
+    for receipt in ("old", "new", "mixed"):
+        result = CliRunner().invoke(cli, ["verify", str(tmp_path / f"{receipt}.json"), *published])
+        assert result.exit_code == 0, (receipt, result.output)
+
+
+def test_stopped_in_between_it_goes_on(
+    service: Deployment, copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = service.in_force()
+    older = copy(service)
+    service.act(asked["id"], "custody_holder", "withdraw")
+    put_away(service)
+
+    def killed(*_: object) -> None:
+        raise SystemExit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("consent_service.persistence.log.anchor.Anchor.write", killed)
+        assert run(service, older, *RESTORE).exit_code == 9
+    with pytest.raises(Misconfigured):
+        deploy_with(replace(service.settings, database_url=older, log_origin=NEXT), service.clock)
+    again = restored(service, older)
+    try:
+        assert reasons(again) == ["reconfirmation_required"]
+    finally:
+        again.close()
+    assert names(older) == [service.settings.log_origin, NEXT]
+
+
+def names(url: str) -> list[str]:
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        query = sa.select(log_origin.c.origin).order_by(log_origin.c.first_index)
+        return list(connection.scalars(query))
+
+
+def test_it_can_happen_twice(service: Deployment, copy: Copy) -> None:
+    asked = service.in_force()
+    first = copy(service)
+    service.act(asked["id"], "custody_holder", "withdraw")
+    put_away(service)
+    again = restored(service, first)
+    assert reasons(again) == ["reconfirmation_required"]
+    older = copy(again)
+    again.ask(child=SIBLING)
+    put_away(again)
+    used = run(service, older, *RESTORE, name=NEXT)
+    assert used.exit_code == 1
+    assert "has been called before" in str(used.exception or used.output)
+    third = restored(service, older, name=f"{NEXT}/3")
+    try:
+        assert reasons(third) == ["reconfirmation_required"]
+    finally:
+        third.close()
+    assert names(older) == [service.settings.log_origin, NEXT, f"{NEXT}/3"]
+    verified(service, older, f"{NEXT}/3")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"name": "consent.example/log"}, "has been called before"),
+        ({}, "--although-it-agrees"),
+    ],
+)
+def test_what_is_refused_changes_nothing(
+    service: Deployment, copy: Copy, changes: dict[str, str], told: str
+) -> None:
+    service.in_force()
+    service.parts.grow()
+    same = copy(service)
+    refused = run(service, same, *RESTORE, **changes)
+    assert refused.exit_code == 1
+    assert told in str(refused.exception)
+    assert names(same) == [service.settings.log_origin]
+
+
+def test_a_copy_that_does_not_verify_is_refused(service: Deployment, copy: Copy) -> None:
+    asked = service.in_force()
+    older = copy(service)
+    service.act(asked["id"], "custody_holder", "withdraw")
+    put_away(service)
+    engine = sa.create_engine(older, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET session_replication_role = replica")
+        else:
+            named = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+            for name in connection.exec_driver_sql(named).scalars().all():
+                connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
+        connection.execute(sa.update(log_header).values(header=b"{}"))
+    refused = run(service, older, *RESTORE)
+    assert refused.exit_code == 1
+    assert "does not verify" in str(refused.exception)
+
+
+def test_sessions_end(service: Deployment, copy: Copy) -> None:
+    asked = service.in_force()
+    key = "the same request"
+    body = service.disclosure_body()
+    service.post("/v1/disclosures", body, org="gp-y", key=key)
+    older = copy(service)
+    service.act(asked["id"], "custody_holder", "withdraw")
+    put_away(service)
+    again = restored(service, older)
+    try:
+        replayed = again.post("/v1/disclosures", body, org="gp-y", key=key)
+        assert replayed.status_code == 403, replayed.json
+    finally:
+        again.close()
