@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,12 +38,12 @@ def verify_with_keys(
     parts: "Parts",
     outside: Sequence[str] = (),
     workers: int | None = None,
-    name: str | None = None,
+    copy: tuple[str, datetime] | None = None,
 ) -> "VerifyReport":
     """Verify the whole log, opening what the keys open, in a process for each processor.
 
-    `outside` are checkpoints that others kept; `workers` says how many processes instead. With a
-    `name` it is that of a copy from before, which the anchor is not compared with.
+    `outside` are checkpoints that others kept; `workers` says how many processes instead. A
+    `copy` from before is named here, and when it ends: the anchor is not compared with it.
     """
     from consent_service.audit.tree_checks import Claims
     from consent_service.persistence.verification.log_reader import Processes, verify_database
@@ -50,17 +51,18 @@ def verify_with_keys(
     from consent_service.wiring import key_source
 
     # Read before the database: whatever the anchor says, that has at least.
-    anchor = parts.anchor.read() if name is None else None
+    anchor = parts.anchor.read() if copy is None else None
     source = key_source(parts.settings)
     # A hardware module is reached from this process alone: its PIN goes nowhere else.
     count = 1 if source.module is not None else workers or os.cpu_count() or 1
+    name, now = copy or (parts.settings.log_origin, parts.context.clock())
     return verify_database(
         parts.units.engine,
         parts.units.ring,
         parts.index,
         own_keys(parts.keys.published, parts.keys.schedules.values()),
-        name or parts.settings.log_origin,
-        parts.context.clock(),
+        name,
+        now,
         Claims(outside, anchor),
         processes=Processes(count, source),
     )

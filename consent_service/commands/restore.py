@@ -56,8 +56,8 @@ def restore(
 
 
 def _verify(parts: "Parts", found: "Standing") -> None:
-    """The copy by itself, under the name that it has. Raises Misconfigured."""
-    report = verify_with_keys(parts, name=found.newest.origin)
+    """The copy by itself, under its own name and as of its end. Raises Misconfigured."""
+    report = verify_with_keys(parts, copy=(found.name, found.ends))
     for finding in report.findings:
         click.echo(f"{finding.kind}: {finding.place}: {finding.detail}")
     if report.findings:
@@ -76,7 +76,7 @@ def _bring_in(parts: "Parts", organisation: str, found: "Standing", approval: "A
     ]
     parts.guard.set_aside()
     with parts.units.writing() as uow:
-        last = LastSigned(found.note, found.anchored.size)
+        last = LastSigned(found.note, found.anchored.size, found.name)
         done = bring_in(uow, parts.context, organisation, last, lost, approval)
         uow.commit()
     click.echo(f"The log goes on from entry {done.first_index} on; the restore is {done.entry}.")

@@ -5,29 +5,37 @@ name in the one and the other. In between, whoever starts again goes on from whe
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.engine import Engine
 
 from consent_service.audit.checkpoint import Checkpoint, verify_checkpoint
-from consent_service.audit.origins import OriginRow
+from consent_service.audit.entry import parse_header
 from consent_service.errors import Misconfigured
 from consent_service.persistence.log.anchor import Anchor
 from consent_service.persistence.log.guard import Guard
 from consent_service.persistence.log.log_identity import LogIdentity
-from consent_service.persistence.log.tree_rows import newest_head, origin_rows, stored_frontier
+from consent_service.persistence.log.tree_rows import (
+    newest_entry,
+    newest_head,
+    origin_rows,
+    stored_frontier,
+)
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a restore has come: what the anchor holds, and the newest name in the database.
+    """How far a restore has come: what the anchor holds, and what the database is called.
 
-    `is_named`: the database has the new name already, and only the anchor is left. `agrees`: the
-    database holds all that the anchor says, so that nothing shows that it is an older copy.
+    `ends` is when the copy's newest entry was made. `is_named`: the database has the new name
+    already, and only the anchor is left. `agrees`: the database holds all that the anchor says, so
+    that nothing shows that it is an older copy.
     """
 
     note: str
     anchored: Checkpoint
-    newest: OriginRow
+    name: str
+    ends: datetime
     is_named: bool
     agrees: bool
 
@@ -42,20 +50,21 @@ def standing(engine: Engine, anchor: Anchor, guard: Guard, identity: LogIdentity
     anchored = guard.anchored()
     with engine.connect() as connection:
         names, head = origin_rows(connection), newest_head(connection)
+        entry = newest_entry(connection)
         frontier = stored_frontier(connection, anchored.size)
-    if not names or head is None:
+    if entry is None:
         raise Misconfigured("the log of this database has not begun: there is nothing to restore")
-    newest = names[-1]
-    is_named = newest.origin == identity.origin and newest.predecessor == note
-    used = {anchored.origin, *(row.origin for row in names)}
+    name = names[-1].origin if names else parse_header(entry.header).log
+    is_named = name == identity.origin and bool(names) and names[-1].predecessor == note
+    used = {anchored.origin, name, *(row.origin for row in names)}
     if not is_named and identity.origin in used:
         raise Misconfigured(
             f"CONSENT_LOG_ORIGIN is {identity.origin!r}, which this log has been called before: "
             "what was signed under that name is lost, so choose another for what follows"
         )
-    agrees = head.size >= anchored.size and frontier is not None
-    agrees = agrees and frontier is not None and frontier.root() == anchored.root
-    return Standing(note, anchored, newest, is_named, agrees)
+    is_as_long = head is not None and head.size >= anchored.size and frontier is not None
+    agrees = is_as_long and frontier is not None and frontier.root() == anchored.root
+    return Standing(note, anchored, name, entry.time, is_named, agrees)
 
 
 def anchor_new_name(engine: Engine, anchor: Anchor, identity: LogIdentity) -> Checkpoint:

@@ -138,6 +138,17 @@ def _leaves(connection: Connection, first: int, until: int) -> Iterator[Leaf]:
         yield Leaf(row.position, bytes(row.stands), entry)
 
 
+def newest_entry(connection: Connection) -> Pending | None:
+    """The newest entry by its time, whether it is in the tree or waits."""
+    columns = (log_header.c.entry_id, log_header.c.time, log_header.c.header)
+    query = sa.select(*columns, log_header.c.leaf, log_header.c.promise)
+    row = connection.execute(query.order_by(log_header.c.time.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    time = row.time.astimezone(UTC)
+    return Pending(row.entry_id, time, bytes(row.header), bytes(row.leaf), row.promise)
+
+
 def origin_rows(connection: Connection) -> Sequence[OriginRow]:
     """The names of the log, in order; none before its first entry."""
     query = sa.select(log_origin).order_by(log_origin.c.first_index)

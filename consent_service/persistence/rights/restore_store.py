@@ -5,12 +5,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from consent_service.errors import Conflict
 from consent_service.persistence.access.tables import staff_login, staff_session
 from consent_service.persistence.idempotency.tables import kept_answer
 from consent_service.persistence.log.sequencer import Sequencer, wait_for_turn
 from consent_service.persistence.log.tables import log_origin, log_pending
-from consent_service.persistence.log.tree_rows import newest_head, origin_rows
+from consent_service.persistence.log.tree_rows import newest_head
 from consent_service.persistence.signatures.tables import signing_session
 
 
@@ -21,14 +20,11 @@ class RestoreStore:
         self._connection = connection
         self._sequencer = sequencer
 
-    def begin_name(self, name: str, predecessor: str, now: datetime) -> int:
+    def begin_name(self, before: str, name: str, predecessor: str, now: datetime) -> int:
         wait_for_turn(self._connection)
-        names = origin_rows(self._connection)
-        if not names:
-            raise Conflict("nothing_to_restore", "The log of this database has not begun.")
         # What was promised under the old name enters under it: nobody signs that any more.
         while self._connection.scalar(sa.select(log_pending.c.entry_id).limit(1)) is not None:
-            self._sequencer.integrate(self._connection, names[-1].origin)
+            self._sequencer.integrate(self._connection, before)
         head = newest_head(self._connection)
         first = head.size if head is not None else 0
         self._connection.execute(

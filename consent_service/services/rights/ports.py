@@ -56,11 +56,10 @@ class Erasures(Protocol):
 class Restoring(Protocol):
     """What a database that was put back from an older copy needs before it is used again."""
 
-    def begin_name(self, name: str, predecessor: str, now: datetime) -> int:
-        """What waits enters the tree; then the log has another name. From which position on.
+    def begin_name(self, before: str, name: str, predecessor: str, now: datetime) -> int:
+        """What waits enters the tree under the name before; then the log has another.
 
-        `predecessor` is the last checkpoint that was signed before. Raises Conflict for a log that
-        has not begun.
+        From which position on. `predecessor` is the last checkpoint that was signed before.
         """
         ...
 

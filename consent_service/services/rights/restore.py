@@ -23,10 +23,14 @@ RESTORED = "database_restored"
 
 @dataclass(frozen=True)
 class LastSigned:
-    """The newest checkpoint from before the restore, and the size of the tree that it is of."""
+    """The newest checkpoint from before the restore, and the size of the tree that it is of.
+
+    `name` is what the restored database's log is called.
+    """
 
     note: str
     size: int
+    name: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def bring_in(
     if not uow.catalogue.has_organisation(organisation):
         raise NotFound("There is no such organisation.")
     now = context.clock()
-    first = uow.restoring.begin_name(context.journal.origin, last.note, now)
+    first = uow.restoring.begin_name(last.name, context.journal.origin, last.note, now)
     details = {
         "approved_by": {"id": approval.approved_by},
         "reason": approval.reason.strip(),
@@ -68,4 +72,6 @@ def bring_in(
     prepared = context.journal.write(uow, event, now)
     erased = erase_again(uow, context, lost, approval)
     uow.restoring.end_sessions()
+    # A name begins with an entry: no checkpoint is signed for the size that the one before had.
+    uow.erasures.integrate()
     return Restored(first, prepared.entry.id, erased)
