@@ -11,6 +11,7 @@ from typing import Literal
 from consent_service.audit.checkpoint import Checkpoint
 from consent_service.audit.entry import Header, InvalidEntry, check_body, parse_header
 from consent_service.audit.merkle import InvalidProof, leaf_hash, verify_inclusion
+from consent_service.audit.origins import Origins
 from consent_service.audit.promise import Promise, check_promise_for, verify_promise
 from consent_service.audit.receipt_document import InclusionProof, LogEvidence
 from consent_service.signing.keys import InvalidSignature, KeySet
@@ -28,14 +29,14 @@ class Refused(Exception):
         self.answer: Answer = (verdict, reason, detail)
 
 
-def check_entry(log: LogEvidence, origin: str) -> Header:
+def check_entry(log: LogEvidence, origins: Origins) -> Header:
     """The header, which is of this log and commits to the body. Raises Refused."""
     try:
         header = parse_header(log.header)
         check_body(header, log.salt, log.body)
     except InvalidEntry as wrong:
         raise Refused("failed", "entry_invalid", wrong.detail) from None
-    if header.log != origin:
+    if header.log not in origins.names:
         raise Refused("failed", "other_entry", "the entry is of another log")
     return header
 
@@ -55,6 +56,7 @@ def check_proof(
     proof: InclusionProof,
     note: str | None,
     verified: Callable[[str], Checkpoint],
+    origins: Origins,
 ) -> Checkpoint:
     """The checkpoint `note` of a tree that holds the entry at the path's end. Raises Refused.
 
@@ -69,6 +71,8 @@ def check_proof(
         )
     except (InvalidSignature, InvalidProof) as wrong:
         raise Refused("failed", "proof_invalid", wrong.detail) from None
+    if not origins.can_stand(parse_header(log.header).log, proof.index, checkpoint):
+        raise Refused("failed", "proof_invalid", "the entry stands where those of another log do")
     return checkpoint
 
 

@@ -24,7 +24,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from consent_service.audit.checkpoint import Checkpoint, InvalidCheckpoint, verify_checkpoint
+from consent_service.audit.checkpoint import Checkpoint, InvalidCheckpoint
 from consent_service.audit.entry import Header, InvalidEntry, erased_list
 from consent_service.audit.evidence import (
     Answer,
@@ -54,6 +54,7 @@ from consent_service.audit.history import (
 )
 from consent_service.audit.leaf_tree import LeafTree
 from consent_service.audit.merkle import InvalidProof
+from consent_service.audit.origins import Origins
 from consent_service.audit.receipt_document import InvalidReceipt, LogEvidence, read_evidence
 from consent_service.signing.canonical import NotCanonical, instant_text, parse_canonical
 from consent_service.signing.keys import KeySet
@@ -100,12 +101,16 @@ class ExportChecks:
     """One pass over an export's lines; `report` is complete when `judged` was read to its end."""
 
     def __init__(
-        self, keys: KeySet, origin: str, now: datetime, kept: Sequence[KeptCheckpoint] = ()
+        self,
+        keys: KeySet,
+        origins: Origins,
+        now: datetime,
+        kept: Sequence[KeptCheckpoint] = (),
     ) -> None:
         """`now` is UTC; `kept` are checkpoints that others kept."""
-        self._keys, self._origin, self._now, self._kept = keys, origin, now, kept
+        self._keys, self._origins, self._now, self._kept = keys, origins, now, kept
         self._checkpoint = lru_cache(_CHECKPOINTS_REMEMBERED)(self._verified_checkpoint)
-        self._shown = History()
+        self._shown = History(origins)
         self._tree: LeafTree | None = None
         self._is_tree_broken = False
         self._previous = ""
@@ -165,7 +170,7 @@ class ExportChecks:
             raise InvalidExport(wrong.detail) from None
 
     def _check_shown(self, members: Members, evidence: LogEvidence) -> Header:
-        header = check_entry(evidence, self._origin)
+        header = check_entry(evidence, self._origins)
         shown = (members.raw("id"), members.raw("time"), members.raw("controller"))
         if shown != (header.id, instant_text(header.time), header.controller):
             raise Refused("failed", "other_entry", "the line shows another entry than its header")
@@ -181,7 +186,7 @@ class ExportChecks:
         proof = evidence.proof
         if proof is None:
             return None
-        checkpoint = check_proof(evidence, proof, proof.checkpoint, self._checkpoint)
+        checkpoint = check_proof(evidence, proof, proof.checkpoint, self._checkpoint, self._origins)
         self._show(checkpoint)
         return checkpoint
 
@@ -190,12 +195,12 @@ class ExportChecks:
         try:
             self._shown.add(checkpoint)
             for one in self._kept:
-                History([one.checkpoint]).check(checkpoint)
+                History(self._origins, [one.checkpoint]).check(checkpoint)
         except LogForked as forked:
             raise Refused("failed", "log_forked", forked.detail) from None
 
     def _verified_checkpoint(self, note: str) -> Checkpoint:
-        return verify_checkpoint(note, self._origin, self._keys)
+        return self._origins.verify(note, self._keys)
 
     # -- the tree of all leaf hashes --------------------------------------------------------------
 
@@ -234,7 +239,7 @@ class ExportChecks:
                 self.report.tree = ("verified", "verified", "the leaf hashes are the log's")
             except Refused as refused:
                 self.report.tree = refused.answer
-        self.report.kept = compare_kept(self._kept, self._shown, whole)
+        self.report.kept = compare_kept(self._kept, self._shown, whole, self._origins)
 
     def _check_whole(self, tree: LeafTree) -> None:
         if tree.size < tree.checkpoint.size:

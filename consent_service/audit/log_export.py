@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from consent_service.audit.checkpoint import verify_checkpoint
 from consent_service.audit.export_lines import (
     CheckpointLine,
     EntryLine,
@@ -19,6 +18,7 @@ from consent_service.audit.export_lines import (
     read_line,
 )
 from consent_service.audit.leaf_tree import LeafTree
+from consent_service.audit.origins import Origins
 from consent_service.signing.keys import KeySet
 
 _BATCH = 1024
@@ -54,7 +54,7 @@ def read_log_export(lines: Iterable[bytes]) -> LogExport:
 def place_entries(
     export: LogExport,
     keys: KeySet,
-    origin: str,
+    origins: Origins,
     *,
     leaves: Collection[bytes],
     sizes: Collection[int],
@@ -64,7 +64,7 @@ def place_entries(
     Raises InvalidCheckpoint, and InvalidProof when the lines do not lead to the export's
     own checkpoint: then it says nothing about anything.
     """
-    tree = LeafTree(verify_checkpoint(export.checkpoint, origin, keys), sizes, leaves)
+    tree = LeafTree(origins.verify(export.checkpoint, keys), sizes, leaves)
     remaining = iter(export.leaves)
     while batch := list(islice(remaining, _BATCH)):
         tree.grow(batch)

@@ -11,13 +11,14 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-from consent_service.audit.checkpoint import Checkpoint, InvalidCheckpoint, verify_checkpoint
+from consent_service.audit.checkpoint import Checkpoint, InvalidCheckpoint
 from consent_service.audit.export_checks import ExportChecks
 from consent_service.audit.export_lines import InvalidExport
 from consent_service.audit.history import History, KeptCheckpoint, KeptReport, LogForked
 from consent_service.audit.log_export import read_log_export
 from consent_service.audit.merkle import InvalidProof, verify_consistency
 from consent_service.audit.note import InvalidNote, decode_base64
+from consent_service.audit.origins import OriginRow, Origins
 from consent_service.audit.receipt import verify_receipt
 from consent_service.audit.receipt_document import InvalidReceipt
 from consent_service.errors import ConsentServiceError
@@ -28,6 +29,8 @@ from consent_service.signing.strict_json import NotJson, parse_json
 
 VERIFIED, FAILED, UNUSABLE, UNPROVEN = range(4)
 """The exit codes."""
+
+_CODES = {"failed": FAILED, "unverifiable": UNPROVEN, "not compared": UNPROVEN}
 
 Say = Callable[[str], None]
 
@@ -40,10 +43,10 @@ class UnusableInput(ConsentServiceError):
 
 @dataclass(frozen=True)
 class Published:
-    """What everybody may have of a log: its published keys, and its origin."""
+    """What everybody may have of a log: its published keys, and its names."""
 
     keys: KeySet
-    origin: str
+    origins: Origins
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,13 @@ class Consistency:
 
 
 def read_published(jwks: Path, description: Path) -> Published:
-    """The keys of /.well-known/jwks.json, and the origin in consent-log.json beside it.
+    """The keys of /.well-known/jwks.json, and the names in consent-log.json beside it.
 
     Raises UnusableInput.
     """
-    described = _read_json(description)
-    origin = described.get("origin") if isinstance(described, dict) else None
-    if not isinstance(origin, str) or not origin:
-        raise UnusableInput(f"{description} does not name a log: no origin")
+    origins = _read_origins(description)
     try:
-        return Published(KeySet.from_jwks(_read_json(jwks)), origin)
+        return Published(KeySet.from_jwks(_read_json(jwks)), origins)
     except ConsentServiceError as wrong:
         raise UnusableInput(f"{jwks}: {wrong.detail}") from None
 
@@ -109,7 +109,7 @@ def check_receipt(
     """
     try:
         tree = None if export is None else read_log_export(export)
-        report = verify_receipt(receipt, published.keys, published.origin, now, tree, kept)
+        report = verify_receipt(receipt, published.keys, published.origins, now, tree, kept)
     except InvalidReceipt as wrong:
         raise UnusableInput(f"not a receipt: {wrong.detail}") from None
     except (InvalidExport, InvalidProof, InvalidCheckpoint) as wrong:
@@ -135,7 +135,7 @@ def check_export(
     kept: Sequence[KeptCheckpoint] = (),
 ) -> int:
     """Verify an export line by line."""
-    checks = ExportChecks(published.keys, published.origin, now, kept)
+    checks = ExportChecks(published.keys, published.origins, now, kept)
     for line in checks.judged(export):
         if line.verdict != "verified":
             entry = f" (entry {line.entry})" if line.entry else ""
@@ -162,23 +162,25 @@ def check_checkpoints(
     For the latter `proofs` are needed, as /log/consistency answers them. Raises UnusableInput.
     """
     known = {(one.old, one.new): one for one in map(read_consistency, proofs)}
-    history, code = History(), VERIFIED
+    history, code = History(published.origins), VERIFIED
     read: dict[int, Checkpoint] = {}
     for path in paths:
         verdict, detail = "verified", ""
         try:
             note = read_text(path)
-            checkpoint = verify_checkpoint(note, published.origin, published.keys)
+            checkpoint = published.origins.verify(note, published.keys)
             history.add(checkpoint)
             detail = f"{checkpoint.size} entries at {checkpoint.time:%Y-%m-%d %H:%M:%S} UTC"
             if checkpoint.key.status == "compromised":
                 verdict, detail = "unverifiable", "the log's key was compromised"
+            elif history.is_lost(checkpoint):
+                verdict, detail = "not compared", f"{detail}, of what a restore lost"
             else:
                 read[checkpoint.size] = checkpoint
         except (InvalidCheckpoint, LogForked) as wrong:
             verdict, detail = "failed", wrong.detail
         say(f"{verdict:13} {path}: {detail}")
-        code = _worse(code, {"failed": FAILED, "unverifiable": UNPROVEN}.get(verdict, VERIFIED))
+        code = _worse(code, _CODES.get(verdict, VERIFIED))
     for old, new in pairwise(sorted(read)):
         code = _worse(code, _check_growth(read[old], read[new], known.get((old, new)), say))
     return code
@@ -219,9 +221,30 @@ def _say_kept(reports: Iterable[KeptReport], say: Say) -> None:
 
 def _read_checkpoint(path: Path, published: Published) -> Checkpoint:
     try:
-        return verify_checkpoint(read_text(path), published.origin, published.keys)
+        return published.origins.verify(read_text(path), published.keys)
     except InvalidCheckpoint as wrong:
         raise UnusableInput(f"{path} is no checkpoint of this log: {wrong.detail}") from None
+
+
+def _read_origins(description: Path) -> Origins:
+    """The one name of a log, or, where it had several, all of them and where each begins."""
+    match _read_json(description):
+        case {"origins": [_, *_] as rows}:
+            return Origins(tuple(_read_origin(row, description) for row in rows))
+        case {"origin": str(origin)} if origin:
+            return Origins.named(origin)
+    raise UnusableInput(f"{description} does not name a log: no origin")
+
+
+def _read_origin(row: object, description: Path) -> OriginRow:
+    match row:
+        case {
+            "first_index": int(first),
+            "origin": str(origin),
+            "predecessor": str() | None as note,
+        }:
+            return OriginRow(first, origin, None, note)
+    raise UnusableInput(f"{description} does not name a log: its origins cannot be read")
 
 
 def _read_json(path: Path) -> object:

@@ -12,7 +12,14 @@ from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
 
+from consent_service.audit.checkpoint import (
+    Checkpoint,
+    InvalidCheckpoint,
+    parse_checkpoint,
+    verify_checkpoint,
+)
 from consent_service.audit.finding import Finding
+from consent_service.signing.keys import KeySet
 
 
 class OriginRow(NamedTuple):
@@ -38,6 +45,17 @@ class Origins:
         """Those of a log's rows, or the configured name alone where the log has not begun."""
         return cls(tuple(rows) or (OriginRow(0, configured, None),))
 
+    @classmethod
+    def named(cls, origin: str) -> "Origins":
+        """A log that has had this name alone."""
+        return cls((OriginRow(0, origin, None),))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name that the log had, those too under which nothing is in the tree any more."""
+        lost = (_name_of(row.predecessor) for row in self.rows if row.predecessor is not None)
+        return frozenset({*(row.origin for row in self.rows), *filter(None, lost)})
+
     @property
     def newest(self) -> str:
         """The name that entries and checkpoints are given now."""
@@ -56,6 +74,42 @@ class Origins:
     def of_tree(self, size: int) -> str:
         """The log that a checkpoint of this size is of."""
         return self.of_leaf(max(0, size - 1))
+
+    def verify(self, note: str, keys: KeySet) -> Checkpoint:
+        """The checkpoint in a note, under whichever of these names. Raises InvalidCheckpoint."""
+        name = parse_checkpoint(note).origin
+        if name not in self.names:
+            raise InvalidCheckpoint("the checkpoint is of another log")
+        return verify_checkpoint(note, name, keys)
+
+    def branch(self, checkpoint: Checkpoint) -> str:
+        """Empty for a checkpoint of this tree; the name of what a restore lost for one of that."""
+        first = self._first_of(checkpoint.origin)
+        beyond = first is not None and any(
+            first < row.first_index < checkpoint.size for row in self.rows
+        )
+        is_lost = first is None or beyond
+        return checkpoint.origin if is_lost else ""
+
+    def can_stand(self, name: str, position: int, checkpoint: Checkpoint) -> bool:
+        """Whether an entry of this name can stand there in the tree of a checkpoint."""
+        first = self._first_of(name)
+        if name == checkpoint.origin:
+            return position >= (first or 0)
+        if name not in self.names:
+            return False
+        # What was lost has no place here that could be compared.
+        return self.branch(checkpoint) != "" or self.of_leaf(position) == name
+
+    def _first_of(self, name: str) -> int | None:
+        return next((row.first_index for row in self.rows if row.origin == name), None)
+
+
+def _name_of(note: str) -> str | None:
+    try:
+        return parse_checkpoint(note).origin
+    except InvalidCheckpoint:
+        return None
 
 
 def wrong_origins(rows: Sequence[OriginRow], configured: str, size: int) -> Iterator[Finding]:

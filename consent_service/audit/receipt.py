@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from consent_service.audit.checkpoint import Checkpoint, InvalidCheckpoint, verify_checkpoint
+from consent_service.audit.checkpoint import Checkpoint, InvalidCheckpoint
 from consent_service.audit.evidence import (
     Answer,
     Refused,
@@ -48,6 +48,7 @@ from consent_service.audit.history import (
 from consent_service.audit.leaf_tree import LeafTree
 from consent_service.audit.log_export import LogExport, place_entries
 from consent_service.audit.merkle import leaf_hash
+from consent_service.audit.origins import Origins
 from consent_service.audit.promise import Promise
 from consent_service.audit.receipt_document import (
     InvalidReceipt,
@@ -118,14 +119,14 @@ class _Against:
     receipt: Receipt
     terms: Terms
     keys: KeySet
-    origin: str
+    origins: Origins
     now: datetime
     placed: LeafTree | None
     is_forked: bool
 
     def checkpoint(self, note: str) -> Checkpoint:
         """A note as a checkpoint of this log. Raises InvalidCheckpoint."""
-        return verify_checkpoint(note, self.origin, self.keys)
+        return self.origins.verify(note, self.keys)
 
 
 def seal_body(statement: Statement) -> dict[str, str]:
@@ -141,14 +142,14 @@ def seal_body(statement: Statement) -> dict[str, str]:
 def verify_receipt(
     document: Mapping[str, Any] | bytes,
     keys: KeySet,
-    origin: str,
+    origins: Origins,
     now: datetime,
     export: LogExport | None = None,
     kept: Sequence[KeptCheckpoint] = (),
 ) -> ReceiptReport:
     """Judge every statement of a receipt, by the steps of this module's docstring.
 
-    `keys` holds published seal, promise, log and cosignature keys; `origin` names the log; `now`
+    `keys` holds published seal, promise, log and cosignature keys; `origins` name the log; `now`
     is UTC; `kept` are checkpoints that others kept. Raises InvalidReceipt when the document is no
     receipt, and for an export that is none or contradicts itself InvalidExport, InvalidProof
     or InvalidCheckpoint.
@@ -161,18 +162,18 @@ def verify_receipt(
         raise InvalidReceipt(f"terms: {wrong.detail}") from None
     others = () if export is None else export.others
     notes = (receipt.checkpoint, *_notes_of_proofs(receipt), *others)
-    held = verified_checkpoints(notes, keys, origin)
+    held = verified_checkpoints(notes, keys, origins)
     placed: LeafTree | None = None
     if export is not None:
         sizes = {one.size for one in held} | {one.checkpoint.size for one in kept}
         leaves = {leaf_hash(act.log.header) for act in receipt.statements}
-        placed = place_entries(export, keys, origin, leaves=leaves, sizes=sizes)
+        placed = place_entries(export, keys, origins, leaves=leaves, sizes=sizes)
         held.append(placed.checkpoint)
     tree = placed if placed is not None and placed.is_trusted else None
-    shown, is_forked = shown_together(held, tree)
-    compared = tuple(compare_kept(kept, shown, tree))
+    shown, is_forked = shown_together(held, tree, origins)
+    compared = tuple(compare_kept(kept, shown, tree, origins))
     is_forked |= any(one.verdict == "failed" for one in compared)
-    against = _Against(receipt, terms, keys, origin, now, placed, is_forked)
+    against = _Against(receipt, terms, keys, origins, now, placed, is_forked)
     return ReceiptReport(
         terms,
         tuple(_judge(number, act, against) for number, act in enumerate(receipt.statements, 1)),
@@ -237,7 +238,7 @@ def _check_text_and_person(act: SealedAct, statement: Statement) -> None:
 
 
 def _check_entry(log: LogEvidence, sealed: SealedStatement, against: _Against) -> None:
-    header = check_entry(log, against.origin)
+    header = check_entry(log, against.origins)
     if (header.controller, header.kind) != (against.terms.controller.id, "event"):
         raise Refused("failed", "other_entry", "the entry is of another controller")
     if log.body != canonical_json(seal_body(sealed.statement)):
@@ -250,7 +251,7 @@ def _find_inclusion(log: LogEvidence, against: _Against) -> Checkpoint | None:
         raise Refused("failed", "log_forked", "checkpoints of the log contradict each other")
     if log.proof is not None:
         note = log.proof.checkpoint or against.receipt.checkpoint
-        return check_proof(log, log.proof, note, against.checkpoint)
+        return check_proof(log, log.proof, note, against.checkpoint, against.origins)
     placed = against.placed
     is_placed = placed is not None and leaf_hash(log.header) in placed.positions
     return placed.checkpoint if placed is not None and is_placed else None

@@ -12,6 +12,7 @@ import requests
 
 from consent_service.audit.checkpoint import verify_checkpoint
 from consent_service.audit.merkle import verify_consistency
+from consent_service.audit.origins import Origins
 from consent_service.audit.receipt import verify_receipt
 from consent_service.demo.browser import Browser
 from consent_service.demo.furnish import CASEWORKER_SCOPES, Asked, ask, furnish, token_for
@@ -138,7 +139,7 @@ class _Story:
         name = self.family.holders[0].name
         while True:
             receipt = self._municipality.get(f"/v1/consents/{asked.consent['id']}/receipt").content
-            report = verify_receipt(receipt, keys, origin, datetime.now(UTC))
+            report = verify_receipt(receipt, keys, Origins.named(origin), datetime.now(UTC))
             if report.exit_code == 0 or time.monotonic() > until:
                 break
             time.sleep(0.2)
@@ -147,7 +148,7 @@ class _Story:
             report.exit_code == 0 and acts == 4, f"the receipt's {acts} seals and proofs verify"
         )
         own = self._browsers[name].download("/sign/receipt")
-        report = verify_receipt(own, keys, origin, datetime.now(UTC))
+        report = verify_receipt(own, keys, Origins.named(origin), datetime.now(UTC))
         self._holds(
             report.exit_code == 0 and len(report.statements) == 2,
             f"{name}'s own receipt verifies, and holds only their own acts",

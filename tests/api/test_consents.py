@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from consent_service.audit.origins import Origins
 from consent_service.audit.receipt import verify_receipt
 from consent_service.domain.kernel.facts import Cancellation, CancellationReason, Scope
 from consent_service.signing.keys import KeySet
@@ -711,7 +712,9 @@ def test_a_receipt_verifies_with_published_keys_only(service: Deployment, org: s
     answer = service.get(f"/v1/consents/{asked['id']}/receipt", org=org)
     assert answer.status_code == 200
     origin = service.get("/.well-known/consent-log.json").json["origin"]
-    report = verify_receipt(answer.data, published_keys(service), origin, service.clock.now)
+    report = verify_receipt(
+        answer.data, published_keys(service), Origins.named(origin), service.clock.now
+    )
     assert [one.verdict for one in report.statements] == ["verified"] * 3
     assert [one.statement.decision for one in report.statements if one.statement] == [
         "grant",
@@ -731,7 +734,7 @@ def test_a_changed_receipt_does_not_verify(service: Deployment) -> None:
         receipt["statements"][0]["log"],
     )
     report = verify_receipt(
-        receipt, published_keys(service), "consent.example/log", service.clock.now
+        receipt, published_keys(service), Origins.named("consent.example/log"), service.clock.now
     )
     assert report.exit_code == 1
 

@@ -12,6 +12,7 @@ from consent_service.audit import export_lines
 from consent_service.audit.checkpoint import verify_checkpoint
 from consent_service.audit.export_checks import ExportChecks
 from consent_service.audit.merkle import Frontier
+from consent_service.audit.origins import Origins
 from consent_service.signing import base64url
 from tests.api.test_log import ORIGIN, checkpoint, entries, keys, types
 from tests.deployment import Deployment
@@ -70,7 +71,7 @@ def test_a_large_tree_comes_in_pages(service: Deployment, monkeypatch: pytest.Mo
     assert firsts == list(range(0, firsts[-1] + 1, 2))
     assert firsts[-1] + 2 >= size
     assert max(len(page) for page in found) <= 4
-    checks = ExportChecks(keys(service), ORIGIN, service.clock.now)
+    checks = ExportChecks(keys(service), Origins.named(ORIGIN), service.clock.now)
     list(checks.judged(json.dumps(line).encode() for line in lines))
     assert (checks.report.tree or ("none",))[0] == "verified"
 

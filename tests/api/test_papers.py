@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from consent_service.audit.origins import Origins
 from consent_service.audit.receipt import verify_receipt
 from consent_service.domain.kernel.facts import Scope
 from consent_service.persistence.verification.log_reader import verify_database
@@ -448,7 +449,7 @@ def test_the_receipt_verifies_offline_and_names_no_employee(service: Deployment)
     parts.grow()
     receipt = service.get(f"/v1/consents/{asked['id']}/receipt").json
     report = verify_receipt(
-        receipt, parts.keys.published, parts.settings.log_origin, service.clock.now
+        receipt, parts.keys.published, Origins.named(parts.settings.log_origin), service.clock.now
     )
     assert [one.verdict for one in report.statements] == ["verified", "verified"]
     statement = report.statements[1].statement

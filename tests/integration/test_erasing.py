@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from consent_service.audit.entry import erased_list, parse_header
 from consent_service.audit.finding import VerifyReport
 from consent_service.audit.merkle import leaf_hash
+from consent_service.audit.origins import Origins
 from consent_service.audit.receipt import verify_receipt
 from consent_service.audit.tree_checks import Claims
 from consent_service.domain.kernel.cpr import CprNumber
@@ -100,7 +101,9 @@ def assert_holds(service: Deployment, kept: bytes) -> None:
     """The receipt verifies with the published keys alone."""
     parts = service.parts
     now = service.clock.now
-    report = verify_receipt(kept, parts.keys.published, parts.settings.log_origin, now)
+    report = verify_receipt(
+        kept, parts.keys.published, Origins.named(parts.settings.log_origin), now
+    )
     assert [one.verdict for one in report.statements] == ["verified"] * len(report.statements)
     assert report.statements
     assert report.exit_code == 0

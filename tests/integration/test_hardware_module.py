@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
+from consent_service.audit.origins import Origins
 from consent_service.audit.receipt import verify_receipt
 from consent_service.cli import cli
 from consent_service.errors import Misconfigured
@@ -105,7 +106,10 @@ class Inside:
         jwks = self.service.client().get("/.well-known/jwks.json").json
         origin = self.service.client().get("/.well-known/consent-log.json").json["origin"]
         report = verify_receipt(
-            receipt, KeySet.from_jwks(jwks), origin, self.service.clock.now + timedelta(hours=1)
+            receipt,
+            KeySet.from_jwks(jwks),
+            Origins.named(origin),
+            self.service.clock.now + timedelta(hours=1),
         )
         assert report.exit_code == 0, [one.detail for one in report.statements]
 

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from consent_service.audit.origins import Origins
 from consent_service.audit.receipt import verify_receipt
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.persistence.children.tables import child
@@ -312,7 +313,7 @@ def check_receipts(
     """Those from before and after are verified, none from between fails."""
     now = datetime.now(UTC)
     for receipt in (*early, *late):
-        report = verify_receipt(receipt, keys, origin, now)
+        report = verify_receipt(receipt, keys, Origins.named(origin), now)
         assert report.exit_code == 0, [one.detail for one in report.statements]
     for receipt in load_.receipts:
-        assert verify_receipt(receipt, keys, origin, now).exit_code in (0, 3)
+        assert verify_receipt(receipt, keys, Origins.named(origin), now).exit_code in (0, 3)

@@ -12,6 +12,7 @@ from consent_service.audit.export_checks import ExportChecks
 from consent_service.audit.export_lines import LEAVES_IN_LINE, leaves_json
 from consent_service.audit.history import KeptCheckpoint
 from consent_service.audit.merkle import EMPTY_ROOT, Frontier
+from consent_service.audit.origins import Origins
 from consent_service.audit.promise import make_promise
 from consent_service.signing import base64url
 from consent_service.signing.canonical import instant_text
@@ -65,7 +66,7 @@ def judged(lines, published=None, now=NOW, kept=(), origin=ORIGIN):
         KeptCheckpoint(f"kept {number}", verify_checkpoint(note, ORIGIN, published))
         for number, note in enumerate(kept)
     ]
-    checks = ExportChecks(published, origin, now, outside)
+    checks = ExportChecks(published, Origins.named(origin), now, outside)
     raw = [one if isinstance(one, bytes) else json.dumps(one).encode() for one in lines]
     reports = list(checks.judged(raw))
     return reports, checks.report
@@ -300,7 +301,10 @@ def test_memory_does_not_grow_with_the_tree():
             yield from leaves_json(first, one)
 
     checks = ExportChecks(
-        keys(), ORIGIN, NOW, [KeptCheckpoint("kept", verify_checkpoint(kept, ORIGIN, keys()))]
+        keys(),
+        Origins.named(ORIGIN),
+        NOW,
+        [KeptCheckpoint("kept", verify_checkpoint(kept, ORIGIN, keys()))],
     )
     tracemalloc.start()
     try:

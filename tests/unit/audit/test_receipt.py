@@ -19,6 +19,7 @@ from consent_service.audit.merkle import (
     fold,
     inclusion_plan,
 )
+from consent_service.audit.origins import Origins
 from consent_service.audit.promise import make_promise
 from consent_service.audit.receipt import seal_body, verify_receipt
 from consent_service.audit.receipt_document import (
@@ -94,7 +95,12 @@ def receipt(acts=ACTS, log=None, proven=True):
 
 def judged(one, published=None, now=NOW, export=None, kept=()):
     return verify_receipt(
-        one.to_json(), keys() if published is None else published, ORIGIN, now, export, kept
+        one.to_json(),
+        keys() if published is None else published,
+        Origins.named(ORIGIN),
+        now,
+        export,
+        kept,
     )
 
 
@@ -120,7 +126,7 @@ def test_a_proven_receipt_verifies():
 
 def test_as_bytes_in_any_spelling():
     data = json.dumps(receipt().to_json(), indent=2).encode()
-    assert verify_receipt(data, keys(), ORIGIN, NOW).exit_code == 0
+    assert verify_receipt(data, keys(), Origins.named(ORIGIN), NOW).exit_code == 0
     assert Receipt.from_json(data) == receipt()
 
 
@@ -471,7 +477,7 @@ def test_every_member_is_needed_and_typed():
 )  # fmt: skip
 def test_other_documents_are_refused(data):
     with pytest.raises(InvalidReceipt):
-        verify_receipt(data, keys(), ORIGIN, NOW)
+        verify_receipt(data, keys(), Origins.named(ORIGIN), NOW)
 
 
 def test_an_erasure_entry_is_no_seal():

@@ -15,6 +15,7 @@ from consent_service.audit.checkpoint import sign_checkpoint, vkey
 from consent_service.audit.entry import compose_entry, erased_list
 from consent_service.audit.merkle import Frontier, leaf_hash
 from consent_service.audit.note import COSIGNATURE
+from consent_service.audit.origins import Origins
 from consent_service.audit.promise import make_promise
 from consent_service.audit.receipt import seal_body, verify_receipt
 from consent_service.audit.receipt_document import (
@@ -170,7 +171,7 @@ def test_the_stored_receipt_verifies_with_the_stored_keys():
     # The vector's log key is compromised on purpose; here it is not.
     jwks["keys"][2] |= {"status": "active"}
     del jwks["keys"][2]["compromised_at"]
-    report = verify_receipt(receipt, KeySet.from_jwks(jwks), ORIGIN, COMMITTED)
+    report = verify_receipt(receipt, KeySet.from_jwks(jwks), Origins.named(ORIGIN), COMMITTED)
     assert report.exit_code == 0
 
 
