@@ -67,7 +67,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     register_oauth(app, parts.units, parts.attempts, _token_settings(parts), settings.base_url)
     family.register(app, parts, settings)
     staff.register(app, parts, settings)
-    register_service_pages(app, engine, parts.guard.require, ENDPOINTS, settings.base_url)
+    register_service_pages(app, engine, parts.guard.require_now, ENDPOINTS, settings.base_url)
     return app
 
 

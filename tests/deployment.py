@@ -21,6 +21,7 @@ from consent_service.config import (
 )
 from consent_service.domain.kernel.calendar import local_date
 from consent_service.domain.kernel.facts import Scope
+from consent_service.errors import Misconfigured
 from consent_service.identity.bearer import issue_token
 from consent_service.module_settings import ModuleSettings
 from consent_service.persistence.keys import changes
@@ -383,6 +384,10 @@ def deploy_with(settings: Settings, clock: SettableClock) -> Deployment:
     app.test_client_class = OwnHostClient
     deployment = Deployment(app, settings, clock)
     # As every process does at its start; some tests have no database yet, or one that is away.
-    with suppress(DBAPIError):
-        deployment.parts.guard.begin()
+    try:
+        with suppress(DBAPIError):
+            deployment.parts.guard.begin()
+    except Misconfigured:
+        deployment.close()
+        raise
     return deployment

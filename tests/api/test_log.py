@@ -13,6 +13,7 @@ from consent_service.audit.checkpoint import Checkpoint, verify_checkpoint
 from consent_service.audit.entry import check_body, parse_header
 from consent_service.audit.merkle import leaf_hash, verify_consistency, verify_inclusion
 from consent_service.audit.note import parse_note
+from consent_service.audit.origins import Origins
 from consent_service.audit.promise import check_promise_for, verify_promise
 from consent_service.signing import base64url
 from consent_service.signing.keys import KeySet, PublishedKey, SigningKey
@@ -365,6 +366,8 @@ def test_the_same_head_is_signed_in_the_same_bytes(service: Deployment) -> None:
 def test_the_published_log_names_its_keys(service: Deployment) -> None:
     published = service.app.test_client().get("/.well-known/consent-log.json").json or {}
     assert published["origin"] == ORIGIN
+    named = [{"first_index": 0, "origin": ORIGIN, "predecessor": None}]
+    assert published["origins"] == named
     assert [key["status"] for key in published["keys"]] == ["active"]
     uses = {key.use for key in keys(service)}
     assert {"seal", "promise", "log", "cosignature"} <= uses
@@ -395,7 +398,7 @@ def test_log_keys_that_dated_checkpoints_are_published_as_such() -> None:
         published(2, "cosignature", 9),
         published(3, "log", 9),
     )
-    described = described_log(ORIGIN, KeySet([first, newer, apart]))
+    described = described_log(Origins.of((), ORIGIN), KeySet([first, newer, apart]))
     assert [one["kid"] for one in described["keys"]] == [first.kid, newer.kid]
     assert [one["kid"] for one in described["cosigners"]] == [apart.kid, first.kid]
 

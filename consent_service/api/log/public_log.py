@@ -11,6 +11,7 @@ from consent_service.api.http.endpoint import Runtime
 from consent_service.api.log.entries import proof_json
 from consent_service.audit.checkpoint import vkey
 from consent_service.audit.note import COSIGNATURE
+from consent_service.audit.origins import Origins
 from consent_service.errors import ConsentServiceError, InvalidInput, NotFound
 from consent_service.signing import base64url
 from consent_service.signing.keys import KeySet
@@ -47,7 +48,9 @@ def register_public(app: Flask, runtime: Runtime, keys: Callable[[], KeySet], or
         return _json(keys().as_jwks(), "application/jwk-set+json")
 
     def consent_log() -> Response:
-        return _json(described_log(origin, keys()))
+        with runtime.units.reading() as uow:
+            origins = Origins.of(uow.tree.origins(), origin)
+        return _json(described_log(origins, keys()))
 
     routes: Mapping[str, Callable[[], Response]] = {
         "/log/checkpoint": checkpoint,
@@ -61,17 +64,19 @@ def register_public(app: Flask, runtime: Runtime, keys: Callable[[], KeySet], or
         app.add_url_rule(path, view.__name__, view, provide_automatic_options=False)
 
 
-def described_log(origin: str, keys: KeySet) -> dict[str, Any]:
-    """The log as others need it: its origin, and the verifier keys of a checkpoint's two lines.
+def described_log(origins: Origins, keys: KeySet) -> dict[str, Any]:
+    """The log as others need it: its origins, and the verifier keys of a checkpoint's two lines.
 
     `keys` sign, `cosigners` date. The log's own keys are among the latter, for checkpoints from
     before it had a cosignature key.
     """
+    origin = origins.newest
     log_keys, cosigners = keys.of_use("log"), keys.of_use("cosignature")
     since = min((key.not_before for key in cosigners), default=None)
     dating = [key for key in log_keys if since is None or key.not_before < since]
     return {
         "origin": origin,
+        "origins": [row._asdict() for row in origins.rows],
         "keys": [{"vkey": vkey(origin, key.public), **key.to_jwk()} for key in log_keys],
         "cosigners": [
             {"vkey": vkey(origin, key.public, COSIGNATURE), **key.to_jwk()}

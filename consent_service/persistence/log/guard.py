@@ -128,6 +128,11 @@ class Guard:
         with self._engine.connect() as connection:
             self._look(connection)
 
+    def require_now(self) -> None:
+        """Compare, and raise LogContradicted where something does not agree."""
+        self.look()
+        self.require()
+
     def contradict(self, reason: str) -> None:
         """From here on this process relies on nothing that the database says."""
         self._alarm.sound("the log is contradicted: %s", reason)
@@ -150,9 +155,19 @@ class Guard:
                 ) from None
         return self._verified[1]
 
+    def _known_anchor(self) -> Checkpoint:
+        """The anchor's checkpoint, or the last that was read: a running process goes on."""
+        try:
+            return self.anchored()
+        except AnchorUnreadable as unreadable:
+            if self._verified is None:
+                raise
+            self._alarm.sound("%s", unreadable.detail)
+            return self._verified[1]
+
     def _look(self, connection: Connection) -> None:
         with self._lock:
-            anchored = self.anchored()
+            anchored = self._known_anchor()
             reason = self._is_another_file() or self._is_another_log(connection, anchored)
         if reason is not None:
             self.contradict(reason)

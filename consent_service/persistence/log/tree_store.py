@@ -10,10 +10,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from consent_service.audit.merkle import Coordinate, consistency_plan, fold, inclusion_plan
+from consent_service.audit.origins import OriginRow
 from consent_service.audit.receipt_document import InclusionProof
 from consent_service.errors import InvalidInput
 from consent_service.persistence.log.tables import log_leaf
-from consent_service.persistence.log.tree_rows import Released, newest_released, tree_hashes
+from consent_service.persistence.log.tree_rows import (
+    Released,
+    newest_released,
+    origin_rows,
+    tree_hashes,
+)
 
 
 class TreeStore:
@@ -56,6 +62,9 @@ class TreeStore:
         if not 0 < old <= new or released is None or new > released.size:
             raise InvalidInput.field("/old", "Two sizes of this log: 0 < old ≤ new ≤ its size.")
         return self._path(consistency_plan(old, new))
+
+    def origins(self) -> Sequence[OriginRow]:
+        return origin_rows(self._connection)
 
     def leaves(self, first: int, until: int) -> list[bytes]:
         position = log_leaf.c.index

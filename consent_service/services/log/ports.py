@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from consent_service.audit.origins import OriginRow
 from consent_service.audit.receipt_document import InclusionProof
 from consent_service.services.children.ports import ChildrenUnit
 from consent_service.services.kernel.ports import LogWriter
@@ -87,6 +88,10 @@ class Tree(Protocol):
     def inclusion_of_leaf(self, leaf: bytes) -> InclusionProof | None: ...
 
     def consistency(self, old: int, new: int) -> list[bytes]: ...
+
+    def origins(self) -> Sequence[OriginRow]:
+        """The names that the log had, in order; none before the first entry is in the tree."""
+        ...
 
     def leaves(self, first: int, until: int) -> Sequence[bytes]:
         """The leaf hashes at the positions [first, until), as far as there are any."""
