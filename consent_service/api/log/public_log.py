@@ -76,7 +76,10 @@ def described_log(origins: Origins, keys: KeySet) -> dict[str, Any]:
     dating = [key for key in log_keys if since is None or key.not_before < since]
     return {
         "origin": origin,
-        "origins": [row._asdict() for row in origins.rows],
+        "origins": [
+            {"first_index": row.first_index, "origin": row.origin, "predecessor": row.predecessor}
+            for row in origins.rows
+        ],
         "keys": [{"vkey": vkey(origin, key.public), **key.to_jwk()} for key in log_keys],
         "cosigners": [
             {"vkey": vkey(origin, key.public, COSIGNATURE), **key.to_jwk()}
