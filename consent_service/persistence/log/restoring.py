@@ -10,12 +10,13 @@ from datetime import datetime
 from sqlalchemy.engine import Engine
 
 from consent_service.audit.checkpoint import Checkpoint, verify_checkpoint
-from consent_service.audit.entry import parse_header
+from consent_service.audit.entry import InvalidEntry, parse_header
 from consent_service.errors import Misconfigured
 from consent_service.persistence.log.anchor import Anchor
 from consent_service.persistence.log.guard import Guard
 from consent_service.persistence.log.log_identity import LogIdentity
 from consent_service.persistence.log.tree_rows import (
+    Pending,
     newest_entry,
     newest_head,
     origin_rows,
@@ -54,7 +55,7 @@ def standing(engine: Engine, anchor: Anchor, guard: Guard, identity: LogIdentity
         frontier = stored_frontier(connection, anchored.size)
     if entry is None:
         raise Misconfigured("the log of this database has not begun: there is nothing to restore")
-    name = names[-1].origin if names else parse_header(entry.header).log
+    name = names[-1].origin if names else _log_of(entry)
     is_named = name == identity.origin and bool(names) and names[-1].predecessor == note
     used = {anchored.origin, name, *(row.origin for row in names)}
     if not is_named and identity.origin in used:
@@ -65,6 +66,13 @@ def standing(engine: Engine, anchor: Anchor, guard: Guard, identity: LogIdentity
     is_as_long = head is not None and head.size >= anchored.size and frontier is not None
     agrees = is_as_long and frontier is not None and frontier.root() == anchored.root
     return Standing(note, anchored, name, entry.time, is_named, agrees)
+
+
+def _log_of(entry: Pending) -> str:
+    try:
+        return parse_header(entry.header).log
+    except InvalidEntry:
+        raise Misconfigured("the log of this copy does not verify: nothing was changed") from None
 
 
 def anchor_new_name(engine: Engine, anchor: Anchor, identity: LogIdentity) -> Checkpoint:
