@@ -18,6 +18,7 @@ STORIES = 200
 BATCH = 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first_seed", range(0, STORIES, BATCH))
 def test_nothing_differs_over_many_stories(first_seed: int) -> None:
     tally, differing = compare(BATCH, first_seed)

@@ -76,6 +76,7 @@ def assert_no_new_yes(full: History, left: History, when: datetime) -> None:
         assert permitted(left, when + later) <= permitted(full, when + later)
 
 
+@pytest.mark.slow
 @given(lives(), st.integers(0, 100))
 @SOME
 def test_erasing_one_controllers_data(life: Life, offset: int) -> None:
@@ -90,6 +91,7 @@ def test_erasing_one_controllers_data(life: Life, offset: int) -> None:
             assert_no_new_yes(history, without(history, controller, consents), when)
 
 
+@pytest.mark.slow
 @given(lives(), st.integers(0, 100))
 @SOME
 def test_erasing_what_has_had_its_time(life: Life, offset: int) -> None:

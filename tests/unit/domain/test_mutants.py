@@ -39,8 +39,10 @@ TELLING = (
     106,
     164,
     247,
+    348,
     358,
     408,
+    425,
     848,
 )
 """Stories that told mutants before are tried after the first few: all the others come later."""
