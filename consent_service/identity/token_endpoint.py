@@ -134,8 +134,10 @@ class _Server(AuthorizationServer):
         self.register_token_generator("default", generator)
 
     def query_client(self, client_id: str) -> Any:
-        client = self._clients.find(client_id)
-        return None if client is None or client.revoked_at else _RegisteredClient(client)
+        client = self._clients.vouched(client_id)
+        if client is None or client.revoked_at or client.suspended_at:
+            return None
+        return _RegisteredClient(client)
 
     def save_token(self, token: Any, request: OAuth2Request) -> None:
         """Nothing to save: a token is signed, and a revocation is of the client."""

@@ -8,7 +8,7 @@ import uuid_utils
 from sqlalchemy.engine import Connection, Engine
 
 from consent_service.persistence.access.client_store import ClientStore
-from consent_service.persistence.access.epoch import KnownEpoch, UnitEpoch
+from consent_service.persistence.access.epoch import KnownClients, UnitClients
 from consent_service.persistence.access.staff_store import StaffStore
 from consent_service.persistence.catalogue.catalogue_store import CatalogueStore
 from consent_service.persistence.catalogue.register_store import RegisterStore
@@ -60,9 +60,9 @@ class SqlUnitOfWork:
         self.signing_sessions = SessionStore(connection, keys, index)
         self.staff = StaffStore(connection, keys, index)
         self.register = RegisterStore(connection)
-        epoch = UnitEpoch(connection, units.known_epoch, may_assume=stands_alone)
-        self.clients = ClientStore(connection, epoch)
-        self.log = LogStore(connection, keys, index, slots, epoch)
+        clients = UnitClients(connection, units.known_clients, index, may_assume=stands_alone)
+        self.clients = ClientStore(connection, clients)
+        self.log = LogStore(connection, keys, index, slots, clients)
         self.catalogue = CatalogueStore(connection, units.known_organisations, self.log.body_of)
         self.tree = TreeStore(connection, units.sequencer)
         self.answers = AnswerStore(connection, keys, units.clock, units.claims)
@@ -70,11 +70,16 @@ class SqlUnitOfWork:
         self.subjects = SubjectStore(connection, index, slots)
 
     def commit(self) -> None:
-        """Keep all of it. On SQLite the tree grows in this same transaction."""
+        """Keep all of it. On SQLite the tree grows in this same transaction.
+
+        After `vouch_for_changes` the new epoch of the clients and the ids of the unit's entries are
+        known, and nothing is kept yet: that is the moment to tell a memory outside the database.
+        """
+        self.clients.vouch_for_changes()
         if self.log.appended and self.connection.dialect.name == "sqlite":
             self._sequencer.integrate(self.connection)
         self.connection.commit()
-        self.log.appended = 0
+        self.log.appended.clear()
 
 
 class SqlUnits:
@@ -94,7 +99,7 @@ class SqlUnits:
         self.clock = clock
         self.claims: set[bytes] = set()
         self.known_organisations: set[str] = set()
-        self.known_epoch = KnownEpoch()
+        self.known_clients = KnownClients()
         self._writing = engine.execution_options(writes=True)
         self._stepwise = stepwise(engine)
 

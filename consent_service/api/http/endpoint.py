@@ -30,7 +30,7 @@ from consent_service.errors import (
 )
 from consent_service.identity.attempts import Attempts
 from consent_service.identity.bearer import TokenVerifier
-from consent_service.identity.standing import Standings
+from consent_service.identity.standing import verify_standing
 from consent_service.persistence.access.epoch import EpochPassed
 from consent_service.persistence.keys.sealing import Index
 from consent_service.services.access.client import OPERATOR_SCOPE
@@ -54,7 +54,6 @@ class Runtime:
     tokens: TokenVerifier
     index: Index
     attempts: Attempts
-    standings: Standings = field(default_factory=Standings)
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,7 @@ def _serve(runtime: Runtime, endpoint: Endpoint, caller: Caller, asked: Asked) -
 def _serve_once(runtime: Runtime, endpoint: Endpoint, caller: Caller, asked: Asked) -> Response:
     unit = runtime.units.stepwise if endpoint.stepwise else runtime.units.writing
     with unit() as uow:
-        runtime.standings.check(uow.clients, caller)
+        verify_standing(uow.clients, caller)
         _check_organisation(uow, caller, endpoint.scope)
         cursors = Cursors(runtime.index, caller.organisation, endpoint.path)
         call = Call(
@@ -209,7 +208,7 @@ def _welcome_first(runtime: Runtime, caller: Caller) -> Iterator[None]:
         yield
     except (ConsentServiceError, HTTPException):
         with runtime.units.reading() as uow:
-            runtime.standings.check(uow.clients, caller)
+            verify_standing(uow.clients, caller)
         raise
 
 

@@ -1,4 +1,4 @@
-"""Clients, revocations and used assertions; and the epoch that every request reads."""
+"""Clients, revocations and used assertions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from consent_service.persistence.access.epoch import UnitEpoch
+from consent_service.persistence.access.client_set import client_of
+from consent_service.persistence.access.epoch import UnitClients
 from consent_service.persistence.access.tables import (
     client,
-    client_epoch,
     client_key,
     client_revocation,
     client_secret,
@@ -21,19 +21,26 @@ from consent_service.services.access.client import OURS, Client, ClientKey, Clie
 
 
 class ClientStore:
-    """Clients (`services.access.ports.Clients`).."""
+    """Clients (`services.access.ports.Clients`)."""
 
-    def __init__(self, connection: Connection, epoch: UnitEpoch) -> None:
+    def __init__(self, connection: Connection, vouched: UnitClients) -> None:
         self._connection = connection
-        self._epoch = epoch
-        self._begun = False
+        self._vouched = vouched
+        self._changed = False
 
-    def begin_change(self) -> None:
-        # In the same transaction as the change: whoever reads the new epoch sees the change too.
-        if not self._begun:
-            raised = sa.update(client_epoch).values(epoch=client_epoch.c.epoch + 1)
-            self._connection.execute(raised)
-            self._begun = True
+    def begin_change(self) -> int:
+        return self._vouched.lock()
+
+    def vouch_for_changes(self) -> int | None:
+        """Just before the commit: raise the epoch and vouch for what stands then.
+
+        The new epoch; None where no client was changed. In the same transaction as the change, so
+        that whoever reads the new epoch sees the change too.
+        """
+        if not self._changed:
+            return None
+        self._changed = False
+        return self._vouched.vouch()
 
     def add(self, added: Client) -> None:
         self._change(
@@ -90,19 +97,11 @@ class ClientStore:
         )
         return True
 
-    def epoch(self) -> int:
-        return self._epoch.get()
+    def vouched(self, client_id: str) -> Client | None:
+        return self._vouched.get().clients.get(client_id)
 
     def standing(self, issuer: str, client_id: str) -> Standing:
-        if self._revoked_at(issuer, client_id) is not None:
-            return Standing(revoked=True)
-        query = sa.select(client.c.organisation_id, client.c.scopes)
-        row = None
-        if issuer == OURS:
-            row = self._connection.execute(query.where(client.c.id == client_id)).one_or_none()
-        if row is None:
-            return Standing(revoked=False)
-        return Standing(False, row.organisation_id, frozenset(row.scopes.split()))
+        return self._vouched.get().standing(issuer, client_id)
 
     def use_assertion(self, digest: bytes, expires: datetime) -> bool:
         values = {"digest": digest, "expires_at": expires}
@@ -119,6 +118,7 @@ class ClientStore:
 
     def _change(self, statement: sa.Executable) -> None:
         self.begin_change()
+        self._changed = True
         self._connection.execute(statement)
 
     def _read(self, which: sa.ColumnElement[bool], limit: int) -> list[Client]:
@@ -135,42 +135,29 @@ class ClientStore:
         rows = self._connection.execute(query).all()
         ids = [row.id for row in rows]
         keys, secrets = self._keys(ids), self._secrets(ids)
-        return [_client(row, keys[row.id], secrets[row.id]) for row in rows]
+        return [client_of(row, keys[row.id], secrets[row.id], row.revoked_at) for row in rows]
 
-    def _keys(self, ids: list[str]) -> dict[str, list[ClientKey]]:
-        found: dict[str, list[ClientKey]] = {client_id: [] for client_id in ids}
+    def _keys(self, ids: list[str]) -> dict[str, list[Row[Any]]]:
+        found: dict[str, list[Row[Any]]] = {client_id: [] for client_id in ids}
         query = (
             sa.select(client_key)
             .where(client_key.c.client_id.in_(ids))
             .order_by(client_key.c.added_at, client_key.c.kid)
         )
         for row in self._connection.execute(query):
-            found[row.client_id].append(ClientKey(row.kid, row.jwk, row.added_at))
+            found[row.client_id].append(row)
         return found
 
-    def _secrets(self, ids: list[str]) -> dict[str, list[ClientSecret]]:
-        found: dict[str, list[ClientSecret]] = {client_id: [] for client_id in ids}
+    def _secrets(self, ids: list[str]) -> dict[str, list[Row[Any]]]:
+        found: dict[str, list[Row[Any]]] = {client_id: [] for client_id in ids}
         query = (
             sa.select(client_secret)
             .where(client_secret.c.client_id.in_(ids))
             .order_by(client_secret.c.id)
         )
         for row in self._connection.execute(query):
-            found[row.client_id].append(ClientSecret(row.id, row.sha256, row.created_at))
+            found[row.client_id].append(row)
         return found
-
-
-def _client(row: Row[Any], keys: list[ClientKey], secrets: list[ClientSecret]) -> Client:
-    return Client(
-        row.id,
-        row.organisation_id,
-        frozenset(row.scopes.split()),
-        row.auth_method,
-        row.created_at,
-        keys,
-        secrets,
-        row.revoked_at,
-    )
 
 
 def forget_used_assertions(connection: Connection, now: datetime) -> int:

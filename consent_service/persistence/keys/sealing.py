@@ -220,8 +220,8 @@ class Index:
 
     `keys` are the index key of each slot, two during a rotation: people are found by them.
     `secret` is the key for what is kept of secrets and requests (links, sessions, repeated
-    requests, cursors); nobody could compute those again, so it is not rotated: they end by
-    themselves.
+    requests, cursors), and vouches for the clients; nobody could compute most of those again, so it
+    is not rotated: they end by themselves.
     """
 
     keys: Mapping[Slot, HashKey]
@@ -266,6 +266,10 @@ class Index:
     def attempt(self, counter: str) -> bytes:
         """Names a counter of failed attempts, which holds an address."""
         return _hash(self.secret, b"attempt", counter)
+
+    def clients(self, epoch: int, digest: bytes) -> bytes:
+        """Vouches for all clients and revocations under the number of their last change."""
+        return _hash(self.secret, b"clients", str(epoch), digest.hex())
 
     def idempotency(self, *parts: str) -> bytes:
         """Names a request that must happen once."""

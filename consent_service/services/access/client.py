@@ -62,6 +62,7 @@ class Client:
     keys: Sequence[ClientKey] = ()
     secrets: Sequence[ClientSecret] = ()
     revoked_at: datetime | None = None
+    suspended_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -75,3 +76,4 @@ class Standing:
     revoked: bool
     organisation: str | None = None
     scopes: frozenset[str] | None = None
+    suspended: bool = False

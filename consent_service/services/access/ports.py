@@ -15,13 +15,22 @@ class Clients(Protocol):
     `issuer` is `OURS` or another's name. Every change raises the epoch.
     """
 
-    def begin_change(self) -> None:
-        """Raise the epoch, and wait for whoever else is changing a client until they commit."""
+    def begin_change(self) -> int:
+        """Wait for whoever else is changing a client until they commit; the epoch of this change.
+
+        Raises ClientsNotVouchedFor: nothing is changed, and thereby vouched for, that is not right.
+        """
         ...
 
     def add(self, client: Client) -> None: ...
 
-    def find(self, client: str) -> Client | None: ...
+    def find(self, client: str) -> Client | None:
+        """A client as its rows stand: to show and to change, not to let in."""
+        ...
+
+    def vouched(self, client: str) -> Client | None:
+        """A client to let in. Raises ClientsNotVouchedFor."""
+        ...
 
     def page(self, after: str | None, limit: int) -> Sequence[Client]: ...
 
@@ -39,14 +48,12 @@ class Clients(Protocol):
         """Refuse it for ever. False: it was revoked already."""
         ...
 
-    def epoch(self) -> int:
-        """A number that is another one after every change of any client.
+    def standing(self, issuer: str, client: str) -> Standing:
+        """What is known of a client. Raises ClientsNotVouchedFor.
 
-        It may be from memory: then nothing is written unless it is still the number.
+        It may be from memory: then nothing is written unless no client was changed meanwhile.
         """
         ...
-
-    def standing(self, issuer: str, client: str) -> Standing: ...
 
     def use_assertion(self, digest: bytes, expires: datetime) -> bool:
         """Whether this is the first use of an assertion, in any process."""
