@@ -643,7 +643,7 @@ def _create_facts() -> None:
         sa.Column("link_hash", sa.LargeBinary(), nullable=False),
         sa.Column("data_key_id", UuidText(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
-        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
             ["data_key_id"], ["data_key.id"], name=op.f("fk_signing_session_data_key_id")
         ),

@@ -1,6 +1,7 @@
 """A repeated request happens once, and its answer is kept; a disclosure is decided again."""
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -286,11 +287,17 @@ def test_what_is_kept_says_nothing_by_itself(service: Deployment) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"status": 201}, {"body_hash": b"\0" * 32}, {"sealed": b"\0" * 60}],
-    ids=lambda change: next(iter(change)),
+    [
+        {"status": 201},
+        {"body_hash": b"\0" * 32},
+        {"sealed": b"\0" * 60},
+        {"sealed": b"\0"},
+        {"key_hash": b"\0" * 32},
+    ],
+    ids=lambda change: f"{next(iter(change))}-{len(str(change))}",
 )
 def test_an_answer_that_was_changed_is_not_replayed(
-    service: Deployment, change: dict[str, Any]
+    service: Deployment, change: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     assert disclose(service).json["decision"] == "denied"
     with service.parts.units.engine.begin() as connection:
@@ -298,8 +305,13 @@ def test_an_answer_that_was_changed_is_not_replayed(
             sa.update(kept_answer).where(kept_answer.c.status == 403).values(**change)
         )
     answer = disclose(service)
-    assert answer.status_code == (422 if "body_hash" in change else 500)
+    if "key_hash" in change:
+        # Nobody is answered from it: the question is a new one.
+        assert REPLAYED not in answer.headers
+        return
+    assert (answer.status_code, answer.json["code"]) == (503, "unreadable")
     assert "decision" not in answer.json
+    assert [one.levelno for one in caplog.records].count(logging.CRITICAL) == 1
 
 
 # -- disclosures ------------------------------------------------------------------------------

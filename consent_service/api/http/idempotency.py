@@ -59,7 +59,8 @@ class Repeat:
         told = _told_with(answer.key_hash, answer.body_hash, answer.status)
         try:
             return json.loads(AESGCM(self.sealing_key).decrypt(nonce, ciphertext, told))
-        except InvalidTag:
+        except (InvalidTag, ValueError, TypeError):
+            # Not even a nonce or a status.
             raise Unreadable("a kept answer does not decrypt") from None
 
     def replay(self, uow: UnitOfWork) -> Response | None:
@@ -73,9 +74,11 @@ class Repeat:
         return None if kept is None else replayed(kept.status, self.open(kept))
 
     def find(self, uow: UnitOfWork) -> Answer | None:
-        """The kept answer. Raises KeyReused when it was given for another body."""
+        """The kept answer. Raises KeyReused when it was given for another body, and Unreadable."""
         kept = uow.answers.find(self.key_hash)
         if kept is not None and kept.body_hash != self.body_hash:
+            # Whoever changed the hash shall not make another's mistake of it.
+            self.open(kept)
             raise KeyReused([], "idempotency_key_reused")
         return kept
 
