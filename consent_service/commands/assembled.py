@@ -11,15 +11,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def assembled_parts() -> "Iterator[Parts]":
-    """The parts from the environment's settings, put away afterwards. Raises Misconfigured."""
+def assembled_parts(*, staff: bool = False) -> "Iterator[Parts]":
+    """The parts from the environment's settings, put away afterwards. Raises Misconfigured.
+
+    `staff`: the settings of their provider too. Nobody's command needs those of the signers'.
+    """
     import sqlalchemy as sa
 
     from consent_service.config import Settings
     from consent_service.persistence.kernel.database import engine_options, prepare
     from consent_service.wiring import assemble
 
-    settings = Settings.from_environment(os.environ)
+    settings = Settings.from_environment(os.environ, signers=False, staff=staff)
     url = settings.database_url
     parts = assemble(settings, prepare(sa.create_engine(url, **engine_options(url))))
     try:

@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 from consent_service.api.http.body import load, parse_body, read_body, same_text
 from consent_service.api.http.cursors import Cursors
 from consent_service.api.http.idempotency import Repeat, key_of
-from consent_service.api.http.problems import problem_of, respond, status_of
+from consent_service.api.http.problems import problem_of, respond
 from consent_service.edge.access_log import note_caller
 from consent_service.errors import (
     ConsentServiceError,
@@ -162,7 +162,7 @@ def _view(runtime: Runtime, endpoint: Endpoint) -> Callable[..., Response]:
                 query = load(query_schema, request.args.to_dict()) if query_schema else {}
             return _serve(runtime, endpoint, caller, Asked(body, query, path, repeat))
         except ConsentServiceError as error:
-            if repeat is None or not repeat.keeps(error, status_of(error)):
+            if repeat is None or not repeat.keeps(error):
                 raise
             return _keep_error(runtime, endpoint, repeat, error)
 

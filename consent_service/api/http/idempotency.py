@@ -19,8 +19,6 @@ from consent_service.errors import (
     Conflict,
     ConsentServiceError,
     InvalidInput,
-    LoginRequired,
-    UnknownOrganisation,
     Unreadable,
 )
 from consent_service.persistence.keys.sealing import Index
@@ -49,9 +47,13 @@ class Repeat:
         sealed = nonce + AESGCM(self.sealing_key).encrypt(nonce, plaintext, told)
         return Answer(self.key_hash, self.body_hash, status, sealed)
 
-    def keeps(self, error: ConsentServiceError, status: int) -> bool:
-        """Whether a refusal is kept: one that says what was decided about what was asked."""
-        return status < 500 and status not in _NEVER_KEPT and not isinstance(error, _UNDECIDED)
+    def keeps(self, error: ConsentServiceError) -> bool:
+        """Whether a refusal is kept: one that the state of things decided.
+
+        Who may ask, what is registered or found, and what is understood by now is asked anew each
+        time: a request that was refused for that had no answer yet.
+        """
+        return isinstance(error, Conflict) and not isinstance(error, _UNDECIDED)
 
     def open(self, answer: Answer) -> Any:
         """The content of a kept answer. Raises Unreadable."""
@@ -89,7 +91,7 @@ def _told_with(key_hash: bytes, body_hash: bytes, status: int) -> bytes:
 
 
 class KeyReused(InvalidInput):
-    """The key was used with another body; this refusal itself is never kept."""
+    """The key was used with another body."""
 
 
 class StillRunning(Conflict):
@@ -109,9 +111,8 @@ class Exhausted(Conflict):
         )
 
 
-_NEVER_KEPT = frozenset({401, 429})
-_UNDECIDED = (KeyReused, StillRunning, Exhausted, UnknownOrganisation, LoginRequired)
-"""Refusals that say nothing about what was asked, and may be otherwise the next moment."""
+_UNDECIDED = (StillRunning, Exhausted)
+"""Conflicts of a request with its own repetition, which say nothing about what was asked."""
 
 
 def key_of(
