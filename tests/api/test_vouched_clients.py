@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from werkzeug.test import TestResponse
 
 from consent_service.errors import ClientsNotVouchedFor
+from consent_service.persistence.access.client_set import ClientRows
 from consent_service.persistence.access.tables import (
     client,
     client_epoch,
@@ -20,6 +21,7 @@ from consent_service.persistence.access.tables import (
     client_revocation,
     client_secret,
 )
+from consent_service.persistence.keys.sealing import Index
 from tests.api.conftest import drop_guards
 from tests.deployment import Deployment, deploy
 
@@ -86,6 +88,14 @@ def put_back(rows: Rows) -> Damage:
                 connection.execute(sa.insert(table), rows[table.name])
 
     return do
+
+
+def vouch_for_what_stands(engine: Engine, index: Index) -> None:
+    """As somebody would who has the keys too."""
+    with engine.begin() as connection:
+        epoch = connection.scalar(sa.select(client_epoch.c.epoch))
+        mac = ClientRows.read(connection).mac(index, epoch)
+        connection.execute(sa.update(client_epoch).values(mac=mac))
 
 
 # -- what somebody with the database does -------------------------------------------------------

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
@@ -53,12 +53,17 @@ class ClientSet:
 
 
 class ClientRows:
-    """The rows of the four tables, read one table after the other."""
+    """The rows of the four tables."""
 
-    def __init__(self, connection: Connection) -> None:
-        """Raises ClientsNotVouchedFor for a row that no row of ours can be."""
+    def __init__(self, rows: Mapping[str, Sequence[Row[Any]]]) -> None:
+        """The rows by the name of their table."""
+        self._of = rows
+
+    @classmethod
+    def read(cls, connection: Connection) -> Self:
+        """What stands there. Raises ClientsNotVouchedFor for a row that no row of ours can be."""
         try:
-            self._of = {table.name: connection.execute(sa.select(table)).all() for table in TABLES}
+            return cls({one.name: connection.execute(sa.select(one)).all() for one in TABLES})
         except (ValueError, TypeError):
             raise ClientsNotVouchedFor("a row of the clients cannot be read") from None
 

@@ -31,6 +31,10 @@ class ClientStore:
     def begin_change(self) -> int:
         return self._vouched.lock()
 
+    def begin_change_of_all(self, above: int) -> int:
+        self._changed = True
+        return self._vouched.lock_whatever_stands(above)
+
     def vouch_for_changes(self) -> int | None:
         """Just before the commit: raise the epoch and vouch for what stands then.
 
@@ -64,6 +68,10 @@ class ClientStore:
         written = " ".join(sorted(scopes))
         self._change(sa.update(client).where(client.c.id == client_id).values(scopes=written))
 
+    def set_suspended(self, client_id: str, since: datetime | None) -> None:
+        values = {"suspended_at": since}
+        self._change(sa.update(client).where(client.c.id == client_id).values(**values))
+
     def add_key(self, client_id: str, key: ClientKey) -> None:
         self._change(
             sa.insert(client_key).values(
@@ -90,7 +98,7 @@ class ClientStore:
         self._change(sa.delete(client_secret).where(of_client, client_secret.c.id == secret))
 
     def revoke(self, issuer: str, client_id: str, now: datetime) -> bool:
-        if self._revoked_at(issuer, client_id) is not None:
+        if self.revoked_at(issuer, client_id) is not None:
             return False
         self._change(
             sa.insert(client_revocation).values(issuer=issuer, client_id=client_id, revoked_at=now)
@@ -103,18 +111,18 @@ class ClientStore:
     def standing(self, issuer: str, client_id: str) -> Standing:
         return self._vouched.get().standing(issuer, client_id)
 
-    def use_assertion(self, digest: bytes, expires: datetime) -> bool:
-        values = {"digest": digest, "expires_at": expires}
-        statement = insert_or_ignore(self._connection, used_assertion).values(**values)
-        first = statement.returning(used_assertion.c.digest)
-        return self._connection.scalar(first) is not None
-
-    def _revoked_at(self, issuer: str, client_id: str) -> datetime | None:
+    def revoked_at(self, issuer: str, client_id: str) -> datetime | None:
         query = sa.select(client_revocation.c.revoked_at).where(
             client_revocation.c.issuer == issuer, client_revocation.c.client_id == client_id
         )
         found: datetime | None = self._connection.scalar(query)
         return found
+
+    def use_assertion(self, digest: bytes, expires: datetime) -> bool:
+        values = {"digest": digest, "expires_at": expires}
+        statement = insert_or_ignore(self._connection, used_assertion).values(**values)
+        first = statement.returning(used_assertion.c.digest)
+        return self._connection.scalar(first) is not None
 
     def _change(self, statement: sa.Executable) -> None:
         self.begin_change()

@@ -121,8 +121,21 @@ class UnitClients:
         if self._next is None:
             with self._reported():
                 row = self._row(locks=True)
-                self._clients = self._verified(row, ClientRows(self._connection))
+                self._clients = self._verified(row, ClientRows.read(self._connection))
             self._next = row[0] + 1
+        return self._next
+
+    def lock_whatever_stands(self, above: int) -> int:
+        """As `lock`, though nothing vouches for what is there; the number is larger than `above`.
+
+        For whoever then suspends all of it: the next MAC vouches for what is suspended.
+        """
+        try:
+            epoch, _ = self._row(locks=True)
+        except ClientsNotVouchedFor:
+            epoch = 0
+        self._clients = ClientRows.read(self._connection).found(epoch)
+        self._next = max(epoch, above, self._least) + 1
         return self._next
 
     def vouch(self) -> int:
@@ -131,8 +144,11 @@ class UnitClients:
         To be called once, after the last change.
         """
         epoch = self.lock()
-        mac = ClientRows(self._connection).mac(self._index, epoch)
-        self._connection.execute(sa.update(client_epoch).values(epoch=epoch, mac=mac))
+        mac = ClientRows.read(self._connection).mac(self._index, epoch)
+        values = {"epoch": epoch, "mac": mac}
+        if self._connection.execute(sa.update(client_epoch).values(**values)).rowcount == 0:
+            # Somebody deleted it, and somebody else has just suspended everything.
+            self._connection.execute(sa.insert(client_epoch).values(id=1, **values))
         self._clients = self._next = None
         return epoch
 
@@ -144,7 +160,7 @@ class UnitClients:
                 known = self._known.newest
                 if known is not None and known[0] == row and row[0] >= self._least:
                     return known[1]
-                rows, before = ClientRows(self._connection), row
+                rows, before = ClientRows.read(self._connection), row
                 row = self._row()
                 # Each change raises the number: what was read between two looks is of one moment.
                 if row == before:

@@ -22,10 +22,21 @@ class Clients(Protocol):
         """
         ...
 
+    def begin_change_of_all(self, above: int) -> int:
+        """The same, though nothing vouches for what stands there; the epoch is above this one.
+
+        For whoever suspends all of it: this unit's commit vouches for whatever stands then.
+        """
+        ...
+
     def add(self, client: Client) -> None: ...
 
     def find(self, client: str) -> Client | None:
         """A client as its rows stand: to show and to change, not to let in."""
+        ...
+
+    def revoked_at(self, issuer: str, client: str) -> datetime | None:
+        """Since when a client of an issuer is refused for ever, as the rows stand."""
         ...
 
     def vouched(self, client: str) -> Client | None:
@@ -35,6 +46,8 @@ class Clients(Protocol):
     def page(self, after: str | None, limit: int) -> Sequence[Client]: ...
 
     def set_scopes(self, client: str, scopes: frozenset[str]) -> None: ...
+
+    def set_suspended(self, client: str, since: datetime | None) -> None: ...
 
     def add_key(self, client: str, key: ClientKey) -> None: ...
 
