@@ -4,6 +4,7 @@ import hashlib
 import logging
 from base64 import b64encode
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -347,3 +348,33 @@ def test_damage_is_a_refusal_and_no_fault_inside(service: Deployment) -> None:
     with again.parts.units.writing() as uow, pytest.raises(ClientsNotVouchedFor):
         uow.clients.begin_change()
     again.close()
+
+
+def test_while_clients_are_changed_nobody_is_refused_for_it(service: Deployment) -> None:
+    """Number, MAC and rows are of one moment, whoever reads them while they change."""
+    other = started_again(service)
+    changed: list[int] = []
+    answered: list[tuple[int, str]] = []
+
+    def change(nth: int) -> None:
+        for count in range(6):
+            register((service, other)[nth % 2], f"client-{nth}-{count}")
+            revoke((other, service)[nth % 2], f"client-{nth}-{count}")
+            changed.append(nth)
+
+    def ask(nth: int) -> None:
+        while len(changed) < 3 * 6:
+            asked = (service, other)[nth % 2]
+            for answer in (asked.get("/v1/consents"), asked.disclose()):
+                answered.append((answer.status_code, (answer.json or {}).get("code", "")))
+
+    with ThreadPoolExecutor(7) as pool:
+        running = [pool.submit(change, nth) for nth in range(3)]
+        running += [pool.submit(ask, nth) for nth in range(4)]
+        for one in running:
+            one.result()
+    # A hot route that meets one change after the other says so: that is what it always did.
+    assert set(answered) <= {(200, ""), (403, "disclosure_denied"), (503, "contention")}
+    assert (200, "") in answered
+    assert rows_of(service)["client_epoch"][0]["epoch"] == 1 + 2 * 3 * 6
+    other.close()
