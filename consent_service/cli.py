@@ -139,7 +139,7 @@ def tokens_issue(org: str, client: str, scopes: tuple[str, ...], hours: int) -> 
     from consent_service.services.kernel.model import Caller
     from consent_service.wiring import key_source
 
-    settings = Settings.from_environment(os.environ)
+    settings = Settings.from_environment(os.environ, signers=False, staff=False)
     now = datetime.now(UTC)
     token = issue_token(
         key_source(settings).read().signing["token"],

@@ -137,13 +137,19 @@ class Settings:
         return self.extra_hosts | (LOOPBACK if own in LOOPBACK else {own})
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Read the variables named CONSENT_*. Raises Misconfigured naming the first missing one."""
+    def from_environment(
+        cls, environment: Mapping[str, str], *, signers: bool = True, staff: bool = True
+    ) -> "Settings":
+        """Read the variables named CONSENT_*. Raises Misconfigured naming the first missing one.
+
+        A command that needs nothing of the providers says so, and runs where those are not known.
+        """
         base_url = required(environment, "CONSENT_BASE_URL").rstrip("/")
         check_base_url(base_url)
         issuers = environment.get("CONSENT_TOKEN_ISSUERS_FILE")
-        signers, staff = _signer_provider(environment), _staff(environment)
-        if staff and (staff.issuer, staff.client_id) == (signers.issuer, signers.client_id):
+        of_signers = _signer_provider(environment) if signers else None
+        of_staff = _staff(environment) if staff else None
+        if _is_one_client(of_signers, of_staff):
             raise Misconfigured("CONSENT_STAFF_OIDC_CLIENT_ID must not be the signers' client")
         return cls(
             database_url=database_url(environment),
@@ -156,9 +162,9 @@ class Settings:
             token_issuer=environment.get("CONSENT_TOKEN_ISSUER", base_url),
             token_audience=environment.get("CONSENT_TOKEN_AUDIENCE", base_url),
             token_issuers_file=Path(issuers) if issuers else None,
-            signer_provider=signers,
+            signer_provider=of_signers,
             trusted_proxies=count(environment, "CONSENT_TRUSTED_PROXIES", MOST_PROXIES),
-            staff=staff,
+            staff=of_staff,
             extra_hosts=hosts(environment, "CONSENT_EXTRA_HOSTS"),
             log_addresses=yes(environment, "CONSENT_LOG_ADDRESSES"),
             token_lifetime=minutes(environment, "CONSENT_TOKEN_MINUTES", 15, LONGEST_TOKEN_MINUTES),
@@ -166,6 +172,12 @@ class Settings:
                 environment, "CONSENT_CUSTODY_LOOKUP_DAYS", 30, MOST_LOOKUP_DAYS
             ),
         )
+
+
+def _is_one_client(signers: SignerProviderSettings | None, staff: StaffSettings | None) -> bool:
+    if signers is None or staff is None:
+        return False
+    return (staff.issuer, staff.client_id) == (signers.issuer, signers.client_id)
 
 
 def keys_file(environment: Mapping[str, str]) -> Path:

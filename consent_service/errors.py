@@ -149,6 +149,15 @@ class NotVouchedFor(Unreadable):
     public = "No entry of the log vouches for this, so it is not used; reported to the operator."
 
 
+class ClientsNotVouchedFor(NotVouchedFor):
+    """The set of clients is not as this service left it: nobody of them is let in.
+
+    Every request meets it, so whoever finds it reports it, once in a while.
+    """
+
+    public = "Nothing vouches for who may call, so nobody is let in; reported to the operator."
+
+
 class LogContradicted(Unreadable):
     """The database is not the one whose log was signed: nothing is decided or recorded on it."""
 

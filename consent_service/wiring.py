@@ -11,6 +11,7 @@ from consent_service.config import Settings
 from consent_service.domain.kernel.deadlines import Periods
 from consent_service.identity.attempts import Attempts
 from consent_service.persistence.access.attempt_store import AttemptStore
+from consent_service.persistence.access.epoch import KnownClients
 from consent_service.persistence.keys.document import KeyFile, Keys, KeySource, KeyText
 from consent_service.persistence.keys.live import LiveKeys, LiveSigner
 from consent_service.persistence.keys.open_module import module_at
@@ -98,9 +99,10 @@ def assemble(settings: Settings, engine: Engine, clock: Callable[[], datetime] =
 
     sequencer = Sequencer(engine, identity, clock)
     anchor = Anchor(settings.anchor_file)
-    guard = Guard(engine, anchor, identity, clock)
+    known_clients = KnownClients()
+    guard = Guard(engine, anchor, identity, clock, known_clients.expect)
     signer = Signer(engine, anchor, guard, identity, clock)
-    units = SqlUnits(engine, live, sequencer, guard, anchor.journal, clock)
+    units = SqlUnits(engine, live, sequencer, guard, anchor.journal, known_clients, clock)
     context = Context(
         clock=clock,
         new_id=new_id,

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def assembled_parts(*, is_examined: bool = False) -> "Iterator[Parts]":
+def assembled_parts(*, staff: bool = False, is_examined: bool = False) -> "Iterator[Parts]":
     """The parts from the environment's settings, put away afterwards. Raises Misconfigured.
 
+    `staff`: the settings of their provider too. Nobody's command needs those of the signers'.
     Nothing is done on a database that contradicts the anchor, but that it `is_examined`.
     """
     import sqlalchemy as sa
@@ -23,7 +24,7 @@ def assembled_parts(*, is_examined: bool = False) -> "Iterator[Parts]":
     from consent_service.persistence.kernel.database import engine_options, prepare
     from consent_service.wiring import assemble
 
-    settings = Settings.from_environment(os.environ)
+    settings = Settings.from_environment(os.environ, signers=False, staff=staff)
     url = settings.database_url
     parts = assemble(settings, prepare(sa.create_engine(url, **engine_options(url))))
     try:

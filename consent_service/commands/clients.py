@@ -147,6 +147,53 @@ def revoke(id_: str, org: str | None, issuer: str | None) -> None:
             )
 
 
+@clients.command("suspend-all")
+@click.option("--org", required=True, help="The organisation that runs the service.")
+def suspend_all(org: str) -> None:
+    """Refuse every client until it is confirmed: for when nothing vouches for them any more.
+
+    Run `audit verify` first: it names what the log knows and the database lacks, revocations too.
+    """
+    from consent_service.services.access import manage_clients
+    from consent_service.services.kernel.model import Caller
+
+    # Also where the anchor's journal contradicts the clients: this is the way out.
+    with assembled_parts(is_examined=True) as parts, parts.units.writing() as uow:
+        above = parts.anchor.journal.read().largest_epoch
+        operator = Caller("operator", "command-line")
+        suspended = manage_clients.suspend_all(uow, parts.context, operator, org, above=above)
+        uow.commit()
+    click.echo(f"Suspended: {suspended}. Confirm each with `consent-service clients confirm`.")
+
+
+@clients.command("confirm")
+@click.argument("id_", metavar="ID")
+def confirm(id_: str) -> None:
+    """Let a suspended client in again, and print its scopes and the thumbprints of its keys."""
+    from consent_service.services.access import manage_clients
+
+    with _operator() as (uow, context, caller):
+        client = manage_clients.confirm_client(uow, context, caller, id_)
+        shown = {
+            "id": client.id,
+            "organisation": client.organisation,
+            "scopes": sorted(client.scopes),
+            "keys": [{"kid": key.kid, "thumbprint": _thumbprint(key)} for key in client.keys],
+            "secrets": [one.id for one in client.secrets],
+        }
+    click.echo(json.dumps(shown))
+
+
+def _thumbprint(key: "ClientKey") -> str | None:
+    """The RFC 7638 name of a key; None for what is no key of ours, and proves nothing."""
+    from consent_service.identity.public_keys import UnusableKey, thumbprint
+
+    try:
+        return thumbprint(key.jwk)
+    except UnusableKey:
+        return None
+
+
 @contextmanager
 def _operator() -> "Iterator[tuple[UnitOfWork, Context, Caller]]":
     """A unit of work in the operator's name, kept where nothing goes wrong."""

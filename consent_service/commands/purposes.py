@@ -112,7 +112,7 @@ def _operator(org: str | None) -> "Iterator[tuple[UnitOfWork, Context, Caller, s
     """A unit of work in the operator's name, kept where nothing goes wrong, and whose log it is."""
     from consent_service.services.kernel.model import Caller
 
-    with assembled_parts() as parts, parts.units.writing() as uow:
+    with assembled_parts(staff=True) as parts, parts.units.writing() as uow:
         staff = parts.settings.staff
         organisation = org or (staff.organisation if staff else None)
         if organisation is None:

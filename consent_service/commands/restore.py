@@ -65,8 +65,10 @@ def _verify(parts: "Parts", found: "Standing") -> None:
 
 
 def _bring_in(parts: "Parts", organisation: str, found: "Standing", approval: "Approval") -> None:
+    from consent_service.services.access.manage_clients import suspend_all
+    from consent_service.services.kernel.model import Caller
     from consent_service.services.rights.erased import LostErasure
-    from consent_service.services.rights.restore import LastSigned, bring_in
+    from consent_service.services.rights.restore import KnownOutside, bring_in
 
     said = parts.anchor.journal.read()
     # Whether one that nobody finished was committed, this copy cannot tell: so it was.
@@ -76,10 +78,15 @@ def _bring_in(parts: "Parts", organisation: str, found: "Standing", approval: "A
     ]
     parts.guard.set_aside()
     with parts.units.writing() as uow:
-        last = LastSigned(found.note, found.anchored.size, found.name)
-        done = bring_in(uow, parts.context, organisation, last, lost, approval)
+        known = KnownOutside(found.note, found.anchored.size, found.name, lost)
+        done = bring_in(uow, parts.context, organisation, known, approval)
+        operator = Caller("operator", "command-line")
+        suspended = suspend_all(
+            uow, parts.context, operator, organisation, above=said.largest_epoch
+        )
         uow.commit()
     click.echo(f"The log goes on from entry {done.first_index} on; the restore is {done.entry}.")
+    click.echo(f"Clients suspended: {suspended}.")
     for erased in done.erased:
         click.echo(
             f"Erased again: {erased.rows.entries} entries; the log's entry is {erased.entry}."

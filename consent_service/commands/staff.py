@@ -25,7 +25,7 @@ def end_sessions(subject: str | None, everybody: bool) -> None:
     if everybody == bool(subject):
         raise click.UsageError("Say either --subject or --all.")
     operator = Caller("operator", "command-line")
-    with assembled_parts() as parts, parts.units.writing() as uow:
+    with assembled_parts(staff=True) as parts, parts.units.writing() as uow:
         settings = parts.settings.staff
         if settings is None:
             raise Misconfigured("CONSENT_STAFF_OIDC_ISSUER is not set")

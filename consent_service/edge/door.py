@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?", re.ASCII)
+_SCHEMES = frozenset({"http", "https"})
 BEGUN = "consent_service.begun"
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Door:
         return _Body(self._serve(environ, start), write)
 
     def _serve(self, environ: Environ, start: Start) -> Iterable[bytes]:
-        if not self._is_for_us(environ.get("HTTP_HOST", "")):
+        if not all(map(self._is_for_us, _named_hosts(environ))):
             return _answer(start, HTTPStatus.BAD_REQUEST, "The host is unknown", "unknown_host")
         try:
             return self._application(environ, start)
@@ -72,6 +73,20 @@ class Door:
         """Nothing builds an address from the Host header; it must be one of ours all the same."""
         named = _HOST.fullmatch(host.lower())
         return named is not None and (named[1] or named[2]) in self._hosts
+
+
+def _named_hosts(environ: Environ) -> Iterator[str]:
+    """Every host that a request says it is for.
+
+    Beside the header that is its target, where that is a whole address, as it is to a proxy: then
+    the header counts for nothing (RFC 9112 §§ 3.2.2 and 3.2.3), so neither may be another's.
+    """
+    yield environ.get("HTTP_HOST", "")
+    target = environ.get("RAW_URI", "/")
+    if not target.startswith("/") and target != "*":
+        scheme, found, rest = target.partition("://")
+        # What names no host is nobody's: the empty one is none of ours.
+        yield re.split(r"[/?#]", rest)[0] if found and scheme.lower() in _SCHEMES else ""
 
 
 def _answer(start: Start, status: HTTPStatus, title: str, code: str) -> Iterable[bytes]:

@@ -4,13 +4,13 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import jwt
 
 from consent_service.errors import Misconfigured, Unauthenticated
-from consent_service.identity.jwt_parts import Unreadable, media_type, read_parts
+from consent_service.identity.jwt_parts import Unreadable, media_type, read_parts, seconds
 from consent_service.identity.public_keys import UnusableKey, pinned
 from consent_service.services.kernel.model import Caller
 from consent_service.signing import jws
@@ -21,6 +21,13 @@ LONGEST_TOKEN = 8192
 MOST_CACHED = 10_000
 FUTURE_SECONDS = 60
 """How far ahead another machine's clock may be, for `iat` and `nbf`; `exp` has no such grace."""
+
+LONGEST_LIFE = timedelta(days=31)
+"""From the issue of a token of ours to its end: the longest that `tokens issue` gives."""
+
+LONGEST_EXTERNAL_LIFE = timedelta(hours=24)
+"""The same of another issuer: those we know of give minutes or hours. What never ends cannot be
+taken back there either."""
 
 ACCESS_TOKEN = "at+jwt"  # noqa: S105 - a media type, RFC 9068 § 2.1
 _REQUIRED = ["exp", "iat", "iss", "aud"]
@@ -39,7 +46,7 @@ class TrustedIssuer:
     """Somebody whose tokens are accepted, and who they say is calling.
 
     `caller` maps verified claims and raises ValueError, TypeError or KeyError where they name
-    nobody. `typ` is in its short form.
+    nobody. `typ` is in its short form. A token that lives longer than `longest_life` is refused.
     """
 
     name: str
@@ -47,6 +54,7 @@ class TrustedIssuer:
     keys: VerifyingKeys
     caller: Callable[[Mapping[str, Any]], Caller]
     typ: str = ACCESS_TOKEN
+    longest_life: timedelta = LONGEST_EXTERNAL_LIFE
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,7 @@ class TokenVerifier:
 
         1. Read it strictly. 2. Choose among the configured issuers. 3. Take that issuer's key of
         this kid, which brings its one algorithm, and check the type. 4. Verify the signature, the
-        issuer, the audience and the times. 5. Map the claims to a caller.
+        issuer, the audience, the times and how long it lives. 5. Map the claims to a caller.
         """
         parts = read_parts(token, LONGEST_TOKEN)
         issuer = self._issuers[parts.claims["iss"]]
@@ -109,15 +117,17 @@ class TokenVerifier:
             leeway=FUTURE_SECONDS,
             options={"require": _REQUIRED},
         )
-        expires = float(claims["exp"])
+        expires, issued = seconds(claims, "exp"), seconds(claims, "iat")
         if self._clock() >= expires:
             raise Unreadable("expired")
+        if expires - issued > issuer.longest_life.total_seconds():
+            raise Unreadable("lives too long")
         return _Verified(issuer.caller(claims), expires, issuer, kid)
 
 
 def own_issuer(name: str, audience: str, keys: VerifyingKeys) -> TrustedIssuer:
     """This service as an issuer: its tokens name organisation and scopes themselves."""
-    return TrustedIssuer(name, audience, keys, _caller)
+    return TrustedIssuer(name, audience, keys, _caller, longest_life=LONGEST_LIFE)
 
 
 def _caller(claims: Mapping[str, Any]) -> Caller:

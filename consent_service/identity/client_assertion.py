@@ -13,7 +13,7 @@ import jwt
 from authlib.oauth2.rfc6749 import InvalidClientError
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 
-from consent_service.identity.jwt_parts import Unreadable, media_type, read_parts
+from consent_service.identity.jwt_parts import Unreadable, media_type, read_parts, seconds
 from consent_service.identity.public_keys import UnusableKey, pinned
 from consent_service.services.access.client import ClientKey
 from consent_service.services.access.ports import Clients
@@ -97,10 +97,14 @@ class ClientAssertion(JWTBearerClientAssertion):
 
     def _check_life(self, claims: Mapping[str, Any]) -> None:
         now, audience = self._now + CLOCK_SKEW, claims.get("aud")
-        expires, issued = claims.get("exp"), claims.get("iat", 0)
-        if not isinstance(expires, int | float) or not isinstance(issued, int | float):
-            raise InvalidClientError
+        try:
+            expires = seconds(claims, "exp")
+            issued = seconds(claims, "iat") if "iat" in claims else self._now.timestamp()
+        except Unreadable:
+            raise InvalidClientError from None
         if expires > (now + LONGEST_LIFE).timestamp() or issued > now.timestamp():
+            raise InvalidClientError
+        if issued < (self._now - LONGEST_LIFE - CLOCK_SKEW).timestamp():
             raise InvalidClientError
         # One of several audiences could use the assertion against us.
         named = audience if isinstance(audience, list) else [audience]

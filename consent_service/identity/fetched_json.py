@@ -12,6 +12,7 @@ import urllib3
 from requests.auth import AuthBase
 
 from consent_service.identity.addresses import is_loopback
+from consent_service.identity.jwt_parts import verify_text
 
 LARGEST_DOCUMENT = 256 * 1024
 _PIECE = 16 * 1024
@@ -54,7 +55,9 @@ def fetch_json(url: str, timeout_seconds: float, *, bearer: str | None = None) -
                     body += chunk
                     if len(body) > LARGEST_DOCUMENT or time.monotonic() > deadline:
                         raise NoDocument("the answer is too long")
-        return json.loads(body)
+        document = json.loads(body)
+        verify_text(document)
+        return document
     except (requests.RequestException, urllib3.exceptions.HTTPError):
         raise NoDocument("no answer") from None
     except (ValueError, RecursionError) as error:

@@ -14,7 +14,7 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
-from consent_service.identity.jwt_parts import media_type
+from consent_service.identity.jwt_parts import Unreadable, media_type, verify_text
 from consent_service.identity.openid_provider import LoginRefused
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
@@ -35,6 +35,10 @@ def verified_claims(token: str, keys: KeySet, type_: str | None = None) -> dict[
         raise
     except (JoseError, ValueError, TypeError, KeyError, RecursionError):
         raise invalid("its form or its signature") from None
+    try:
+        verify_text(read.claims)
+    except (Unreadable, RecursionError):
+        raise invalid("its text") from None
     if type_ is not None and media_type(read.header) != type_:
         raise invalid("typ")
     return read.claims

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +32,8 @@ def read_parts(token: str, longest: int) -> JwtParts:
     """Read a token. Raises Unreadable.
 
     Refused: more than `longest` characters, other than three parts, a part that is empty or not
-    base64url in its one spelling, members named twice, numbers that are no finite double, and a
-    header that brings its own key.
+    base64url in its one spelling, members named twice, numbers that are no finite double, what is
+    no text (`verify_text`), and a header that brings its own key.
     """
     if len(token) > longest:
         raise Unreadable("too long")
@@ -60,10 +61,37 @@ def _members(part: str) -> dict[str, Any]:
             parse_float=_finite,
             parse_constant=_constant,
         )
+        verify_text(value)
     except (NotBase64Url, ValueError, RecursionError):
         raise Unreadable("not JSON in base64url") from None
     if not isinstance(value, dict):
         raise Unreadable("not an object")
+    return value
+
+
+def verify_text(value: Any) -> None:
+    """Refuse JSON with half a character, or with one that no database keeps as text.
+
+    A signature vouches for whatever was signed: what nobody can hash, keep or send on is refused
+    before anybody tries. Raises Unreadable, RecursionError.
+    """
+    if isinstance(value, str):
+        if "\0" in value or any("\ud800" <= one <= "\udfff" for one in value):
+            raise Unreadable("no text")
+    elif isinstance(value, Mapping):
+        for name, member in value.items():
+            verify_text(name)
+            verify_text(member)
+    elif isinstance(value, list):
+        for member in value:
+            verify_text(member)
+
+
+def seconds(claims: Mapping[str, Any], name: str) -> int | float:
+    """A time among claims (NumericDate, RFC 7519 § 2). Raises Unreadable for anything else."""
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Unreadable("a time is a number")
     return value
 
 

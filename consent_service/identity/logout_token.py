@@ -50,6 +50,8 @@ def provider_logout(
     subject, session = _text(claims, "sub"), _text(claims, "sid")
     if subject is None and session is None:
         raise _invalid("neither sub nor sid")
+    if isinstance(claims["iat"], bool) or claims["iat"] < 0:
+        raise _invalid("iat")
     # The provider's clock may be behind the one that dated the session.
     made_at = datetime.fromtimestamp(claims["iat"] + CLOCKS_DIFFER_SECONDS, UTC)
     return ProviderLogout(issuer, subject, session, min(made_at, now + timedelta(seconds=1)))

@@ -36,7 +36,7 @@ _WORDS: Mapping[str, str] = {
     "invalid_request": "The request lacks a parameter, repeats one, or is not a form.",
     "invalid_client": "The client did not prove itself.",
     "invalid_scope": "A scope that is unknown, or that this client may not ask for.",
-    "unauthorized_client": "The client may not use this grant.",
+    "unauthorized_client": "The client is suspended until the operator has confirmed it.",
     "unsupported_grant_type": "Only grant_type=client_credentials is served.",
 }
 """What is said with an error: fixed words, so that nothing received is ever repeated."""
@@ -94,7 +94,9 @@ class _RegisteredClient(ClientMixin):
         return endpoint == "token" and kind == self.client.auth_method
 
     def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type == ClientCredentialsGrant.GRANT_TYPE
+        # Asked once the client has proven itself: who it is may hear why it gets nothing.
+        is_served = grant_type == ClientCredentialsGrant.GRANT_TYPE
+        return is_served and self.client.suspended_at is None
 
 
 class _Request(OAuth2Request):
@@ -134,7 +136,7 @@ class _Server(AuthorizationServer):
         self.register_token_generator("default", generator)
 
     def query_client(self, client_id: str) -> Any:
-        client = self._clients.find(client_id)
+        client = self._clients.vouched(client_id)
         return None if client is None or client.revoked_at else _RegisteredClient(client)
 
     def save_token(self, token: Any, request: OAuth2Request) -> None:

@@ -9,7 +9,7 @@ import uuid_utils
 from sqlalchemy.engine import Connection, Engine
 
 from consent_service.persistence.access.client_store import ClientStore
-from consent_service.persistence.access.epoch import KnownEpoch, UnitEpoch
+from consent_service.persistence.access.epoch import KnownClients, UnitClients
 from consent_service.persistence.access.staff_store import StaffStore
 from consent_service.persistence.catalogue.catalogue_store import CatalogueStore
 from consent_service.persistence.catalogue.register_store import RegisterStore
@@ -64,9 +64,9 @@ class SqlUnitOfWork:
         self.signing_sessions = SessionStore(connection, keys, index)
         self.staff = StaffStore(connection, keys, index)
         self.register = RegisterStore(connection)
-        epoch = UnitEpoch(connection, units.known_epoch, may_assume=stands_alone)
-        self.clients = ClientStore(connection, epoch)
-        self.log = LogStore(connection, keys, index, slots, epoch)
+        clients = UnitClients(connection, units.known_clients, index, may_assume=stands_alone)
+        self.clients = ClientStore(connection, clients)
+        self.log = LogStore(connection, keys, index, slots, clients)
         self.catalogue = CatalogueStore(connection, units.known_organisations, self.log.body_of)
         self.tree = TreeStore(connection)
         self.answers = AnswerStore(connection, keys, units.clock, units.claims)
@@ -80,22 +80,22 @@ class SqlUnitOfWork:
         What a copy put back would have forgotten stands in the anchor's journal first.
         """
         self._units.guard.require()
+        epoch = self.clients.vouch_for_changes()
         grows = bool(self.log.appended) and self.connection.dialect.name == "sqlite"
         if grows:
             self._units.sequencer.integrate(self.connection)
-        meant = self._journal()
+        meant = self._journal(epoch)
         self.connection.commit()
         self._units.journal.finish(meant)
         self.log.appended = []
         if grows:
             self._units.has_grown.set()
 
-    def _journal(self) -> Sequence[Intent]:
+    def _journal(self, epoch: int | None) -> Sequence[Intent]:
         """Name what is about to be committed; the erasures among it."""
         meant, self.erasures.meant = self.erasures.meant, []
-        number, self.clients.raised_to = self.clients.raised_to, None
-        epoch = None if number is None else Epoch(number, next(reversed(self.log.appended), None))
-        self._units.journal.begin(meant, epoch, self._units.clock())
+        begun = None if epoch is None else Epoch(epoch, next(reversed(self.log.appended), None))
+        self._units.journal.begin(meant, begun, self._units.clock())
         return meant
 
 
@@ -109,6 +109,7 @@ class SqlUnits:
         sequencer: Sequencer,
         guard: Guard,
         journal: AnchorJournal,
+        known_clients: KnownClients,
         clock: Callable[[], datetime],
     ) -> None:
         """`has_grown` is set by every commit that made the tree grow (on SQLite)."""
@@ -122,7 +123,7 @@ class SqlUnits:
         self.clock = clock
         self.claims: set[bytes] = set()
         self.known_organisations: set[str] = set()
-        self.known_epoch = KnownEpoch()
+        self.known_clients = known_clients
         self._writing = engine.execution_options(writes=True)
         self._stepwise = stepwise(engine)
 

@@ -655,7 +655,7 @@ def _create_facts() -> None:
         sa.Column("link_hash", sa.LargeBinary(), nullable=False),
         sa.Column("data_key_id", UuidText(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
-        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
             ["data_key_id"], ["data_key.id"], name=op.f("fk_signing_session_data_key_id")
         ),
@@ -677,6 +677,7 @@ def _create_access() -> None:
         sa.Column("scopes", sa.Text(), nullable=False),
         sa.Column("auth_method", sa.String(length=32), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("suspended_at", Instant(), nullable=True),
         sa.CheckConstraint(
             "auth_method IN ('private_key_jwt', 'client_secret')",
             name=op.f("ck_client_auth_method_known"),
@@ -719,6 +720,7 @@ def _create_access() -> None:
         "client_epoch",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("mac", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("id = 1", name=op.f("ck_client_epoch_one_row")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_client_epoch")),
     )

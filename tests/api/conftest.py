@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import Connection
 
 from tests.api.conformity import Conformity
 from tests.conftest import Furnished
@@ -13,6 +14,16 @@ from tests.deployment import NOW, Deployment, SettableClock, deploy
 from tests.postgres_cluster import Cluster
 
 BOTH_DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+def drop_guards(connection: Connection) -> None:
+    """What the owner of the tables can do before anything else."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET session_replication_role = replica")
+        return
+    names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+    for name in names.scalars().all():
+        connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
 
 
 def _copy(

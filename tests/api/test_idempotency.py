@@ -1,6 +1,7 @@
 """A repeated request happens once, and its answer is kept; a disclosure is decided again."""
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -160,13 +161,34 @@ def test_who_was_not_registered_yet_is_asked_anew(service: Deployment) -> None:
     assert (answer.status_code, REPLAYED in answer.headers) == (422, False)
 
 
-def test_a_refusal_is_repeated_in_the_same_words(service: Deployment) -> None:
-    first = ask(service, deadline="2026-01-01")
-    assert first.status_code == 422
-    again = ask(service, deadline="2026-01-01")
-    assert (again.status_code, again.json) == (422, first.json)
-    assert again.mimetype == "application/problem+json"
-    assert again.headers[REPLAYED] == "true"
+def test_what_is_not_known_yet_is_asked_anew(service: Deployment) -> None:
+    """Neither a party that is registered later nor a consent that is there by then."""
+    parties = ["late", "municipality-x"]
+    refused = ask(service, parties=parties)
+    assert (refused.status_code, REPLAYED in refused.headers) == (422, False)
+    late = {"id": "late", "name": "Sen", "kind": "general_practice"}
+    assert service.post("/v1/organisations", late, "operator").status_code == 201
+    answer = ask(service, parties=parties)
+    assert (answer.status_code, REPLAYED in answer.headers) == (201, False)
+    unknown = {"id": "journal", "organisation": "later", "scopes": ["consents:read"]}
+    unknown |= {"auth_method": "client_secret"}
+    assert service.post("/v1/clients", unknown, "operator", KEY).status_code == 422
+    assert service.post("/v1/clients/journal/revocation", {}, "operator", KEY).status_code == 404
+    assert service.post("/v1/organisations", late | {"id": "later"}, "operator").status_code == 201
+    assert service.post("/v1/clients", unknown, "operator", KEY).status_code == 201
+    again = service.post("/v1/clients/journal/revocation", {}, "operator", KEY)
+    assert (again.status_code, REPLAYED in again.headers) == (200, False)
+
+
+def test_whoever_may_not_is_asked_anew_too(service: Deployment) -> None:
+    body = service.disclosure_body(sender="paediatrics")
+    for _ in range(2):
+        answer = service.post("/v1/disclosures", body, "gp-y", KEY)
+        assert (answer.status_code, answer.json["code"]) == (403, "not_allowed")
+        assert REPLAYED not in answer.headers
+
+
+def test_a_conflict_is_repeated_in_the_same_words(service: Deployment) -> None:
     service.ask()
     conflict = ask(service, key="conflict")
     assert conflict.status_code == 409
@@ -174,7 +196,10 @@ def test_a_refusal_is_repeated_in_the_same_words(service: Deployment) -> None:
         f"/v1/consents/{conflict.json['consent']}/cancellation",
         {"reason": "mistake", "performed_by": EMPLOYEE},
     )
-    assert ask(service, key="conflict").json == conflict.json
+    again = ask(service, key="conflict")
+    assert (again.status_code, again.json) == (409, conflict.json)
+    assert again.mimetype == "application/problem+json"
+    assert again.headers[REPLAYED] == "true"
 
 
 @pytest.mark.parametrize("path", ["/v1/consents", "/v1/disclosures"])
@@ -286,11 +311,17 @@ def test_what_is_kept_says_nothing_by_itself(service: Deployment) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"status": 201}, {"body_hash": b"\0" * 32}, {"sealed": b"\0" * 60}],
-    ids=lambda change: next(iter(change)),
+    [
+        {"status": 201},
+        {"body_hash": b"\0" * 32},
+        {"sealed": b"\0" * 60},
+        {"sealed": b"\0"},
+        {"key_hash": b"\0" * 32},
+    ],
+    ids=lambda change: f"{next(iter(change))}-{len(str(change))}",
 )
 def test_an_answer_that_was_changed_is_not_replayed(
-    service: Deployment, change: dict[str, Any]
+    service: Deployment, change: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     assert disclose(service).json["decision"] == "denied"
     with service.parts.units.engine.begin() as connection:
@@ -298,8 +329,13 @@ def test_an_answer_that_was_changed_is_not_replayed(
             sa.update(kept_answer).where(kept_answer.c.status == 403).values(**change)
         )
     answer = disclose(service)
-    assert answer.status_code == (422 if "body_hash" in change else 500)
+    if "key_hash" in change:
+        # Nobody is answered from it: the question is a new one.
+        assert REPLAYED not in answer.headers
+        return
+    assert (answer.status_code, answer.json["code"]) == (503, "unreadable")
     assert "decision" not in answer.json
+    assert [one.levelno for one in caplog.records].count(logging.CRITICAL) == 1
 
 
 # -- disclosures ------------------------------------------------------------------------------

@@ -232,6 +232,13 @@ ASSERTIONS: dict[str, Forge] = {
         json.dumps(claims_of(s, jti=7)).encode(), ED, "EdDSA", headers={"kid": "ed"}
     ),
     "an endless jti": lambda s: assertion(s, jti="x" * 300),
+    "half a character in the client": lambda s: assertion(s, iss="\ud800", sub="\ud800"),
+    "half a character in the jti": lambda s: assertion(s, jti="\ud800"),
+    "half a character anywhere": lambda s: assertion(s, anything=["\ud800"]),
+    "an expiry beyond all time": lambda s: assertion(s, exp=10**19),
+    "an expiry that is true": lambda s: assertion(s, exp=True),
+    "issued before all time": lambda s: assertion(s, iat=-(10**18)),
+    "not valid before the end of time": lambda s: assertion(s, nbf=10**19),
     "too long": lambda s: assertion(s, padding="x" * 5000),
 }
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from consent_service.persistence.catalogue.tables import template_version
 from consent_service.persistence.log.tables import log_body
 from consent_service.signing.canonical import canonical_json
+from tests.api.conftest import drop_guards
 from tests.deployment import Deployment
 
 TEMPLATE = "/v1/templates/joint-action-plan"
@@ -49,7 +50,7 @@ def insert_under_an_entry_about_something_else(connection: Connection) -> None:
 def insert_what_another_published(connection: Connection) -> None:
     """The word of one municipality is taken from it, and put under another's name."""
     taken = _published(connection, "municipality-z")
-    _drop_guards(connection)
+    drop_guards(connection)
     connection.execute(
         sa.delete(template_version).where(template_version.c.organisation_id == "municipality-z")
     )
@@ -58,7 +59,7 @@ def insert_what_another_published(connection: Connection) -> None:
 
 
 def change_what_was_published(connection: Connection) -> None:
-    _drop_guards(connection)
+    drop_guards(connection)
     row = _published(connection, "municipality-x")
     content = canonical_json(json.loads(row["content"]) | {"signer_rule": "child_15_alone"})
     values = {"content": content, "sha256": hashlib.sha256(content).hexdigest()}
@@ -67,15 +68,6 @@ def change_what_was_published(connection: Connection) -> None:
 
 def take_the_entry_away(connection: Connection) -> None:
     connection.execute(sa.delete(log_body).where(log_body.c.type == "template_published"))
-
-
-def _drop_guards(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SET session_replication_role = replica")
-        return
-    names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-    for name in names.scalars().all():
-        connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
 
 
 DAMAGES = [

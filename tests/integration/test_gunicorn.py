@@ -146,7 +146,7 @@ def test_what_is_http_goes_by_the_same_rules(
         ("HEAD", "/docs", HOST): 200,
         ("GET", "/sign", HOST): 404,
         ("GET", "//evil.example/..", HOST): 404,
-        ("GET", "http://evil.example/sign/", HOST): 404,
+        ("GET", "http://evil.example/sign/", HOST): 400,
         ("GET", "/v1/consents", HOST): 200,
         ("GET", "/v1/consents/x", HOST): 404,
         ("DELETE", "/v1/consents", HOST): 405,
@@ -159,6 +159,41 @@ def test_what_is_http_goes_by_the_same_rules(
         check(answer, path, may_be_kept=path.endswith(".css"))
     no_host = b"GET /healthz HTTP/1.0\r\n\r\n"
     assert exchange(service.port, no_host).status == 400
+
+
+ELSEWHERE = [
+    "http://evil.example/healthz",
+    "https://evil.example/healthz",
+    "HTTP://evil.example:8000/healthz",
+    "http://evil.example",
+    "http://evil.example?x",
+    "http://localhost@evil.example/healthz",
+    "http://localhost:8000@evil.example/healthz",
+    "http://localhost.evil.example/healthz",
+    "http:///healthz",
+    "ftp://localhost/healthz",
+    "evil.example:443",
+    "localhost:8000",
+    "healthz",
+]
+
+
+@pytest.mark.parametrize("target", ELSEWHERE)
+def test_a_target_that_names_another_host_is_refused_as_its_header_is(
+    service: ServiceProcess, target: str
+) -> None:
+    answer = exchange(service.port, request("GET", target, HOST, CLOSE))
+    assert answer.status == 400, answer
+    assert "ok" not in answer.body
+
+
+def test_a_target_may_name_us_and_the_header_must(service: ServiceProcess) -> None:
+    for target in ("http://localhost:8000/healthz", "HTTP://LOCALHOST/healthz", "/healthz"):
+        assert exchange(service.port, request("GET", target, HOST, CLOSE)).status == 200, target
+        other = exchange(service.port, request("GET", target, "evil.example", CLOSE))
+        assert (other.status, json.loads(other.body)["code"]) == (400, "unknown_host"), target
+    named = exchange(service.port, request("GET", ELSEWHERE[0], HOST, CLOSE))
+    assert json.loads(named.body)["code"] == "unknown_host"
 
 
 def test_the_access_log_of_real_requests(deployment: Deployment, service: ServiceProcess) -> None:

@@ -375,9 +375,10 @@ CASES: list[tuple[sa.Table, str, str]] = [
     (log_head, "root", "^head {size}$"),
     (log_checkpoint, "note", "^checkpoint {size}$"),
     (fact, "at kind controller_id consent_id person_id payload seq entry_id", "^fact {child_id}/"),
-    (consent, "terms_sha256 terms_sealed template_id created_at", "^consent {id}$"),
+    (consent, "terms_sha256 terms_sealed template_id created_at data_key_id", "^consent {id}$"),
     (consent, "controller_id child_id", r"^consent {id}$|^fact \S+ \(entry"),
     (statement, "seal_sealed evidence_sealed sha256 consent_id signatory_id entry_id", ENTRY),
+    (statement, "data_key_id", ENTRY),
     (signatory, "person_id consent_id", "^signatory {id}$"),
     (person_details, "sealed data_key_id", "^person {person_id} of {organisation_id}$"),
     (data_key, "wrapped organisation_id", r"^body \S+ \(entry"),
@@ -606,7 +607,24 @@ def insert_a_fact(connection: Connection) -> str:
     return f"fact {row['child_id']}/1 "
 
 
+def forget_a_signer(connection: Connection) -> str:
+    """Their page could not be shown, though another controller still knows of them."""
+    query = (
+        sa.select(consent.c.controller_id, signatory.c.person_id)
+        .join(signatory, signatory.c.consent_id == consent.c.id)
+        .order_by(consent.c.created_at)
+    )
+    controller, forgotten = connection.execute(query).all()[0]
+    where = (
+        person_details.c.organisation_id == controller,
+        person_details.c.person_id == forgotten,
+    )
+    assert connection.execute(sa.delete(person_details).where(*where)).rowcount == 1
+    return f"^person {forgotten} of {controller}$"
+
+
 DAMAGES = [
+    forget_a_signer,
     delete_a_withdrawal,
     delete_a_papers_recording,
     delete_a_withdrawals_statement,

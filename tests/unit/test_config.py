@@ -38,6 +38,17 @@ def test_a_missing_variable_is_named(name: str, value: str | None) -> None:
         Settings.from_environment(environment)
 
 
+def test_who_needs_nothing_of_the_providers_is_asked_nothing_about_them() -> None:
+    environment = {k: v for k, v in COMPLETE.items() if not k.startswith("CONSENT_OIDC_")}
+    environment["CONSENT_STAFF_OIDC_ISSUER"] = "https://half.example"
+    settings = Settings.from_environment(environment, signers=False, staff=False)
+    assert (settings.signer_provider, settings.staff) == (None, None)
+    with pytest.raises(Misconfigured, match="CONSENT_STAFF_ROLES"):
+        Settings.from_environment(environment, signers=False)
+    with pytest.raises(Misconfigured, match="CONSENT_OIDC_ISSUER"):
+        Settings.from_environment(environment, staff=False)
+
+
 @pytest.mark.parametrize(
     "base_url",
     ["http://consent.example", "consent.example", "ftp://consent.example", "https://"],

@@ -23,6 +23,7 @@ ANSWERS: dict[str, Json] = {
             "auth_method": {"enum": list(AUTH_METHODS)},
             "created_at": INSTANT,
             "revoked_at": or_null(INSTANT),
+            "suspended_at": or_null(INSTANT),
             "jwks": object_of({"keys": list_of(_JWK)}),
             "secrets": list_of(object_of({"id": TEXT, "created_at": INSTANT})),
         },

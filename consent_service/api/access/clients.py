@@ -135,6 +135,7 @@ def client_json(client: Client) -> dict[str, Any]:
         "auth_method": client.auth_method,
         "created_at": instant_text(client.created_at),
         "revoked_at": instant_text(client.revoked_at) if client.revoked_at else None,
+        "suspended_at": instant_text(client.suspended_at) if client.suspended_at else None,
         "jwks": {"keys": [dict(key.jwk) for key in client.keys]},
         "secrets": [
             {"id": one.id, "created_at": instant_text(one.created_at)} for one in client.secrets

@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 from consent_service.api.http.body import load, parse_body, read_body, same_text
 from consent_service.api.http.cursors import Cursors
 from consent_service.api.http.idempotency import Repeat, key_of
-from consent_service.api.http.problems import problem_of, respond, status_of
+from consent_service.api.http.problems import problem_of, respond
 from consent_service.edge.access_log import note_caller
 from consent_service.errors import (
     ConsentServiceError,
@@ -30,7 +30,7 @@ from consent_service.errors import (
 )
 from consent_service.identity.attempts import Attempts
 from consent_service.identity.bearer import TokenVerifier
-from consent_service.identity.standing import Standings
+from consent_service.identity.standing import verify_standing
 from consent_service.persistence.access.epoch import EpochPassed
 from consent_service.persistence.keys.sealing import Index
 from consent_service.services.access.client import OPERATOR_SCOPE
@@ -54,7 +54,6 @@ class Runtime:
     tokens: TokenVerifier
     index: Index
     attempts: Attempts
-    standings: Standings = field(default_factory=Standings)
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ def _view(runtime: Runtime, endpoint: Endpoint) -> Callable[..., Response]:
                 query = load(query_schema, request.args.to_dict()) if query_schema else {}
             return _serve(runtime, endpoint, caller, Asked(body, query, path, repeat))
         except ConsentServiceError as error:
-            if repeat is None or not repeat.keeps(error, status_of(error)):
+            if repeat is None or not repeat.keeps(error):
                 raise
             return _keep_error(runtime, endpoint, repeat, error)
 
@@ -183,7 +182,7 @@ def _serve(runtime: Runtime, endpoint: Endpoint, caller: Caller, asked: Asked) -
 def _serve_once(runtime: Runtime, endpoint: Endpoint, caller: Caller, asked: Asked) -> Response:
     unit = runtime.units.stepwise if endpoint.stepwise else runtime.units.writing
     with unit() as uow:
-        runtime.standings.check(uow.clients, caller)
+        verify_standing(uow.clients, caller)
         _check_organisation(uow, caller, endpoint.scope)
         cursors = Cursors(runtime.index, caller.organisation, endpoint.path)
         call = Call(
@@ -209,7 +208,7 @@ def _welcome_first(runtime: Runtime, caller: Caller) -> Iterator[None]:
         yield
     except (ConsentServiceError, HTTPException):
         with runtime.units.reading() as uow:
-            runtime.standings.check(uow.clients, caller)
+            verify_standing(uow.clients, caller)
         raise
 
 

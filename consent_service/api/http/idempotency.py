@@ -19,8 +19,6 @@ from consent_service.errors import (
     Conflict,
     ConsentServiceError,
     InvalidInput,
-    LoginRequired,
-    UnknownOrganisation,
     Unreadable,
 )
 from consent_service.persistence.keys.sealing import Index
@@ -49,9 +47,13 @@ class Repeat:
         sealed = nonce + AESGCM(self.sealing_key).encrypt(nonce, plaintext, told)
         return Answer(self.key_hash, self.body_hash, status, sealed)
 
-    def keeps(self, error: ConsentServiceError, status: int) -> bool:
-        """Whether a refusal is kept: one that says what was decided about what was asked."""
-        return status < 500 and status not in _NEVER_KEPT and not isinstance(error, _UNDECIDED)
+    def keeps(self, error: ConsentServiceError) -> bool:
+        """Whether a refusal is kept: one that the state of things decided.
+
+        Who may ask, what is registered or found, and what is understood by now is asked anew each
+        time: a request that was refused for that had no answer yet.
+        """
+        return isinstance(error, Conflict) and not isinstance(error, _UNDECIDED)
 
     def open(self, answer: Answer) -> Any:
         """The content of a kept answer. Raises Unreadable."""
@@ -59,7 +61,8 @@ class Repeat:
         told = _told_with(answer.key_hash, answer.body_hash, answer.status)
         try:
             return json.loads(AESGCM(self.sealing_key).decrypt(nonce, ciphertext, told))
-        except InvalidTag:
+        except (InvalidTag, ValueError, TypeError):
+            # Not even a nonce or a status.
             raise Unreadable("a kept answer does not decrypt") from None
 
     def replay(self, uow: UnitOfWork) -> Response | None:
@@ -73,9 +76,11 @@ class Repeat:
         return None if kept is None else replayed(kept.status, self.open(kept))
 
     def find(self, uow: UnitOfWork) -> Answer | None:
-        """The kept answer. Raises KeyReused when it was given for another body."""
+        """The kept answer. Raises KeyReused when it was given for another body, and Unreadable."""
         kept = uow.answers.find(self.key_hash)
         if kept is not None and kept.body_hash != self.body_hash:
+            # Whoever changed the hash shall not make another's mistake of it.
+            self.open(kept)
             raise KeyReused([], "idempotency_key_reused")
         return kept
 
@@ -86,7 +91,7 @@ def _told_with(key_hash: bytes, body_hash: bytes, status: int) -> bytes:
 
 
 class KeyReused(InvalidInput):
-    """The key was used with another body; this refusal itself is never kept."""
+    """The key was used with another body."""
 
 
 class StillRunning(Conflict):
@@ -106,9 +111,8 @@ class Exhausted(Conflict):
         )
 
 
-_NEVER_KEPT = frozenset({401, 429})
-_UNDECIDED = (KeyReused, StillRunning, Exhausted, UnknownOrganisation, LoginRequired)
-"""Refusals that say nothing about what was asked, and may be otherwise the next moment."""
+_UNDECIDED = (StillRunning, Exhausted)
+"""Conflicts of a request with its own repetition, which say nothing about what was asked."""
 
 
 def key_of(

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from consent_service.domain.kernel.cpr import InvalidCpr
 from consent_service.errors import (
+    ClientsNotVouchedFor,
     Conflict,
     ConsentServiceError,
     InsufficientScope,
@@ -120,6 +121,8 @@ def respond(members: dict[str, Any], headers: dict[str, str] | None = None) -> R
 
 def _report(error: ConsentServiceError) -> None:
     """Tell the operator of what is no answer to somebody's mistake."""
+    if isinstance(error, ClientsNotVouchedFor):
+        return
     if isinstance(error, Unreadable):
         # Its detail is a place: what is there has to be mended by somebody.
         log.critical("%s: %s", error.code, error.detail)

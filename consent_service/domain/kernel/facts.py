@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from consent_service.domain.kernel.validity import Validity
+from consent_service.errors import Unreadable
 
 
 class Role(StrEnum):
@@ -407,11 +408,11 @@ class History:
         return tuple(fact for fact in self.facts if isinstance(fact, Request))
 
     def request(self, consent: str) -> Request:
-        """The request that began a consent. Raises KeyError for an unknown one."""
+        """The request that began a consent. Raises Unreadable where no fact asks for it."""
         for fact in self.facts:
             if isinstance(fact, Request) and fact.consent == consent:
                 return fact
-        raise KeyError(consent)
+        raise Unreadable(f"no fact requests the consent {consent}")
 
     def acts(self, consent: str) -> tuple[Act, ...]:
         """What signers did about a consent, oldest first."""

@@ -1,4 +1,4 @@
-"""Clients, revocations and used assertions; and the epoch that every request reads."""
+"""Clients, revocations and used assertions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from consent_service.persistence.access.epoch import UnitEpoch
+from consent_service.persistence.access.client_set import client_of
+from consent_service.persistence.access.epoch import UnitClients
 from consent_service.persistence.access.tables import (
     client,
-    client_epoch,
     client_key,
     client_revocation,
     client_secret,
@@ -21,20 +21,30 @@ from consent_service.services.access.client import OURS, Client, ClientKey, Clie
 
 
 class ClientStore:
-    """Clients (`services.access.ports.Clients`). `raised_to` is the epoch that this unit begins."""
+    """Clients (`services.access.ports.Clients`)."""
 
-    def __init__(self, connection: Connection, epoch: UnitEpoch) -> None:
+    def __init__(self, connection: Connection, vouched: UnitClients) -> None:
         self._connection = connection
-        self._epoch = epoch
-        self._begun = False
-        self.raised_to: int | None = None
+        self._vouched = vouched
+        self._changed = False
 
-    def begin_change(self) -> None:
-        # In the same transaction as the change: whoever reads the new epoch sees the change too.
-        if not self._begun:
-            raised = sa.update(client_epoch).values(epoch=client_epoch.c.epoch + 1)
-            self.raised_to = self._connection.scalar(raised.returning(client_epoch.c.epoch))
-            self._begun = True
+    def begin_change(self) -> int:
+        return self._vouched.lock()
+
+    def begin_change_of_all(self, above: int) -> int:
+        self._changed = True
+        return self._vouched.lock_whatever_stands(above)
+
+    def vouch_for_changes(self) -> int | None:
+        """Just before the commit: raise the epoch and vouch for what stands then.
+
+        The new epoch; None where no client was changed. In the same transaction as the change, so
+        that whoever reads the new epoch sees the change too.
+        """
+        if not self._changed:
+            return None
+        self._changed = False
+        return self._vouched.vouch()
 
     def add(self, added: Client) -> None:
         self._change(
@@ -57,6 +67,10 @@ class ClientStore:
     def set_scopes(self, client_id: str, scopes: frozenset[str]) -> None:
         written = " ".join(sorted(scopes))
         self._change(sa.update(client).where(client.c.id == client_id).values(scopes=written))
+
+    def set_suspended(self, client_id: str, since: datetime | None) -> None:
+        values = {"suspended_at": since}
+        self._change(sa.update(client).where(client.c.id == client_id).values(**values))
 
     def add_key(self, client_id: str, key: ClientKey) -> None:
         self._change(
@@ -84,26 +98,25 @@ class ClientStore:
         self._change(sa.delete(client_secret).where(of_client, client_secret.c.id == secret))
 
     def revoke(self, issuer: str, client_id: str, now: datetime) -> bool:
-        if self._revoked_at(issuer, client_id) is not None:
+        if self.revoked_at(issuer, client_id) is not None:
             return False
         self._change(
             sa.insert(client_revocation).values(issuer=issuer, client_id=client_id, revoked_at=now)
         )
         return True
 
-    def epoch(self) -> int:
-        return self._epoch.get()
+    def vouched(self, client_id: str) -> Client | None:
+        return self._vouched.get().clients.get(client_id)
 
     def standing(self, issuer: str, client_id: str) -> Standing:
-        if self._revoked_at(issuer, client_id) is not None:
-            return Standing(revoked=True)
-        query = sa.select(client.c.organisation_id, client.c.scopes)
-        row = None
-        if issuer == OURS:
-            row = self._connection.execute(query.where(client.c.id == client_id)).one_or_none()
-        if row is None:
-            return Standing(revoked=False)
-        return Standing(False, row.organisation_id, frozenset(row.scopes.split()))
+        return self._vouched.get().standing(issuer, client_id)
+
+    def revoked_at(self, issuer: str, client_id: str) -> datetime | None:
+        query = sa.select(client_revocation.c.revoked_at).where(
+            client_revocation.c.issuer == issuer, client_revocation.c.client_id == client_id
+        )
+        found: datetime | None = self._connection.scalar(query)
+        return found
 
     def use_assertion(self, digest: bytes, expires: datetime) -> bool:
         values = {"digest": digest, "expires_at": expires}
@@ -111,15 +124,9 @@ class ClientStore:
         first = statement.returning(used_assertion.c.digest)
         return self._connection.scalar(first) is not None
 
-    def _revoked_at(self, issuer: str, client_id: str) -> datetime | None:
-        query = sa.select(client_revocation.c.revoked_at).where(
-            client_revocation.c.issuer == issuer, client_revocation.c.client_id == client_id
-        )
-        found: datetime | None = self._connection.scalar(query)
-        return found
-
     def _change(self, statement: sa.Executable) -> None:
         self.begin_change()
+        self._changed = True
         self._connection.execute(statement)
 
     def _read(self, which: sa.ColumnElement[bool], limit: int) -> list[Client]:
@@ -136,42 +143,29 @@ class ClientStore:
         rows = self._connection.execute(query).all()
         ids = [row.id for row in rows]
         keys, secrets = self._keys(ids), self._secrets(ids)
-        return [_client(row, keys[row.id], secrets[row.id]) for row in rows]
+        return [client_of(row, keys[row.id], secrets[row.id], row.revoked_at) for row in rows]
 
-    def _keys(self, ids: list[str]) -> dict[str, list[ClientKey]]:
-        found: dict[str, list[ClientKey]] = {client_id: [] for client_id in ids}
+    def _keys(self, ids: list[str]) -> dict[str, list[Row[Any]]]:
+        found: dict[str, list[Row[Any]]] = {client_id: [] for client_id in ids}
         query = (
             sa.select(client_key)
             .where(client_key.c.client_id.in_(ids))
             .order_by(client_key.c.added_at, client_key.c.kid)
         )
         for row in self._connection.execute(query):
-            found[row.client_id].append(ClientKey(row.kid, row.jwk, row.added_at))
+            found[row.client_id].append(row)
         return found
 
-    def _secrets(self, ids: list[str]) -> dict[str, list[ClientSecret]]:
-        found: dict[str, list[ClientSecret]] = {client_id: [] for client_id in ids}
+    def _secrets(self, ids: list[str]) -> dict[str, list[Row[Any]]]:
+        found: dict[str, list[Row[Any]]] = {client_id: [] for client_id in ids}
         query = (
             sa.select(client_secret)
             .where(client_secret.c.client_id.in_(ids))
             .order_by(client_secret.c.id)
         )
         for row in self._connection.execute(query):
-            found[row.client_id].append(ClientSecret(row.id, row.sha256, row.created_at))
+            found[row.client_id].append(row)
         return found
-
-
-def _client(row: Row[Any], keys: list[ClientKey], secrets: list[ClientSecret]) -> Client:
-    return Client(
-        row.id,
-        row.organisation_id,
-        frozenset(row.scopes.split()),
-        row.auth_method,
-        row.created_at,
-        keys,
-        secrets,
-        row.revoked_at,
-    )
 
 
 def forget_used_assertions(connection: Connection, now: datetime) -> int:

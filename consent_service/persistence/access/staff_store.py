@@ -1,10 +1,12 @@
 """Logins and sessions of staff. Secrets and subjects are keyed hashes, names are sealed.
 
-After a change of the index key no hash fits any more: everybody logs in again.
+What is sealed holds for the rest of its row alone: a session that somebody moved to another
+organisation or role, or lengthened, is none.
 """
 
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from consent_service.domain.access.staff import SessionTimes, StaffRole, Standing
+from consent_service.errors import Unreadable
 from consent_service.persistence.access.tables import staff_login, staff_session
+from consent_service.persistence.kernel.row_text import row_text
 from consent_service.persistence.keys.data_keys import DataKeys
 from consent_service.persistence.keys.sealing import Index, Place
 from consent_service.services.access.staff import (
@@ -22,6 +26,8 @@ from consent_service.services.access.staff import (
     StaffSession,
     TakenLogin,
 )
+
+log = logging.getLogger(__name__)
 
 
 class StaffStore:
@@ -38,16 +44,14 @@ class StaffStore:
         self, home: str, browser: str, state: str, content: bytes, now: datetime
     ) -> None:
         key = self._keys.find_or_make(home, None)
-        state_hash = self._index.token(state)
-        self._connection.execute(
-            sa.insert(staff_login).values(
-                state_hash=state_hash,
-                browser_hash=self._index.token(browser),
-                data_key_id=key.id,
-                created_at=now,
-                sealed=key.seal(content, _login_place(state_hash)),
-            )
-        )
+        row = {
+            "state_hash": self._index.token(state),
+            "browser_hash": self._index.token(browser),
+            "data_key_id": key.id,
+            "created_at": now,
+        }
+        sealed = key.seal(content, _login_place(row))
+        self._connection.execute(sa.insert(staff_login).values(**row, sealed=sealed))
 
     def take_login(self, browser: str, state: str, now: datetime) -> TakenLogin:
         state_hash, browser_hash = self._index.token(state), self._index.token(browser)
@@ -61,11 +65,11 @@ class StaffStore:
                 staff_login.c.created_at > now - LOGIN_LASTS,
             )
             .values(used_at=now)
-            .returning(staff_login.c.data_key_id, staff_login.c.sealed)
+            .returning(*staff_login.columns)
         ).one_or_none()
         if taken is not None:
-            place = _login_place(state_hash)
-            return TakenLogin("taken", self._keys.get(taken.data_key_id).open(taken.sealed, place))
+            key, place = self._keys.get(taken.data_key_id), _login_place(taken._asdict())
+            return TakenLogin("taken", key.open(taken.sealed, place))
         query = sa.select(staff_login.c.browser_hash, staff_login.c.used_at)
         known = self._connection.execute(
             query.where(staff_login.c.state_hash == state_hash)
@@ -80,47 +84,43 @@ class StaffStore:
 
     def begin(self, token: str, session: StaffSession) -> None:
         key = self._keys.find_or_make(session.standing.organisation, None)
-        token_hash, member = self._index.token(token), session.member
-        sid = session.provider_session
+        member, sid = session.member, session.provider_session
         content = json.dumps(
             {"issuer": member.issuer, "subject": member.subject, "name": member.name}
         )
-        self._connection.execute(
-            sa.insert(staff_session).values(
-                token_hash=token_hash,
-                subject_hash=self._index.staff(member.issuer, member.subject),
-                provider_session_hash=self._provider_hash(member.issuer, sid) if sid else None,
-                organisation_id=session.standing.organisation,
-                roles=" ".join(sorted(session.standing.roles)),
-                data_key_id=key.id,
-                created_at=session.times.created_at,
-                last_seen_at=session.times.last_seen_at,
-                previous_login_at=session.previous_login_at,
-                sealed=key.seal(content.encode(), _session_place(token_hash)),
-            )
-        )
+        row = {
+            "token_hash": self._index.token(token),
+            "subject_hash": self._index.staff(member.issuer, member.subject),
+            "provider_session_hash": self._provider_hash(member.issuer, sid) if sid else None,
+            "organisation_id": session.standing.organisation,
+            "roles": " ".join(sorted(session.standing.roles)),
+            "data_key_id": key.id,
+            "created_at": session.times.created_at,
+            "last_seen_at": session.times.last_seen_at,
+            "previous_login_at": session.previous_login_at,
+            "ended_at": None,
+        }
+        sealed = key.seal(content.encode(), _session_place(row))
+        self._connection.execute(sa.insert(staff_session).values(**row, sealed=sealed))
 
     def find(self, token: str) -> StaffSession | None:
         where = staff_session.c.token_hash == self._index.token(token)
         row = self._connection.execute(sa.select(staff_session).where(where)).one_or_none()
-        return None if row is None else self._open(row)
+        return None if row is None else self._session(row)
 
     def touch(self, token: str, now: datetime) -> None:
-        self._connection.execute(
-            sa.update(staff_session)
-            .where(
-                staff_session.c.token_hash == self._index.token(token),
-                staff_session.c.last_seen_at < now,
-            )
-            .values(last_seen_at=now)
+        which = (
+            staff_session.c.token_hash == self._index.token(token),
+            staff_session.c.last_seen_at < now,
         )
+        self._change("last_seen_at", now, *which)
 
     def end(self, token: str, now: datetime) -> None:
         self._end(now, staff_session.c.token_hash == self._index.token(token))
 
     def end_of_subject(self, issuer: str, subject: str, now: datetime) -> Sequence[str]:
         ended = self._end(now, staff_session.c.subject_hash == self._index.staff(issuer, subject))
-        return sorted({row.organisation_id for row in ended})
+        return sorted({session.standing.organisation for session in ended})
 
     def end_of_provider(self, named: ProviderLogout, now: datetime) -> Sequence[StaffSession]:
         subject, session = staff_session.c.subject_hash, staff_session.c.provider_session_hash
@@ -133,39 +133,56 @@ class StaffStore:
             which.append(same if named.subject is None else sa.or_(same, session.is_(None)))
         if not which:
             return []
-        ended = self._end(now, staff_session.c.created_at <= named.made_at, *which)
-        return [self._open(row) for row in ended]
+        return self._end(now, staff_session.c.created_at <= named.made_at, *which)
 
     def end_all(self, now: datetime) -> Sequence[str]:
-        return sorted({row.organisation_id for row in self._end(now)})
+        return sorted({session.standing.organisation for session in self._end(now)})
 
     def last_login(self, issuer: str, subject: str) -> datetime | None:
         query = (
-            sa.select(staff_session.c.created_at)
+            sa.select(staff_session)
             .where(staff_session.c.subject_hash == self._index.staff(issuer, subject))
             .order_by(staff_session.c.created_at.desc())
             .limit(1)
         )
-        found: datetime | None = self._connection.scalar(query)
-        return found
+        row = self._connection.execute(query).one_or_none()
+        last = None if row is None else self._session(row)
+        return None if last is None else last.times.created_at
 
-    def _end(self, now: datetime, *which: sa.ColumnElement[bool]) -> Sequence[Row[Any]]:
-        return self._connection.execute(
-            sa.update(staff_session)
-            .where(staff_session.c.ended_at.is_(None), *which)
-            .values(ended_at=now)
-            .returning(*staff_session.columns)
-        ).all()
+    def _end(self, now: datetime, *which: sa.ColumnElement[bool]) -> Sequence[StaffSession]:
+        return self._change("ended_at", now, staff_session.c.ended_at.is_(None), *which)
 
-    def _open(self, row: Row[Any]) -> StaffSession:
-        place = _session_place(row.token_hash)
-        content = json.loads(self._keys.get(row.data_key_id).open(row.sealed, place))
-        return StaffSession(
-            member=StaffMember(**content),
-            standing=Standing(row.organisation_id, frozenset(map(StaffRole, row.roles.split()))),
-            times=SessionTimes(row.created_at, row.last_seen_at, row.ended_at),
-            previous_login_at=row.previous_login_at,
-        )
+    def _change(
+        self, column: str, now: datetime, *which: sa.ColumnElement[bool]
+    ) -> Sequence[StaffSession]:
+        """Write an instant into these sessions, and seal each for what its row then says."""
+        query = sa.select(staff_session).where(*which).order_by(staff_session.c.token_hash)
+        changed = []
+        for row in self._connection.execute(query.with_for_update()).all():
+            if (content := self._content(row)) is None:
+                continue
+            written = row._asdict() | {column: now}
+            sealed = self._keys.get(row.data_key_id).seal(content, _session_place(written))
+            self._connection.execute(
+                sa.update(staff_session)
+                .where(staff_session.c.token_hash == row.token_hash)
+                .values({column: now, "sealed": sealed})
+            )
+            changed.append(_session_of(row, content))
+        return changed
+
+    def _session(self, row: Row[Any]) -> StaffSession | None:
+        content = self._content(row)
+        return None if content is None else _session_of(row, content)
+
+    def _content(self, row: Row[Any]) -> bytes | None:
+        """Who somebody is, opened; None where the row says what was not sealed with it."""
+        try:
+            key = self._keys.get(row.data_key_id)
+            return key.open(row.sealed, _session_place(row._asdict()))
+        except Unreadable as refused:
+            log.critical("a session of staff is none any more: %s", refused.detail)
+            return None
 
     def _provider_hash(self, issuer: str, session: str) -> bytes:
         return self._index.staff(f"{issuer} sid", session)
@@ -179,9 +196,21 @@ def forget_old_staff_logins(
         connection.execute(sa.delete(table).where(table.c.created_at < before))
 
 
-def _login_place(state_hash: bytes) -> Place:
-    return Place("staff_login", "sealed", state_hash.hex())
+def _session_of(row: Row[Any], content: bytes) -> StaffSession:
+    return StaffSession(
+        member=StaffMember(**json.loads(content)),
+        standing=Standing(row.organisation_id, frozenset(map(StaffRole, row.roles.split()))),
+        times=SessionTimes(row.created_at, row.last_seen_at, row.ended_at),
+        previous_login_at=row.previous_login_at,
+    )
 
 
-def _session_place(token_hash: bytes) -> Place:
-    return Place("staff_session", "sealed", token_hash.hex())
+def _login_place(row: Mapping[str, Any]) -> Place:
+    bound = row_text(row, ("browser_hash", "data_key_id", "created_at"))
+    return Place("staff_login", "sealed", row["state_hash"].hex(), bound)
+
+
+def _session_place(row: Mapping[str, Any]) -> Place:
+    """A session holds for all that its row says: for whom, as what, and when."""
+    said = [column.name for column in staff_session.columns if column.name != "sealed"]
+    return Place("staff_session", "sealed", row["token_hash"].hex(), row_text(row, said))

@@ -13,6 +13,7 @@ client = sa.Table(
     sa.Column("scopes", sa.Text, nullable=False, doc="separated by spaces, as in a token"),
     sa.Column("auth_method", sa.String(32), nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("suspended_at", Instant, doc="until the operator confirms it"),
     one_of("auth_method", "private_key_jwt", "client_secret"),
 )
 
@@ -54,6 +55,7 @@ client_epoch = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("mac", sa.LargeBinary, doc="over the epoch and the rows above; none before any"),
     sa.CheckConstraint("id = 1", name="one_row"),
 )
 

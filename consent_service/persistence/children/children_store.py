@@ -7,7 +7,7 @@ and no process remembers any.
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -351,7 +351,7 @@ class ChildrenStore:
                 person_details.c.person_id.in_(list(persons)),
             )
         )
-        found = {}
+        found = _Filed()
         for row in rows:
             key = self._keys.get(row.data_key_id)
             place = _details_place(controller, row.person_id)
@@ -361,6 +361,16 @@ class ChildrenStore:
     def child_number(self, controller: str, child_id: str) -> CprNumber | None:
         details = self.details(controller, [child_id]).get(child_id)
         return details.cpr if details else None
+
+
+class _Filed(dict[str, PersonDetails]):
+    """What a controller knows of people, by person.
+
+    Whoever takes somebody for granted who is not there gets Unreadable: somebody deleted them.
+    """
+
+    def __missing__(self, person_id: str) -> NoReturn:
+        raise Unreadable(f"person_details of {person_id} is not there")
 
 
 def _record(row: _SnapshotRow) -> FactRecord:

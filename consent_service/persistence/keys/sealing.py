@@ -1,8 +1,9 @@
 """Encryption at rest, and the keyed hashes by which encrypted things are still found.
 
 A sealed value is `format byte ‖ key id (16) ‖ nonce (12) ‖ AES-256-GCM ciphertext and tag`. Its
-associated data is the format, table, column, row id and key id, so that a value moved to another
-place does not open. Each (controller, child) has its own data key; data keys are wrapped in the
+associated data is the format, table, column, row id and key id, and what the place binds of the
+rest of the row, so that a value moved to another place, or whose row says something else by now,
+does not open. Each (controller, child) has its own data key; data keys are wrapped in the
 same way by a key-encryption key that is never in the database.
 """
 
@@ -29,11 +30,15 @@ _PREFIX = 1 + _KEY_ID_BYTES + _NONCE_BYTES
 
 @dataclass(frozen=True)
 class Place:
-    """Where a sealed value stands: a value sealed for one place opens at no other."""
+    """Where a sealed value stands: a value sealed for one place opens at no other.
+
+    `bound` is what else stands in the row (`kernel.row_text`): the value holds for that alone.
+    """
 
     table: str
     column: str
     row: str
+    bound: str = ""
 
 
 class Cipher(Protocol):
@@ -61,7 +66,11 @@ class DataKey:
 
     def open(self, sealed: bytes, place: Place) -> bytes:
         """Decrypt what was sealed for this place under this key. Raises Unreadable."""
-        return _open(self._id_bytes, self.cipher, sealed, place)
+        try:
+            key_id = self._id_bytes
+        except ValueError:
+            raise Unreadable(f"the key of {place.table}.{place.column} has no id") from None
+        return _open(key_id, self.cipher, sealed, place)
 
     @cached_property
     def _id_bytes(self) -> bytes:
@@ -79,12 +88,16 @@ def _open(key_id: bytes, cipher: Cipher, sealed: bytes, place: Place) -> bytes:
     nonce, ciphertext = sealed[1 + _KEY_ID_BYTES : _PREFIX], sealed[_PREFIX:]
     try:
         return cipher.decrypt(nonce, ciphertext, _associated(key_id, place))
-    except InvalidTag:
+    except (InvalidTag, ValueError):
+        # ValueError: not even a nonce is there.
         raise Unreadable(f"{place.table}.{place.column} does not decrypt") from None
 
 
 def _associated(key_id: bytes, place: Place) -> bytes:
-    return b"".join((_FORMAT, key_id, _column(place.table, place.column), _sized(place.row)))
+    parts = [_FORMAT, key_id, _column(place.table, place.column), _sized(place.row)]
+    if place.bound:
+        parts.append(_sized(place.bound))
+    return b"".join(parts)
 
 
 @lru_cache(maxsize=64)
@@ -220,8 +233,8 @@ class Index:
 
     `keys` are the index key of each slot, two during a rotation: people are found by them.
     `secret` is the key for what is kept of secrets and requests (links, sessions, repeated
-    requests, cursors); nobody could compute those again, so it is not rotated: they end by
-    themselves.
+    requests, cursors), and vouches for the clients; nobody could compute most of those again, so it
+    is not rotated: they end by themselves.
     """
 
     keys: Mapping[Slot, HashKey]
@@ -266,6 +279,10 @@ class Index:
     def attempt(self, counter: str) -> bytes:
         """Names a counter of failed attempts, which holds an address."""
         return _hash(self.secret, b"attempt", counter)
+
+    def clients(self, epoch: int, digest: bytes) -> bytes:
+        """Vouches for all clients and revocations under the number of their last change."""
+        return _hash(self.secret, b"clients", str(epoch), digest.hex())
 
     def idempotency(self, *parts: str) -> bytes:
         """Names a request that must happen once."""

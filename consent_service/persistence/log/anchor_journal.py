@@ -64,6 +64,11 @@ class Journalled:
     since: Mapping[str, datetime]
     epochs: Sequence[Epoch]
 
+    @property
+    def largest_epoch(self) -> int:
+        """The largest number that a change of the clients ever had, or was about to have."""
+        return max((one.number for one in self.epochs), default=0)
+
 
 class AnchorJournal:
     """One deployment's journal. Appending raises AnchorNotWritable, reading Misconfigured."""

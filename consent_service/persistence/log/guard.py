@@ -58,11 +58,14 @@ class Guard:
         anchor: Anchor,
         identity: Callable[[], LogIdentity],
         clock: Callable[[], datetime],
+        expect_epoch: Callable[[int], None],
     ) -> None:
+        """`expect_epoch` is told the least that the number of the clients' last change can be."""
         self._engine = engine
         self._anchor = anchor
         self._identity = identity
         self._clock = clock
+        self._expect_epoch = expect_epoch
         self._lock = threading.Lock()
         self._alarm = Alarm(log)
         self._verified: tuple[str, Checkpoint] | None = None
@@ -228,12 +231,13 @@ class Guard:
     def _settle_journal(self, connection: Connection) -> None:
         """Ask the log what became of what was meant. Raises Misconfigured."""
         journal = self._anchor.journal
-        epoch = connection.scalar(sa.select(client_epoch.c.epoch))
+        epoch = connection.scalar(sa.select(client_epoch.c.epoch)) or 0
+        self._expect_epoch(epoch)
         for one in journal.read().epochs:
-            if one.entry is not None and (epoch or 0) < one.number and is_in(connection, one.entry):
+            if one.entry is not None and epoch < one.number and is_in(connection, one.entry):
                 raise Misconfigured(
                     f"the clients' epoch is {epoch}, and was {one.number} already: rows of clients "
-                    "were put back from before"
+                    "were put back from before: consent-service clients suspend-all"
                 )
         journal.settle(lambda erasure: is_in(connection, erasure), self._clock())
 

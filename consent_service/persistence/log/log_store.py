@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Row
 from consent_service.audit.entry import SALT_BYTES, Entry
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import NotFound
-from consent_service.persistence.access.epoch import UnitEpoch
+from consent_service.persistence.access.epoch import UnitClients
 from consent_service.persistence.children.tables import child
 from consent_service.persistence.idempotency.answer_store import answer_row
 from consent_service.persistence.idempotency.tables import kept_answer
@@ -69,13 +69,13 @@ class LogStore:
         keys: DataKeys,
         index: Index,
         slots: IndexSlots,
-        epoch: UnitEpoch,
+        clients: UnitClients,
     ) -> None:
         self._connection = connection
         self._keys = keys
         self._index = index
         self._slots = slots
-        self._epoch = epoch
+        self._clients = clients
         self.appended: list[str] = []
 
     def append(
@@ -125,13 +125,13 @@ class LogStore:
         if answer is not None:
             kept = answer_row(answer, now, body["data_key_id"])
             values |= {f"answer_{k}": v for k, v in kept.items()}
-        if self._epoch.assumed is not None:
-            values["epoch"] = self._epoch.assumed
-        which = (self._epoch.assumed is not None, guard is not None, answer is not None)
+        if self._clients.assumed is not None:
+            values["epoch"] = self._clients.assumed
+        which = (self._clients.assumed is not None, guard is not None, answer is not None)
         if STATEMENTS[which].run(self._connection, values):
             return True
         # Not the caller's business which of them failed, if it was the epoch.
-        self._epoch.verify()
+        self._clients.verify()
         return False
 
     def _append_in_turn(

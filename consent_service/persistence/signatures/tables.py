@@ -12,7 +12,9 @@ signing_session = sa.Table(
     sa.Column("link_hash", sa.LargeBinary, sa.ForeignKey("link.token_hash"), nullable=False),
     sa.Column("data_key_id", Id, sa.ForeignKey("data_key.id"), nullable=False),
     sa.Column("created_at", Instant, nullable=False),
-    sa.Column("sealed", sa.LargeBinary, doc="login under way, or the identity it proved"),
+    sa.Column(
+        "sealed", sa.LargeBinary, nullable=False, doc="login under way, or the identity it proved"
+    ),
     sa.Index("ix_signing_session_created_at", "created_at"),
 )
 

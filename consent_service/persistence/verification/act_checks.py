@@ -28,6 +28,7 @@ def sealed_act_columns() -> tuple[sa.ColumnElement[Any], ...]:
         statement.c.sha256,
         statement.c.consent_id.label("statement_consent"),
         statement.c.signatory_id,
+        statement.c.data_key_id.label("statement_key"),
         statement.c.seal_sealed,
         statement.c.evidence_sealed,
         signatory.c.consent_id.label("signatory_consent"),
@@ -47,6 +48,8 @@ def wrong_in_act(
     """What is wrong with a grant, a decline or a withdrawal, or None."""
     if row.sha256 is None:
         return "its sealed statement is not there"
+    if row.statement_key != row.data_key_id:
+        return "its statement is filed under another key than its entry"
     try:
         sealed = sealed_statement(row, ring, keys)
     except (ConsentServiceError, ValueError):

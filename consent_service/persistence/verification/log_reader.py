@@ -43,6 +43,7 @@ from consent_service.persistence.verification.checks import (
     OwnProcess,
     RememberedIndex,
 )
+from consent_service.persistence.verification.client_checks import ClientChecks
 from consent_service.persistence.verification.column_checks import bodies_query
 from consent_service.persistence.verification.consent_checks import ConsentChecks
 from consent_service.persistence.verification.fact_checks import FactChecks
@@ -62,6 +63,7 @@ CHECKS = (
     TemplateChecks,
     PeopleChecks,
     OrganisationChecks,
+    ClientChecks,
 )
 """Beyond the tree: each a group of checks over the same snapshot, in this order."""
 

@@ -2,7 +2,8 @@
 
  1. Every signatory is somebody around the child of their consent.
  2. Every child and person is found, and by one hash alone.
- 3. That is the hash of the number that each controller's details say; of a child that no controller
+ 3. The controller of a consent keeps details of each of its signatories, and of the child.
+ 4. That is the hash of the number that each controller's details say; of a child that no controller
     keeps details of, of the number in an entry about it. A child of whom nothing was recorded yet,
     because the process died in between, is nobody's.
 
@@ -37,6 +38,7 @@ class PeopleChecks(SnapshotChecks):
 
     def findings(self) -> Iterator[Finding]:
         yield from self._strangers()
+        yield from self._unknown_to_their_controller()
         for table in (child, person):
             yield from self._found_by_nothing(table)
             for slot in SLOTS:
@@ -61,6 +63,29 @@ class PeopleChecks(SnapshotChecks):
         for row in self._reading.rows(strangers, "fact_mismatch", "signatory"):
             detail = "nobody around the child of this consent"
             yield Finding("fact_mismatch", f"signatory {row.id}", detail)
+
+    def _unknown_to_their_controller(self) -> Iterator[Finding]:
+        """Nobody could tell any more whom a consent was about, or who was asked."""
+        concerned = sa.union(
+            sa.select(consent.c.controller_id, consent.c.child_id.label("person_id")),
+            sa.select(consent.c.controller_id, signatory.c.person_id).join(
+                signatory, signatory.c.consent_id == consent.c.id
+            ),
+        ).subquery()
+        query = (
+            sa.select(concerned)
+            .outerjoin(
+                person_details,
+                sa.and_(
+                    person_details.c.organisation_id == concerned.c.controller_id,
+                    person_details.c.person_id == concerned.c.person_id,
+                ),
+            )
+            .where(person_details.c.person_id.is_(None))
+        )
+        for row in self._reading.rows(query, "fact_mismatch", "person"):
+            place = f"person {row.person_id} of {row.controller_id}"
+            yield Finding("fact_mismatch", place, "what was known of them is not there")
 
     def _found_by_nothing(self, table: sa.Table) -> Iterator[Finding]:
         columns = (table.c[slot_column("cpr_hash", slot)] for slot in SLOTS)

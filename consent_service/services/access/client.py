@@ -1,10 +1,13 @@
 """Clients: the systems that may ask for tokens here, and who of all systems is refused."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal
+
+from consent_service.signing.canonical import canonical_json, instant_text
 
 AuthMethod = Literal["private_key_jwt", "client_secret"]
 
@@ -52,7 +55,10 @@ class ClientSecret:
 
 @dataclass(frozen=True)
 class Client:
-    """A registered system: whose it is, what it may ask for, and how it proves itself."""
+    """A registered system: whose it is, what it may ask for, and how it proves itself.
+
+    A suspended one is refused until the operator has looked at it and confirmed it.
+    """
 
     id: str
     organisation: str
@@ -62,6 +68,61 @@ class Client:
     keys: Sequence[ClientKey] = ()
     secrets: Sequence[ClientSecret] = ()
     revoked_at: datetime | None = None
+    suspended_at: datetime | None = None
+
+
+CLIENT_EVENTS = frozenset(
+    {
+        "client_registered",
+        "client_scopes_changed",
+        "client_key_added",
+        "client_key_removed",
+        "client_secret_made",
+        "client_secret_revoked",
+        "client_revoked",
+        "client_suspended",
+        "client_confirmed",
+        "clients_suspended",
+    }
+)
+"""The entries of the log that say what became of clients."""
+
+
+def state_digest(
+    issuer: str, client: str, registered: Client | None, revoked_at: datetime | None
+) -> str:
+    """The SHA-256 of all that is known of a client of an issuer, as its newest entry has it."""
+    state = {
+        "issuer": issuer,
+        "client": client,
+        "registered": None if registered is None else _as_json(registered),
+        "revoked_at": _written(revoked_at),
+    }
+    return hashlib.sha256(canonical_json(state)).hexdigest()
+
+
+def _as_json(client: Client) -> dict[str, Any]:
+    keys = [
+        {"kid": key.kid, "jwk": dict(key.jwk), "added_at": _written(key.added_at)}
+        for key in sorted(client.keys, key=lambda key: key.kid)
+    ]
+    secrets = [
+        {"id": one.id, "sha256": one.sha256.hex(), "created_at": _written(one.created_at)}
+        for one in sorted(client.secrets, key=lambda one: one.id)
+    ]
+    return {
+        "organisation": client.organisation,
+        "scopes": sorted(client.scopes),
+        "auth_method": client.auth_method,
+        "created_at": _written(client.created_at),
+        "suspended_at": _written(client.suspended_at),
+        "keys": keys,
+        "secrets": secrets,
+    }
+
+
+def _written(instant: datetime | None) -> str | None:
+    return None if instant is None else instant_text(instant)
 
 
 @dataclass(frozen=True)
@@ -75,3 +136,4 @@ class Standing:
     revoked: bool
     organisation: str | None = None
     scopes: frozenset[str] | None = None
+    suspended: bool = False

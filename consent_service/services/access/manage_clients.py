@@ -16,6 +16,7 @@ from consent_service.services.access.client import (
     Client,
     ClientKey,
     ClientSecret,
+    state_digest,
 )
 from consent_service.services.access.ports import AccessUnit
 from consent_service.services.kernel.context import Context
@@ -23,6 +24,7 @@ from consent_service.services.kernel.journal import Event
 from consent_service.services.kernel.model import Caller
 
 SECRET_BYTES = 32
+PAGE = 200
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,12 @@ def register_client(
         uow.clients.add_key(client, key)
     secret = None if auth_method == "private_key_jwt" else _make_secret(uow, context, client, now)
     details = {
-        "client_id": client,
         "scopes": sorted(scopes),
         "auth_method": auth_method,
         "keys": [key.kid for key in keys],
+        "secrets": [] if secret is None else [secret.id],
     }
-    _log(uow, context, caller, "client_registered", organisation, details, now)
+    _log(uow, context, caller, "client_registered", organisation, client, details)
     return get_client(uow, client), secret
 
 
@@ -103,8 +105,8 @@ def change_scopes(
     if scopes == found.scopes:
         return found
     uow.clients.set_scopes(client, scopes)
-    details = {"client_id": client, "scopes": sorted(scopes), "before": sorted(found.scopes)}
-    _log(uow, context, caller, "client_scopes_changed", found.organisation, details)
+    details = {"scopes": sorted(scopes), "before": sorted(found.scopes)}
+    _log(uow, context, caller, "client_scopes_changed", found.organisation, client, details)
     return get_client(uow, client)
 
 
@@ -121,8 +123,8 @@ def add_key(
     if len(found.keys) >= MOST_KEYS:
         raise Conflict("too_many_keys", f"A client has at most {MOST_KEYS} keys: remove one.")
     uow.clients.add_key(client, key)
-    details = {"client_id": client, "key": key.kid}
-    _log(uow, context, caller, "client_key_added", found.organisation, details)
+    details = {"key": key.kid}
+    _log(uow, context, caller, "client_key_added", found.organisation, client, details)
     return get_client(uow, client)
 
 
@@ -133,8 +135,8 @@ def remove_key(uow: AccessUnit, context: Context, caller: Caller, client: str, k
     if all(kid != known.kid for known in found.keys):
         raise NotFound("The client has no such key.")
     uow.clients.remove_key(client, kid)
-    details = {"client_id": client, "key": kid}
-    _log(uow, context, caller, "client_key_removed", found.organisation, details)
+    details = {"key": kid}
+    _log(uow, context, caller, "client_key_removed", found.organisation, client, details)
     return get_client(uow, client)
 
 
@@ -148,8 +150,8 @@ def new_secret(uow: AccessUnit, context: Context, caller: Caller, client: str) -
         raise Conflict("too_many_secrets", f"At most {MOST_SECRETS} secrets: revoke one first.")
     now = context.clock()
     secret = _make_secret(uow, context, client, now)
-    details = {"client_id": client, "secret": secret.id}
-    _log(uow, context, caller, "client_secret_made", found.organisation, details, now)
+    details = {"secret": secret.id}
+    _log(uow, context, caller, "client_secret_made", found.organisation, client, details)
     return secret
 
 
@@ -162,8 +164,8 @@ def revoke_secret(
     if all(secret != known.id for known in found.secrets):
         raise NotFound("The client has no such secret.")
     uow.clients.remove_secret(client, secret)
-    details = {"client_id": client, "secret": secret}
-    _log(uow, context, caller, "client_secret_revoked", found.organisation, details)
+    details = {"secret": secret}
+    _log(uow, context, caller, "client_secret_revoked", found.organisation, client, details)
     return get_client(uow, client)
 
 
@@ -193,8 +195,54 @@ def revoke(
     uow.clients.begin_change()
     now = context.clock()
     if uow.clients.revoke(issuer, client, now):
-        details = {"client_id": client} | ({"issuer": issuer} if issuer else {})
-        _log(uow, context, caller, "client_revoked", organisation, details, now)
+        _log(uow, context, caller, "client_revoked", organisation, client, {}, issuer)
+
+
+def suspend_all(
+    uow: AccessUnit, context: Context, caller: Caller, organisation: str, *, above: int = 0
+) -> int:
+    """Refuse every client until it is confirmed, whatever vouches for them; how many that were.
+
+    For when it is not known that the rows are the newest: after a restore, where `above` is the
+    largest epoch that anybody remembers, or where nothing vouches for them. `organisation` is who
+    runs the service, in whose log the act is written beside an entry for each client. What is
+    revoked stays so as far as the rows say it: `audit verify` names what they lack.
+    Raises InvalidInput.
+    """
+    if not uow.catalogue.has_organisation(organisation):
+        raise InvalidInput.field("/organisation", "No organisation of this id is registered.")
+    epoch = uow.clients.begin_change_of_all(above)
+    now, suspended, after = context.clock(), 0, None
+    while page := uow.clients.page(after, PAGE):
+        for client in page:
+            if client.suspended_at is None:
+                uow.clients.set_suspended(client.id, now)
+                suspended += 1
+            _log(uow, context, caller, "client_suspended", client.organisation, client.id, {})
+        after = page[-1].id
+    details = {"epoch": epoch, "clients": suspended}
+    event = Event.by(caller, "clients_suspended", organisation, details=details)
+    context.journal.write(uow, event, now)
+    return suspended
+
+
+def confirm_client(uow: AccessUnit, context: Context, caller: Caller, client: str) -> Client:
+    """Let a suspended client in again, with the scopes and keys that it has now.
+
+    One that is not suspended stays as it is. Raises NotFound, and Conflict: it is revoked.
+    """
+    uow.clients.begin_change()
+    found = _live(uow, client)
+    if found.suspended_at is None:
+        return found
+    uow.clients.set_suspended(client, None)
+    details = {
+        "scopes": sorted(found.scopes),
+        "keys": [key.kid for key in found.keys],
+        "secrets": [one.id for one in found.secrets],
+    }
+    _log(uow, context, caller, "client_confirmed", found.organisation, client, details)
+    return get_client(uow, client)
 
 
 def _check_scopes(scopes: frozenset[str]) -> None:
@@ -232,8 +280,23 @@ def _log(
     caller: Caller,
     type_: str,
     organisation: str,
+    client: str,
     details: Mapping[str, object],
-    at: datetime | None = None,
+    issuer: str = OURS,
 ) -> None:
-    event = Event.by(caller, type_, organisation, details=details)
-    context.journal.write(uow, event, at or context.clock())
+    """Write what became of a client, and all that is known of it from now on.
+
+    The epoch orders the entries: of a client the newest says how it stands.
+    """
+    registered = uow.clients.find(client) if issuer == OURS else None
+    said = {
+        "client_id": client,
+        **({"client_issuer": issuer} if issuer else {}),
+        **details,
+        "epoch": uow.clients.begin_change(),
+        "state_sha256": state_digest(
+            issuer, client, registered, uow.clients.revoked_at(issuer, client)
+        ),
+    }
+    event = Event.by(caller, type_, organisation, details=said)
+    context.journal.write(uow, event, context.clock())

@@ -15,17 +15,39 @@ class Clients(Protocol):
     `issuer` is `OURS` or another's name. Every change raises the epoch.
     """
 
-    def begin_change(self) -> None:
-        """Raise the epoch, and wait for whoever else is changing a client until they commit."""
+    def begin_change(self) -> int:
+        """Wait for whoever else is changing a client until they commit; the epoch of this change.
+
+        Raises ClientsNotVouchedFor: nothing is changed, and thereby vouched for, that is not right.
+        """
+        ...
+
+    def begin_change_of_all(self, above: int) -> int:
+        """The same, though nothing vouches for what stands there; the epoch is above this one.
+
+        For whoever suspends all of it: this unit's commit vouches for whatever stands then.
+        """
         ...
 
     def add(self, client: Client) -> None: ...
 
-    def find(self, client: str) -> Client | None: ...
+    def find(self, client: str) -> Client | None:
+        """A client as its rows stand: to show and to change, not to let in."""
+        ...
+
+    def revoked_at(self, issuer: str, client: str) -> datetime | None:
+        """Since when a client of an issuer is refused for ever, as the rows stand."""
+        ...
+
+    def vouched(self, client: str) -> Client | None:
+        """A client to let in. Raises ClientsNotVouchedFor."""
+        ...
 
     def page(self, after: str | None, limit: int) -> Sequence[Client]: ...
 
     def set_scopes(self, client: str, scopes: frozenset[str]) -> None: ...
+
+    def set_suspended(self, client: str, since: datetime | None) -> None: ...
 
     def add_key(self, client: str, key: ClientKey) -> None: ...
 
@@ -39,14 +61,12 @@ class Clients(Protocol):
         """Refuse it for ever. False: it was revoked already."""
         ...
 
-    def epoch(self) -> int:
-        """A number that is another one after every change of any client.
+    def standing(self, issuer: str, client: str) -> Standing:
+        """What is known of a client. Raises ClientsNotVouchedFor.
 
-        It may be from memory: then nothing is written unless it is still the number.
+        It may be from memory: then nothing is written unless no client was changed meanwhile.
         """
         ...
-
-    def standing(self, issuer: str, client: str) -> Standing: ...
 
     def use_assertion(self, digest: bytes, expires: datetime) -> bool:
         """Whether this is the first use of an assertion, in any process."""

@@ -75,7 +75,9 @@ class Children(Protocol):
 
     def save_details(self, controller: str, child: str, person: str, d: PersonDetails) -> None: ...
 
-    def details(self, controller: str, persons: Iterable[str]) -> Mapping[str, PersonDetails]: ...
+    def details(self, controller: str, persons: Iterable[str]) -> Mapping[str, PersonDetails]:
+        """What a controller knows of these people; `[]` raises Unreadable for one it does not."""
+        ...
 
     def child_number(self, controller: str, child: str) -> CprNumber | None:
         """The number under which a controller filed a child, if it did."""

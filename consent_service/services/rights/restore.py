@@ -2,8 +2,8 @@
 
 What was recorded since the copy is lost. So the log goes on under another name from where the copy
 ends, and what was signed beyond that under the old name contradicts nothing. What had been erased
-is erased again. Every client waits until an operator has looked at it, nobody is logged in any
-more, and consents are held until those who know the child have looked (`domain.consents.restored`).
+is erased again, nobody is logged in any more, and consents are held until those who know the child
+have looked (`domain.consents.restored`).
 """
 
 from collections.abc import Sequence
@@ -22,15 +22,17 @@ RESTORED = "database_restored"
 
 
 @dataclass(frozen=True)
-class LastSigned:
-    """The newest checkpoint from before the restore, and the size of the tree that it is of.
+class KnownOutside:
+    """What is known of the time that the restored database has forgotten.
 
-    `name` is what the restored database's log is called.
+    `checkpoint` is the newest from before the restore, of a tree of `size` entries; `name` is what
+    the restored database's log is called. `erasures` are those that it may have forgotten.
     """
 
-    note: str
+    checkpoint: str
     size: int
     name: str
+    erasures: Sequence[LostErasure]
 
 
 @dataclass(frozen=True)
@@ -46,31 +48,29 @@ def bring_in(
     uow: RightsUnit,
     context: Context,
     organisation: str,
-    last: LastSigned,
-    lost: Sequence[LostErasure],
+    known: KnownOutside,
     approval: Approval,
 ) -> Restored:
     """All that is done to the database, in one transaction; logged for who runs the service.
 
-    `lost` are the erasures that it may have forgotten. Raises InvalidInput, NotFound for an unknown
-    organisation, and Conflict.
+    Raises InvalidInput, NotFound for an unknown organisation, and Conflict.
     """
     approval.check()
     if not uow.catalogue.has_organisation(organisation):
         raise NotFound("There is no such organisation.")
     now = context.clock()
-    first = uow.restoring.begin_name(last.name, context.journal.origin, last.note, now)
+    first = uow.restoring.begin_name(known.name, context.journal.origin, known.checkpoint, now)
     details = {
         "approved_by": {"id": approval.approved_by},
         "reason": approval.reason.strip(),
         "entries": first,
-        "entries_signed": last.size,
+        "entries_signed": known.size,
         "performed_by": {"id": approval.performed_by},
     }
     who = Employee(approval.performed_by, approval.performed_by)
     event = Event(RESTORED, organisation, organisation, employee=who, details=details)
     prepared = context.journal.write(uow, event, now)
-    erased = erase_again(uow, context, lost, approval)
+    erased = erase_again(uow, context, known.erasures, approval)
     uow.restoring.end_sessions()
     # A name begins with an entry: no checkpoint is signed for the size that the one before had.
     uow.erasures.integrate()

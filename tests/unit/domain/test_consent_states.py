@@ -6,6 +6,7 @@ import pytest
 
 from consent_service.domain.consents.state import ReasonCode, Status
 from consent_service.domain.kernel.facts import Role
+from consent_service.errors import Unreadable
 from tests.unit.domain.story import (
     ASKED,
     BUA,
@@ -901,9 +902,9 @@ def test_r10_the_past_is_answered_from_what_was_recorded_by_then() -> None:
 
 def test_a_consent_is_unknown_before_it_was_asked_for() -> None:
     story = Story().asks()
-    with pytest.raises(KeyError):
+    with pytest.raises(Unreadable):
         story.state(when=just_before(story.clock))
-    with pytest.raises(KeyError):
+    with pytest.raises(Unreadable):
         story.state("another")
     assert story.state(when=story.clock).status is AWAITING
 

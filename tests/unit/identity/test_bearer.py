@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives import serialization
 
 from consent_service.errors import Misconfigured, Unauthenticated
 from consent_service.identity.bearer import (
+    LONGEST_EXTERNAL_LIFE,
+    LONGEST_LIFE,
     TokenVerifier,
     issue_token,
     load_token_keys,
@@ -198,11 +200,50 @@ ATTACKS: dict[str, Callable[[], str]] = {
     "an expiry that is text": lambda: forged({"exp": "never"}),
     "an infinite expiry": lambda: signed(json.dumps(claims_of(exp="X")).replace('"X"', "1e999")),
     "an endless integer as expiry": lambda: forged({"exp": 10**400}),
+    "an expiry that is text of digits": lambda: forged({"exp": str(int(time.time()) + 60)}),
+    "an expiry that is true": lambda: forged({"exp": True}),
+    "an expiry beyond all time": lambda: signed(
+        json.dumps(claims_of(exp="X")).replace('"X"', "1e300")
+    ),
+    "a life longer than any we give": lambda: issued(
+        expires_at=datetime.now(UTC) + LONGEST_LIFE + timedelta(seconds=2)
+    ),
+    "a long life that began long ago": lambda: issued(
+        issued_at=datetime.now(UTC) - LONGEST_LIFE, expires_at=datetime.now(UTC) + timedelta(1)
+    ),
+    "a life longer than another issuer's may be": lambda: keycloak_token(
+        exp=int(time.time() + LONGEST_EXTERNAL_LIFE.total_seconds()) + 2
+    ),
+    "an issue time that is text": lambda: forged({"iat": str(int(time.time()))}),
+    "an issue time that is nothing": lambda: signed(
+        json.dumps(claims_of(iat="X")).replace('"X"', "NaN")
+    ),
+    "issued before all time": lambda: forged({"iat": -(10**18)}),
+    "not valid before the end of time": lambda: signed(
+        json.dumps(claims_of(nbf="X")).replace('"X"', "1e300")
+    ),
     "no issue time": lambda: forged({"iat": None}),
     "issued in the far future": lambda: forged({"iat": int(time.time()) + 3600}),
     "not valid yet": lambda: forged({"nbf": int(time.time()) + 3600}),
     "no client": lambda: forged({"sub": None}),
     "a client that is no text": lambda: forged({"sub": 7}),
+    **{
+        f"half a character in {claim}": lambda claim=claim: signed(
+            json.dumps(claims_of(**{claim: "a\ud800b"}))
+        )
+        for claim in ("sub", "org", "scope", "iss", "jti", "anything")
+    },
+    "half a character in a name": lambda: signed(json.dumps(claims_of(**{"\udfff": 1}))),
+    "half a character deep inside": lambda: signed(json.dumps(claims_of(x=[{"y": ["\ud800"]}]))),
+    "half a character in the header": lambda: signed(
+        json.dumps(claims_of()),
+        json.dumps({"alg": "EdDSA", "typ": "at+jwt", "kid": KEY.kid, "x": "\ud800"}),
+    ),
+    "a character that no text holds": lambda: signed(json.dumps(claims_of(org="kommune-x\0"))),
+    "half a character in an external client": lambda: keycloak_token(azp="case-system\ud800"),
+    "half a character in an external role": lambda: keycloak_token(
+        realm_access={"roles": ["caseworker", "\ud800"]}
+    ),
     "no organisation": lambda: forged({"org": None}),
     "a list of organisations": lambda: forged({"org": ["kommune-x"]}),
     "a list of scopes": lambda: forged({"scope": ["consents:read"]}),
@@ -264,6 +305,13 @@ def test_what_proves_nothing_is_refused(attack: Callable[[], str], tmp_path: Pat
 def test_clocks_may_differ_by_a_minute(tmp_path: Path) -> None:
     soon = int(time.time()) + 40
     assert verifier(tmp_path).verify(keycloak_token(iat=soon, nbf=soon))
+
+
+def test_the_longest_lives_there_are(tmp_path: Path) -> None:
+    tokens, now = verifier(tmp_path), datetime.now(UTC)
+    assert tokens.verify(issued(expires_at=now + LONGEST_LIFE)) == CALLER
+    day = int(LONGEST_EXTERNAL_LIFE.total_seconds())
+    assert tokens.verify(keycloak_token(iat=int(now.timestamp()), exp=int(now.timestamp()) + day))
 
 
 def test_a_remembered_token_still_expires() -> None:

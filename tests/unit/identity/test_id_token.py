@@ -1,10 +1,11 @@
 """The pure checks behind a signer's login: settings, algorithms, and times to the second."""
 
+import json
 import warnings
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.errors import InvalidKeyIdError
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
@@ -212,6 +213,23 @@ def test_warnings_of_the_library_are_silenced_for_us_alone():
 def test_an_unknown_key_is_told_apart_so_that_newer_ones_can_be_tried():
     with pytest.raises(InvalidKeyIdError):
         verified_claims(signed("RS256", RSA), KeySet([KEYS["ES256"]]))
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"sub": "\ud800"},
+        {"sub": "x", "name": ["\udfff"]},
+        {"sub": "x", "\ud800": 1},
+        {"sub": "x\0"},
+    ],
+    ids=ascii,
+)
+def test_what_no_text_can_be_is_refused_though_it_is_signed(claims):
+    token = jws.serialize_compact({"alg": "RS256", "kid": "rsa"}, json.dumps(claims), RSA)
+    with pytest.raises(LoginRefused) as caught:
+        verified_claims(token, PUBLISHED)
+    assert caught.value.code == "id_token_invalid"
 
 
 def test_a_token_without_a_key_name_needs_the_only_key():

@@ -33,6 +33,26 @@ def test_what_is_sealed_opens_again(key: DataKey) -> None:
     assert key.open(sealed, HERE) == b"Alma"
 
 
+def test_what_else_stands_in_the_row_is_bound(key: DataKey) -> None:
+    bound = replace(HERE, bound='{"roles":"dpo"}')
+    sealed = key.seal(b"Alma", bound)
+    assert key.open(sealed, bound) == b"Alma"
+    for other in (HERE, replace(HERE, bound='{"roles":"operator"}')):
+        with pytest.raises(Unreadable):
+            key.open(sealed, other)
+
+
+@pytest.mark.parametrize("length", [0, 1, 16, 17, 20, 29, 40])
+def test_what_is_cut_short_is_unreadable(key: DataKey, length: int) -> None:
+    with pytest.raises(Unreadable):
+        key.open(key.seal(b"", HERE)[:length], HERE)
+
+
+def test_a_key_whose_id_is_none_opens_nothing(key: DataKey) -> None:
+    with pytest.raises(Unreadable):
+        replace(key, id="no id at all").open(key.seal(b"Alma", HERE), HERE)
+
+
 def test_the_same_value_never_looks_the_same(key: DataKey) -> None:
     assert key.seal(b"Alma", HERE) != key.seal(b"Alma", HERE)
 
@@ -43,6 +63,7 @@ def test_the_same_value_never_looks_the_same(key: DataKey) -> None:
         replace(HERE, table="consent"),
         replace(HERE, column="other"),
         replace(HERE, row="row-2"),
+        replace(HERE, bound='{"roles":"dpo"}'),
         Place("person_detail", "ssealed", "row-1"),
     ],
 )

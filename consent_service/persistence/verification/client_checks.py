@@ -1,0 +1,132 @@
+"""Who may call, compared with what vouches for it, and with the entries about it, both ways.
+
+ 1. The MAC of `client_epoch` is of the clients, keys, secrets and revocations that are there.
+ 2. Each of them stands as the newest entry about its client says, and so does every client that an
+    entry is about. The epoch is that of the newest entry of all.
+
+So a client, key or secret that somebody put there is named, and a revocation that is gone; also
+where the whole set is of an older state, for which the MAC was right once.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from consent_service.audit.entry import SALT_BYTES
+from consent_service.audit.finding import Finding
+from consent_service.errors import ClientsNotVouchedFor, Unreadable
+from consent_service.persistence.access.client_set import FIRST_EPOCH, TABLES, ClientRows, ClientSet
+from consent_service.persistence.access.tables import client_epoch
+from consent_service.persistence.keys.sealing import Index, KeyRing
+from consent_service.persistence.log.tables import log_body, log_leaf, log_pending
+from consent_service.persistence.verification.column_checks import bodies_query, open_body
+from consent_service.persistence.verification.snapshot_checks import SnapshotChecks
+from consent_service.services.access.client import CLIENT_EVENTS, OURS, state_digest
+from consent_service.signing.canonical import NotCanonical
+
+_Subject = tuple[str, str]
+"""An issuer, ours by its empty name, and a client of it."""
+
+
+class _Said(NamedTuple):
+    """What an entry says: in which order it stands, about whom, and how that one stood then."""
+
+    order: tuple[int, str]
+    subject: _Subject | None
+    state: str | None
+
+
+class ClientChecks(SnapshotChecks):
+    """The checks of this module over one snapshot."""
+
+    def findings(self) -> Iterator[Finding]:
+        if self._checks.opened is None:
+            return
+        ring, index = self._checks.opened
+        rows = ClientRows(
+            {
+                table.name: list(self._reading.rows(sa.select(table), "columns_mismatch", "client"))
+                for table in TABLES
+            }
+        )
+        yield from self._vouched(rows, index)
+        yield from self._entries(rows.found(FIRST_EPOCH), ring)
+
+    def _vouched(self, rows: ClientRows, index: Index) -> Iterator[Finding]:
+        query = sa.select(client_epoch)
+        epochs = list(self._reading.rows(query, "columns_mismatch", "client_epoch"))
+        if len(epochs) != 1:
+            yield Finding("columns_mismatch", "client_epoch", "is not one row")
+            return
+        try:
+            rows.verify(index, epochs[0].epoch, epochs[0].mac)
+        except ClientsNotVouchedFor as refused:
+            yield Finding("columns_mismatch", "client_epoch", refused.detail)
+
+    def _entries(self, found: ClientSet, ring: KeyRing) -> Iterator[Finding]:
+        newest: dict[_Subject, _Said] = {}
+        last = FIRST_EPOCH
+        for said in self._said(ring):
+            last = max(last, said.order[0])
+            if said.subject is not None:
+                newest[said.subject] = max(said, newest.get(said.subject, said))
+        own = {(OURS, name) for name in found.clients}
+        for subject in sorted(newest.keys() | own | found.revoked.keys()):
+            self._checked += 1
+            wrong = _wrong(subject, found, newest.get(subject))
+            if wrong is not None:
+                place = f"client {subject[1]}" + (f" of {subject[0]}" if subject[0] else "")
+                yield Finding("columns_mismatch", place, wrong)
+        query = sa.select(client_epoch.c.epoch)
+        for row in self._reading.rows(query, "columns_mismatch", "client_epoch"):
+            if row.epoch != last:
+                detail = "another change of a client was the last, as the log has it"
+                yield Finding("columns_mismatch", "client_epoch", detail)
+
+    def _said(self, ring: KeyRing) -> Iterator[_Said]:
+        query = (
+            bodies_query()
+            .outerjoin(log_leaf, log_leaf.c.entry_id == log_body.c.entry_id)
+            .outerjoin(log_pending, log_pending.c.entry_id == log_body.c.entry_id)
+            .where(
+                log_body.c.type.in_(sorted(CLIENT_EVENTS)),
+                sa.or_(log_leaf.c.entry_id.is_not(None), log_pending.c.entry_id.is_not(None)),
+            )
+        )
+        for row in self._reading.rows(query, "columns_mismatch", "client"):
+            said = _read(row, ring)
+            if said is not None:
+                yield said
+
+    def checked(self) -> Iterator[str]:
+        if self._opens:
+            yield f"{self._checked} clients and their entries, both ways"
+
+
+def _wrong(subject: _Subject, found: ClientSet, said: _Said | None) -> str | None:
+    registered = found.clients.get(subject[1]) if subject[0] == OURS else None
+    revoked_at = found.revoked.get(subject)
+    if said is None:
+        return "no entry says that it was registered or revoked"
+    if registered is None and revoked_at is None:
+        return "its entries are there, it is not"
+    try:
+        state = state_digest(*subject, registered, revoked_at)
+    except NotCanonical:
+        return "holds what none of ours can"
+    return None if state == said.state else "stands otherwise than its newest entry says"
+
+
+def _read(row: Row[Any], ring: KeyRing) -> _Said | None:
+    """What an entry says; None where it cannot be opened, which is said of it elsewhere."""
+    try:
+        body = json.loads(open_body(ring, row)[SALT_BYTES:])
+        subject = None
+        if "client_id" in body:
+            subject = body.get("client_issuer", OURS), body["client_id"]
+        return _Said((int(body["epoch"]), row.entry_id), subject, body.get("state_sha256"))
+    except (Unreadable, ValueError, KeyError, TypeError):
+        return None
