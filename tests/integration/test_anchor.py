@@ -33,6 +33,7 @@ from consent_service.persistence.log.tables import (
 from consent_service.persistence.log.tree_rows import newest_head
 from tests.conftest import Furnished
 from tests.deployment import Deployment, deploy, deploy_with
+from tests.integration.adversary import play
 from tests.integration.forged_logs import as_owner, entries_of, grow, rewrite_without
 from tests.postgres_cluster import SUPERUSER, Cluster
 from tests.service_process import ServiceProcess
@@ -565,3 +566,10 @@ def test_a_lock_is_one_processs_own(tmp_path: Path) -> None:
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     anchor.release()
+
+
+@pytest.mark.slow
+def test_an_adversary_with_the_database_and_a_kill_in_every_round(tmp_path: Path) -> None:
+    """`python -m tests.integration.adversary 100` plays more."""
+    game = play(3, 7, tmp_path)
+    assert game.released
