@@ -2,9 +2,9 @@
 
 In each round two processes record, integrate and sign; whichever signs may be killed (SIGKILL)
 between head, anchor and note. Then, in some rounds, the adversary cuts entries out of the tail,
-grows the tree anew and may delete the checkpoints. Afterwards: no two checkpoints of one size with different roots were
-ever released, whatever was answered and not taken out by the adversary is in the log, and a start
-is refused only where the adversary was.
+grows the tree anew and may delete the checkpoints. Afterwards: no two checkpoints of one size with
+different roots were ever released, whatever was answered and not taken out by the adversary is in
+the log, and a start is refused only where the adversary was.
 
 `python -m tests.integration.adversary 100 [seed]` plays rounds on an SQLite file of its own.
 """

@@ -116,6 +116,30 @@ def test_another_process_refuses_it_and_a_new_one_does_not_start(service: Deploy
         deploy_with(service.settings, service.clock)
 
 
+def test_it_is_refused_with_a_sentence(service: Deployment) -> None:
+    service.in_force()
+    service.parts.grow()
+    service.close()
+    as_owner(
+        service.parts.units.engine,
+        lambda c: rewrite_without(c, entries_of(c, "consent_granted")),
+    )
+    environment = ServiceProcess(service, service.settings.keys_file.parent)
+    for name in ("serve", "worker"):
+        ran = subprocess.run(
+            [sys.executable, "-m", "consent_service.cli", name],
+            env=environment.settings_in_environment(),
+            cwd=ROOT,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert ran.returncode == 1
+        assert "Traceback" not in ran.stderr
+        assert "consent-service: the database's log has" in ran.stderr
+
+
 def test_a_tail_that_was_rewritten_before_it_was_signed_is_noticed_by_whoever_saw_it(
     service: Deployment,
 ) -> None:
