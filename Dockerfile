@@ -34,7 +34,9 @@ ENV PATH=/opt/consent-service/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     CONSENT_EXTRA_HOSTS=127.0.0.1
 
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin consent
+# The folder of the log's anchor belongs to that user, and so does a volume that is mounted there.
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin consent \
+    && install --directory --owner=consent --mode=0700 /var/lib/consent-service
 COPY --from=build /opt/consent-service /opt/consent-service
 
 USER 10001

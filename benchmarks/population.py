@@ -21,7 +21,7 @@ from benchmarks.copies import Copies
 from benchmarks.families import CONTROLLER, SENDER, Family
 from benchmarks.pattern import Pattern, Rows, case_reference
 from benchmarks.serving import Bench
-from consent_service.audit.merkle import Frontier, frontier_coordinates
+from consent_service.audit.merkle import Frontier
 from consent_service.config import Settings
 from consent_service.domain.kernel.calendar import local_date
 from consent_service.domain.kernel.facts import Scope
@@ -29,8 +29,8 @@ from consent_service.persistence.access.tables import client_epoch
 from consent_service.persistence.catalogue.tables import organisation, template_version
 from consent_service.persistence.kernel.database import prepare
 from consent_service.persistence.keys.tables import data_key, key_state
-from consent_service.persistence.log.sequencer import newest_head, tree_hashes
 from consent_service.persistence.log.tables import log_body, log_header
+from consent_service.persistence.log.tree_rows import newest_head, stored_frontier
 from consent_service.persistence.schema import metadata
 from consent_service.services.children.acts import begin_act
 from consent_service.services.children.family import CustodyFacts, NamedPerson
@@ -246,16 +246,14 @@ def _grow_tree(bench: Bench) -> None:
 
 def _frontier(connection: Connection) -> Frontier:
     head = newest_head(connection)
-    if head is None:
-        return Frontier()
-    coordinates = frontier_coordinates(head.size)
-    hashes = tree_hashes(connection, coordinates)
-    return Frontier(head.size, tuple(hashes[coordinate] for coordinate in coordinates))
+    frontier = stored_frontier(connection, head.size if head else 0)
+    assert frontier is not None
+    return frontier
 
 
 def _add_leaves(target: Loader, before: Frontier, entries: list[tuple[str, bytes]]) -> Frontier:
     after, nodes = before.append([leaf for _, leaf in entries])
     target.copy("log_leaf", ((before.size + n, *entry) for n, entry in enumerate(entries)))
     target.copy("log_node", ((*coordinate, node) for coordinate, node in nodes))
-    target.copy("log_head", [(after.size, after.root(), datetime.now(UTC))])
+    target.copy("log_head", [(after.size, before.size, after.root(), datetime.now(UTC))])
     return after

@@ -65,6 +65,9 @@ def serve(bind: str, workers: int, threads: int) -> None:
     from consent_service.config import Settings
 
     settings = Settings.from_environment(os.environ)
+    # So is the log: a database that contradicts the anchor is refused before anybody serves it.
+    with assembled_parts():
+        pass
     if settings.key_module is not None:
         _check_module(settings)
     os.execv(  # noqa: S606 - our own interpreter and fixed arguments, no shell

@@ -65,6 +65,7 @@ def _verify(parts: "Parts", found: "Standing") -> None:
 
 
 def _bring_in(parts: "Parts", organisation: str, found: "Standing", approval: "Approval") -> None:
+    from consent_service.services.access.end_staff_sessions import end_staff_sessions
     from consent_service.services.access.manage_clients import suspend_all
     from consent_service.services.kernel.model import Caller
     from consent_service.services.rights.erased import LostErasure
@@ -84,6 +85,7 @@ def _bring_in(parts: "Parts", organisation: str, found: "Standing", approval: "A
         suspended = suspend_all(
             uow, parts.context, operator, organisation, above=said.largest_epoch
         )
+        end_staff_sessions(uow, parts.context, operator, None)
         uow.commit()
     click.echo(f"The log goes on from entry {done.first_index} on; the restore is {done.entry}.")
     click.echo(f"Clients suspended: {suspended}.")

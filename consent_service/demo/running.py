@@ -71,6 +71,7 @@ def demo_running(
         environment = {
             "CONSENT_DATABASE_URL": url,
             "CONSENT_KEYS_FILE": str(folder / "keys.json"),
+            "CONSENT_LOG_ANCHOR_FILE": str(folder / "log.anchor"),
             "CONSENT_BASE_URL": base_url,
             "CONSENT_OIDC_ISSUER": issuer,
             "CONSENT_OIDC_CLIENT_ID": CLIENT,

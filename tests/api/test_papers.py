@@ -8,6 +8,7 @@ import pytest
 
 from consent_service.audit.origins import Origins
 from consent_service.audit.receipt import verify_receipt
+from consent_service.audit.tree_checks import NO_CLAIMS
 from consent_service.domain.kernel.facts import Scope
 from consent_service.persistence.verification.log_reader import verify_database
 from consent_service.services.children.acts import begin_act
@@ -80,7 +81,7 @@ def findings(service: Deployment) -> list[str]:
         parts.keys.published,
         parts.settings.log_origin,
         service.clock.now,
-        (),
+        NO_CLAIMS,
     )
     return [finding.detail for finding in report.findings]
 

@@ -33,6 +33,7 @@ from consent_service.persistence.log.tables import (
 from consent_service.persistence.log.tree_rows import newest_head
 from tests.conftest import Furnished
 from tests.deployment import Deployment, deploy, deploy_with
+from tests.integration.adversary import play
 from tests.integration.forged_logs import as_owner, entries_of, grow, rewrite_without
 from tests.postgres_cluster import SUPERUSER, Cluster
 from tests.service_process import ServiceProcess
@@ -113,6 +114,30 @@ def test_another_process_refuses_it_and_a_new_one_does_not_start(service: Deploy
     )
     with pytest.raises(Misconfigured, match="consent-service restore"):
         deploy_with(service.settings, service.clock)
+
+
+def test_it_is_refused_with_a_sentence(service: Deployment) -> None:
+    service.in_force()
+    service.parts.grow()
+    service.close()
+    as_owner(
+        service.parts.units.engine,
+        lambda c: rewrite_without(c, entries_of(c, "consent_granted")),
+    )
+    environment = ServiceProcess(service, service.settings.keys_file.parent)
+    for name in ("serve", "worker"):
+        ran = subprocess.run(
+            [sys.executable, "-m", "consent_service.cli", name],
+            env=environment.settings_in_environment(),
+            cwd=ROOT,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert ran.returncode == 1
+        assert "Traceback" not in ran.stderr
+        assert "consent-service: the database's log has" in ran.stderr
 
 
 def test_a_tail_that_was_rewritten_before_it_was_signed_is_noticed_by_whoever_saw_it(
@@ -565,3 +590,10 @@ def test_a_lock_is_one_processs_own(tmp_path: Path) -> None:
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     anchor.release()
+
+
+@pytest.mark.slow
+def test_an_adversary_with_the_database_and_a_kill_in_every_round(tmp_path: Path) -> None:
+    """`python -m tests.integration.adversary 100` plays more."""
+    game = play(3, 7, tmp_path)
+    assert game.released

@@ -26,6 +26,7 @@ from consent_service.persistence.keys.index_slots import SLOTS, slot_column
 from consent_service.persistence.keys.sealing import Index, KeyRing
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.tables import log_checkpoint, log_head
+from consent_service.persistence.log.tree_rows import newest_head
 from consent_service.persistence.rotation.index import HASHED, IndexRotation
 from consent_service.persistence.rotation.wrapping import WrappingRotation
 from consent_service.persistence.schema import metadata
@@ -381,6 +382,10 @@ def test_a_log_from_before_there_was_a_cosignature_key_gets_one(rotated: Rotated
     with rotated.engine.connect().execution_options(writes=True) as connection:
         connection.execute(sa.delete(log_checkpoint))
         connection.commit()
+        head = newest_head(connection)
+    assert head is not None
+    parts.anchor.hold()
+    parts.anchor.write(parts.log_identity().sign(head)[0])
     assert early.disclose().status_code == 201
     parts.grow()
     before = newest_note(rotated.engine)

@@ -329,3 +329,37 @@ def test_sessions_end(service: Deployment, copy: Copy) -> None:
         assert replayed.status_code == 403, replayed.json
     finally:
         again.close()
+
+
+def test_clients_wait_until_they_are_confirmed(service: Deployment, copy: Copy) -> None:
+    client = {
+        "id": "gp-system",
+        "organisation": "gp-y",
+        "scopes": ["consents:read"],
+        "auth_method": "client_secret",
+    }
+    made = service.post("/v1/clients", client, org="operator")
+    assert made.status_code == 201, made.json
+    older = copy(service)
+    revoked = service.post("/v1/clients/gp-system/revocation", {}, org="operator")
+    assert revoked.status_code == 200, revoked.json
+    put_away(service)
+    again = restored(service, older)
+    proof = {"client_id": "gp-system", "client_secret": made.json["client_secret"]}
+    try:
+        assert token(again, proof).json["error"] == "unauthorized_client"
+    finally:
+        again.close()
+    assert run(service, older, "clients", "confirm", "gp-system").exit_code == 0
+    settings = replace(service.settings, database_url=older, log_origin=NEXT)
+    confirmed = deploy_with(settings, service.clock)
+    try:
+        assert token(confirmed, proof).status_code == 200
+    finally:
+        confirmed.close()
+    verified(service, older)
+
+
+def token(service: Deployment, proof: dict[str, str]) -> Any:
+    form = {"grant_type": "client_credentials", "scope": "consents:read", **proof}
+    return service.client().post("/oauth/token", data=form)

@@ -13,6 +13,7 @@ from consent_service.errors import Misconfigured
 COMPLETE = {
     "CONSENT_BASE_URL": "https://consent.example/",
     "CONSENT_KEYS_FILE": "keys.json",
+    "CONSENT_LOG_ORIGIN": "consent.example/log",
     "CONSENT_OIDC_ISSUER": "https://broker.example",
     "CONSENT_OIDC_CLIENT_ID": "client",
     "CONSENT_OIDC_CLIENT_SECRET": "secret",
@@ -25,7 +26,31 @@ def test_what_is_left_out_follows_from_the_base_url() -> None:
     assert settings.base_url == settings.token_issuer == "https://consent.example"
     assert settings.log_origin == "consent.example/log"
     assert settings.database_url == f"sqlite:///{Path.cwd() / 'consent.db'}"
+    assert settings.anchor_file == Path("keys.json.anchor")
     assert settings.trusted_proxies == 0
+
+
+def test_on_this_machine_alone_the_logs_name_follows_from_the_address() -> None:
+    environment = {k: v for k, v in COMPLETE.items() if k != "CONSENT_LOG_ORIGIN"}
+    local = environment | {"CONSENT_BASE_URL": "http://localhost:8000"}
+    assert Settings.from_environment(local).log_origin == "localhost:8000/log"
+    with pytest.raises(Misconfigured, match="CONSENT_LOG_ORIGIN"):
+        Settings.from_environment(environment)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"CONSENT_DATABASE_URL": "postgresql+psycopg://consent_app@db/consent"},
+        {"CONSENT_KEYS": "{}", "CONSENT_KEYS_FILE": ""},
+    ],
+    ids=["on PostgreSQL", "without a key file"],
+)
+def test_where_the_anchor_lies_is_said_where_nothing_tells_it(changes: dict[str, str]) -> None:
+    with pytest.raises(Misconfigured, match="CONSENT_LOG_ANCHOR_FILE"):
+        Settings.from_environment(COMPLETE | changes)
+    named = COMPLETE | changes | {"CONSENT_LOG_ANCHOR_FILE": "/var/lib/consent/anchor"}
+    assert Settings.from_environment(named).anchor_file == Path("/var/lib/consent/anchor")
 
 
 @pytest.mark.parametrize("name", COMPLETE)
@@ -137,7 +162,8 @@ def test_no_look_up_is_older_than_a_year(days: str) -> None:
     ],
 )
 def test_a_relative_file_is_the_same_for_every_command(given: str, meant: str) -> None:
-    settings = Settings.from_environment(COMPLETE | {"CONSENT_DATABASE_URL": given})
+    changes = {"CONSENT_DATABASE_URL": given, "CONSENT_LOG_ANCHOR_FILE": "log.anchor"}
+    settings = Settings.from_environment(COMPLETE | changes)
     assert settings.database_url == meant
 
 
@@ -291,6 +317,7 @@ def test_addresses_are_logged_only_where_somebody_says_so() -> None:
 
 def test_keys_stand_in_a_file_or_in_the_environment_never_in_both() -> None:
     without = {k: v for k, v in COMPLETE.items() if k != "CONSENT_KEYS_FILE"}
+    without["CONSENT_LOG_ANCHOR_FILE"] = "log.anchor"
     settings = Settings.from_environment(without | {"CONSENT_KEYS": '{"secret": "hunter2"}'})
     assert settings.keys_text == '{"secret": "hunter2"}'
     assert "hunter2" not in repr(settings)

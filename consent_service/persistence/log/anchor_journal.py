@@ -19,7 +19,12 @@ from typing import Any
 
 from consent_service.errors import Misconfigured, Unavailable
 from consent_service.persistence.kernel.files import sync_folder
-from consent_service.signing.canonical import canonical_json, instant_text, parse_instant
+from consent_service.signing.canonical import (
+    NotCanonical,
+    canonical_json,
+    instant_text,
+    parse_instant,
+)
 from consent_service.signing.strict_json import NotJson, parse_json
 
 SETTLED_AFTER = timedelta(minutes=1)
@@ -130,7 +135,7 @@ class AnchorJournal:
                         epochs.append(Epoch(epoch, entry))
                     case _:
                         raise KeyError
-            except (NotJson, KeyError, ValueError, TypeError):
+            except (NotJson, NotCanonical, KeyError, TypeError):
                 raise Misconfigured(
                     f"line {number} of the anchor's journal {self.path} cannot be read"
                 ) from None

@@ -5,7 +5,6 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from consent_service.persistence.access.tables import staff_login, staff_session
 from consent_service.persistence.idempotency.tables import kept_answer
 from consent_service.persistence.log.sequencer import Sequencer, wait_for_turn
 from consent_service.persistence.log.tables import log_origin, log_pending
@@ -35,5 +34,5 @@ class RestoreStore:
         return first
 
     def end_sessions(self) -> None:
-        for table in (signing_session, staff_session, staff_login, kept_answer):
+        for table in (signing_session, kept_answer):
             self._connection.execute(sa.delete(table))

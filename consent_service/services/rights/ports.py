@@ -64,7 +64,7 @@ class Restoring(Protocol):
         ...
 
     def end_sessions(self) -> None:
-        """Nobody is logged in any more, and no answer from before is given again."""
+        """No signer is logged in any more, and no answer from before is given again."""
         ...
 
 

@@ -2,8 +2,8 @@
 
 What was recorded since the copy is lost. So the log goes on under another name from where the copy
 ends, and what was signed beyond that under the old name contradicts nothing. What had been erased
-is erased again, nobody is logged in any more, and consents are held until those who know the child
-have looked (`domain.consents.restored`).
+is erased again, no signer is logged in any more, and consents are held until those who know the
+child have looked (`domain.consents.restored`).
 """
 
 from collections.abc import Sequence
