@@ -57,7 +57,8 @@ def _of_column(table: sa.Table, column: sa.Column[Any], rows: list[Row]) -> Iter
         others = [one for one in rows if one[name] != old]
         if old is not None:
             yield _case(table, name, "changed", number, row, _flipped(table, column, old, chance))
-            yield _case(table, name, "emptied", number, row, None)
+            if not column.primary_key:
+                yield _case(table, name, "emptied", number, row, None)
         for kind, value in _valid(table, column, old, others, chance):
             yield _case(table, name, kind, number, row, value)
         if others:

@@ -60,5 +60,6 @@ link = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("opened_at", Instant),
     sa.Column("replaced_at", Instant),
+    sa.Column("entry_id", Id, sa.ForeignKey("log_header.entry_id"), nullable=False),
     sa.Index("ix_link_signatory_id", "signatory_id"),
 )

@@ -58,7 +58,13 @@ class Consents(Protocol):
 class Links(Protocol):
     """Signing links."""
 
-    def replace(self, signatory: str, token: str, now: datetime) -> None: ...
+    def name_of(self, token: str) -> str:
+        """What a link is called in the log: nobody can follow it by that."""
+        ...
+
+    def replace(self, signatory: str, token: str, now: datetime, entry: str) -> None:
+        """Make the link that this entry vouches for; the one before leads nowhere from now on."""
+        ...
 
     def find(self, token: str) -> Link | None: ...
 

@@ -29,7 +29,7 @@ from consent_service.services.children.acts import moment_after
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Event
 from consent_service.services.kernel.model import ChildRef, Employee
-from consent_service.services.log.model import ERASURE, LoggedEntry
+from consent_service.services.log.model import ERASURE, RETENTION_SET, LoggedEntry
 from consent_service.services.log.taken import withdrawals_taken
 from consent_service.services.rights.erased import ErasableEntry, ErasedRows, Forgotten
 from consent_service.services.rights.ports import RightsUnit
@@ -191,7 +191,7 @@ def set_retention(
     now = context.clock()
     uow.erasures.set_rule(controller, rule, now)
     details = {"consents_years": rule.consents_years, "log_years": rule.log_years}
-    event = _event("retention_set", controller, performed_by, details)
+    event = _event(RETENTION_SET, controller, performed_by, details)
     context.journal.write(uow, event, now)
 
 
