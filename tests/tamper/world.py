@@ -188,9 +188,7 @@ def _another_municipality(world: World) -> None:
         "signatory": other["signatories"][0]["id"], "channel": "oral",
         "performed_by": EMPLOYEE,
     }  # fmt: skip
-    withdrawn = service.post(
-        f"/v1/consents/{other['id']}/withdrawals", told, org="municipality-z"
-    )
+    withdrawn = service.post(f"/v1/consents/{other['id']}/withdrawals", told, org="municipality-z")
     assert withdrawn.status_code in (200, 201), withdrawn.json
     denied = service.disclose()
     assert denied.status_code == 403, denied.json

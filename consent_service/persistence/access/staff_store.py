@@ -38,14 +38,14 @@ class StaffStore:
         self, home: str, browser: str, state: str, content: bytes, now: datetime
     ) -> None:
         key = self._keys.find_or_make(home, None)
-        state_hash = self._index.token(state)
+        state_hash, browser_hash = self._index.token(state), self._index.token(browser)
         self._connection.execute(
             sa.insert(staff_login).values(
                 state_hash=state_hash,
-                browser_hash=self._index.token(browser),
+                browser_hash=browser_hash,
                 data_key_id=key.id,
                 created_at=now,
-                sealed=key.seal(content, _login_place(state_hash)),
+                sealed=key.seal(content, _login_place(state_hash, browser_hash, now)),
             )
         )
 
@@ -61,10 +61,10 @@ class StaffStore:
                 staff_login.c.created_at > now - LOGIN_LASTS,
             )
             .values(used_at=now)
-            .returning(staff_login.c.data_key_id, staff_login.c.sealed)
+            .returning(staff_login.c.data_key_id, staff_login.c.sealed, staff_login.c.created_at)
         ).one_or_none()
         if taken is not None:
-            place = _login_place(state_hash)
+            place = _login_place(state_hash, browser_hash, taken.created_at)
             return TakenLogin("taken", self._keys.get(taken.data_key_id).open(taken.sealed, place))
         query = sa.select(staff_login.c.browser_hash, staff_login.c.used_at)
         known = self._connection.execute(
@@ -179,8 +179,10 @@ def forget_old_staff_logins(
         connection.execute(sa.delete(table).where(table.c.created_at < before))
 
 
-def _login_place(state_hash: bytes) -> Place:
-    return Place("staff_login", "sealed", state_hash.hex())
+def _login_place(state_hash: bytes, browser_hash: bytes, created_at: datetime) -> Place:
+    """Sealed for its browser and time as well: a row with another opens nowhere."""
+    row = f"{state_hash.hex()}/{browser_hash.hex()}/{created_at.isoformat()}"
+    return Place("staff_login", "sealed", row)
 
 
 def _session_place(token_hash: bytes) -> Place:

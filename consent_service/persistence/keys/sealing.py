@@ -164,6 +164,11 @@ class KeyRing:
         """The id of the key that wraps, as it stands in what it wrapped."""
         return self._wrapping[0][0]
 
+    @property
+    def ids(self) -> frozenset[bytes]:
+        """The ids of all of them."""
+        return frozenset(self._wrapping[1])
+
     def new_data_key(self, key_id: str, made: Made) -> tuple[DataKey, bytes]:
         """A fresh data key, and its wrapped form for storage."""
         raw = os.urandom(KEY_BYTES)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
@@ -20,11 +20,20 @@ from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.verification.checks import DatabaseChecks
 from consent_service.persistence.verification.column_checks import open_value
 from consent_service.persistence.verification.snapshot_checks import SnapshotChecks
+from consent_service.persistence.verification.vouchers import GONE, MORE, covered, covered_whole
 from consent_service.signing.terms import InvalidTerms, Terms
 
 
 class ConsentChecks(SnapshotChecks):
     """The checks of this module over one snapshot."""
+
+    COVERS: ClassVar = (
+        covered(consent, "id", "controller_id", "child_id", "data_key_id", "created_at")
+        | covered(consent, "template_id", "template_version", "terms_sha256", "terms_sealed")
+        | covered(consent, GONE, MORE)
+        | covered_whole(consent_party)
+        | covered(child, "cpr_hash", "cpr_hash_b")
+    )
 
     def findings(self) -> Iterator[Finding]:
         consents = self._reading.rows(_consents_query(), "fact_mismatch", "consent")
