@@ -110,6 +110,7 @@ def _tell(world: World) -> None:
     world.keep()
     # On PostgreSQL this one waits.
     service.get("/v1/work")
+    world.keep()
 
 
 def _two_years_ago(world: World) -> None:
@@ -328,13 +329,14 @@ def _staff(world: World) -> None:
 
 
 def _looks(world: World) -> None:
-    """Both parents are at the page of a request that waits."""
+    """Both parents are at the page of a request; the mother has answered."""
     service = world.service
     fresh = service.ask(parties=["municipality-x", "child-psychiatry"], case_reference="2028-1")
     world.consents.append(fresh["id"])
     urls = links(fresh)
     world.mother = Signer(service, METTE)
     world.mother.arrive(urls["Mette Mor"])
+    world.mother.press("/sign/grant")
     world.father = Signer(service, FREDERIK)
     world.father.open(urls["Frederik Far"])
 
