@@ -513,11 +513,15 @@ def _create_consents() -> None:
         sa.Column("consent_id", UuidText(), nullable=False),
         sa.Column("person_id", UuidText(), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("entry_id", UuidText(), nullable=False),
         sa.CheckConstraint(
             "role IN ('custody_holder', 'guardian', 'child')", name=op.f("ck_signatory_role_known")
         ),
         sa.ForeignKeyConstraint(
             ["consent_id"], ["consent.id"], name=op.f("fk_signatory_consent_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["log_header.entry_id"], name=op.f("fk_signatory_entry_id")
         ),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_signatory_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signatory")),

@@ -59,6 +59,11 @@ class World:
     def service(self) -> Deployment:
         return self.office.deployment
 
+    def wait(self, **delta: float) -> None:
+        """Time passes, after what was promised to be integrated is."""
+        self.service.parts.sequencer.run_once()
+        self.service.clock.forward(**delta)
+
     def keep(self) -> None:
         """All rows as they are now."""
         self.moments.append(all_rows(self.service.parts.units.engine))
@@ -89,7 +94,7 @@ def _tell(world: World) -> None:
     service = world.service
     _two_years_ago(world)
     world.keep()
-    service.clock.forward(days=730)
+    world.wait(days=730)
     _erase(world)
     world.keep()
     _catalogue(world)
@@ -175,7 +180,7 @@ def _alma(world: World) -> dict[str, Any]:
     reported = {"outcome": "sent", "performed_by": EMPLOYEE}
     _ok(service.post(f"/v1/disclosures/{sent['id']}/outcome", reported, org="gp-y"))
     new_link(service, asked, "Frederik Far")
-    service.clock.forward(minutes=5)
+    world.wait(minutes=5)
     return asked
 
 
@@ -240,7 +245,7 @@ def _young_person(world: World) -> None:
     service = world.service
     first = service.in_force(child=SILJE)
     service.act(first["id"], "child")
-    service.clock.forward(days=30)
+    world.wait(days=30)
     renewal = service.ask(child=SILJE, renews=first["id"])
     service.act(renewal["id"], "custody_holder", nth=0)
     world.consents += [first["id"], renewal["id"]]
@@ -261,13 +266,13 @@ def _custody(world: World, alma: dict[str, Any]) -> None:
 
     grandmother = named("0303611114", "Grethe Gran", role="guardian", name_protected=True)
     wrong = change(grandmother)
-    service.clock.forward(minutes=5)
+    world.wait(minutes=5)
     parents = (
         named(MOTHER, "Mette Mor", role="parent", phone="+45 11 22 33 44"),
         named(FATHER, "Frederik Far", role="parent", email="far@example.org"),
     )
     change(*parents, corrects=wrong["id"])
-    service.clock.forward(minutes=5)
+    world.wait(minutes=5)
     # Whoever became required later is sent a first link.
     by = {"performed_by": EMPLOYEE}
     _ok(service.post(f"/v1/consents/{alma['id']}/links", by))
@@ -278,7 +283,7 @@ def _lifts(world: World) -> None:
     wider = service.ask(parties=["gp-y", "municipality-x", "paediatrics"])
     world.consents.append(wider["id"])
     service.act(wider["id"], "custody_holder", "decline", nth=1)
-    service.clock.forward(days=1)
+    world.wait(days=1)
     lift = {
         "signatory": wider["signatories"][1]["id"],
         "signed_on": local_date(service.clock.now).isoformat(),

@@ -176,7 +176,8 @@ class ErasureStore:
             return True
         values["organisation_id"] = controller
         added = insert_or_ignore(self._connection, retention_rule).values(values)
-        return self._connection.execute(added).rowcount == 1
+        first = added.returning(retention_rule.c.organisation_id)
+        return self._connection.scalar(first) is not None
 
 
 def _is_of(controller: str, child_id: str) -> sa.ColumnElement[bool]:

@@ -7,9 +7,10 @@
     replaced when the next one was made.
  4. What is known of a person is what the newest entry about them filed.
 
-What an erased entry vouched for nobody vouches for any more: a link outlives it where a controller
-keeps its log for a shorter time than its consents, and so do the details of a person whom a later
-consent named, and that one is erased. Erasing takes the oldest entries first.
+What an erased entry vouched for nobody vouches for any more. A link outlives it where a controller
+keeps its log for a shorter time than its consents; and whoever a request named who may sign under
+another consent as well is known, and asked, after that request is erased. Whether somebody may act
+is decided by the facts, not by these rows.
 """
 
 import json
@@ -55,7 +56,7 @@ class FileChecks(SnapshotChecks):
     COVERS: ClassVar = (
         covered(consent, "case_reference", "deadline")
         | covered(consent_party, MORE)
-        | covered(signatory, "id", "role", GONE, MORE)
+        | covered(signatory, "id", "role", "entry_id", GONE, MORE)
         | covered_whole(link)
         | covered(person_details, "sealed", "entry_id", GONE)
     )
@@ -102,7 +103,7 @@ class _Said:
     """What the entries about one file say that can be opened, in the order of their times."""
 
     requests: dict[str, Any] = field(default_factory=dict)
-    signatories: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    signatories: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
     links: dict[str, tuple[Row[Any], str]] = field(default_factory=dict)
     opened: dict[str, set[datetime]] = field(default_factory=lambda: defaultdict(set))
     issued: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
@@ -128,7 +129,8 @@ class _Said:
             if body["type"] == CONSENT_REQUESTED:
                 self.requests[body["consent"]] = body
             for one in body[SIGNATORIES]:
-                self.signatories[one["id"]] = one["consent"], one["person"], one["role"]
+                named = one["consent"], one["person"], one["role"]
+                self.signatories[one["id"]] = (entry.entry_id, *named)
             for person, digest in body[PEOPLE].items():
                 self.people[person] = entry, digest
 
@@ -167,12 +169,14 @@ def _wrong_signatories(rows: dict[str, list[Row[Any]]], said: _Said) -> _Wrong:
     there = {row.id for row in rows["signatory"]}
     known = {row.person_id for row in rows["person_details"]}
     for row in rows["signatory"]:
-        if said.signatories.get(row.id) != (row.consent_id, row.person_id, row.role):
-            yield f"signatory {row.id}", "not whom an entry filed, or not so"
+        filed = row.entry_id, row.consent_id, row.person_id, row.role
+        entry = said.signatories.get(row.id)
+        if entry != filed and (entry is not None or row.erased is None):
+            yield f"signatory {row.id}", "not whom its entry filed, or not so"
         elif row.person_id not in known:
             yield f"signatory {row.id}", "nothing is known of them"
     consents = {row.id for row in rows["consent"]}
-    for id_, (consent_id, *_) in said.signatories.items():
+    for id_, (_, consent_id, *_) in said.signatories.items():
         if consent_id in consents and id_ not in there:
             yield f"signatory {id_}", "filed by an entry, and not there"
 
@@ -253,8 +257,9 @@ def _queries() -> Iterator[tuple[str, sa.Select[Any]]]:
     )
     yield (
         "signatory",
-        sa.select(key, signatory)
+        sa.select(key, signatory, log_erased.c.entry_id.label("erased"))
         .join(consent, consent.c.id == signatory.c.consent_id)
+        .outerjoin(log_erased, log_erased.c.entry_id == signatory.c.entry_id)
         .order_by(key),
     )
     yield (

@@ -258,6 +258,7 @@ _CONSENTS: Mapping[str, Columns] = {
         "consent_id": _SIGNATORY,
         "person_id": _SIGNATORY,
         "role": _SIGNATORY,
+        "entry_id": _SIGNATORY,
         GONE: _SIGNATORY,
         MORE: _SIGNATORY,
     },
@@ -438,7 +439,10 @@ _ACCESS: Mapping[str, Columns] = {
         "browser_hash": _at_use("sealed for this browser; found by its keyed hash"),
         "data_key_id": _at_use("sealed under this key"),
         "created_at": _at_use("sealed for this time"),
-        "used_at": _harmless("the provider takes the code of a login once, and checks the nonce"),
+        "used_at": _at_use(
+            "what says it was used is refused; where that is emptied, the provider still takes the"
+            " code of a login once"
+        ),
         "sealed": _at_use("opens under the organisation's own key alone"),
         GONE: _harmless("whose login is gone begins again"),
         MORE: _at_use("sealed for its state, browser and time"),

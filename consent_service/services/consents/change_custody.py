@@ -124,7 +124,7 @@ def change_custody(
     prepared = record(uow, context, act, fact, event)
     file_people(uow, caller.organisation, child, people, prepared.entry.id)
     for signatory in added:
-        uow.consents.add_signatory(signatory)
+        uow.consents.add_signatory(signatory, prepared.entry.id)
     return CustodyChanged(change, [request.consent for request in live])
 
 

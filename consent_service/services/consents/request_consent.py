@@ -147,7 +147,7 @@ def request_consent(
     prepared = record(uow, context, act, request, event)
     file_people(uow, caller.organisation, child, people, prepared.entry.id)
     for signatory in added:
-        uow.consents.add_signatory(signatory)
+        uow.consents.add_signatory(signatory, prepared.entry.id)
     required = required_signers(history, request, act.now)
     urls = new_links(
         uow,
