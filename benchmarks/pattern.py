@@ -84,7 +84,8 @@ class Pattern:
     """The family's rows and their opened texts, each cut at the words that a copy replaces.
 
     `numbers` are the people's by person id, `digests` the facts', `people` those of people's
-    details, `openings` and `commitments` the statements'. `disclosure` is the entry that a copy may repeat.
+    details, `openings` and `commitments` the statements'. `disclosure` is the entry that a copy may
+    repeat.
     """
 
     family: Family

@@ -14,13 +14,18 @@ from tests.tamper.judge import a_judge
 DATABASES = ("sqlite", "postgresql")
 
 
+def say(words: str) -> None:
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
+
+
 def main(names: list[str]) -> int:
     """0 where the list is true of every case; a database that is not here is named."""
     wrong = 0
     for name in names or DATABASES:
         with TemporaryDirectory() as folder, _database(name, Path(folder)) as url:
             if url is None:
-                print(f"{name}: not here")
+                say(f"{name}: not here")
                 continue
             wrong += _judge(name, url, Path(folder))
     return 1 if wrong else 0
@@ -34,10 +39,10 @@ def _judge(name: str, url: str, folder: Path) -> int:
                 count += 1
                 if why := judge.wrong(case):
                     wrong += 1
-                    print(f"{name}: {case.name}: {why}")
+                    say(f"{name}: {case.name}: {why}")
         assert judge.verify().findings == ()
     seen = ", ".join(f"{number} {what}" for what, number in sorted(judge.seen.items()))
-    print(
+    say(
         f"{name}: {count} cases: {seen}; {wrong} wrong;"
         f" {time.monotonic() - began:.0f} s, {time.process_time() - spent:.0f} s of this processor"
     )

@@ -16,7 +16,7 @@ from tests.tamper.cases import Case
 from tests.tamper.judge import Judge, a_judge, vouchers_of
 
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
-COMPARED_OF_EACH = 4
+COMPARED_OF_EACH = 3
 TOLD_OF_EACH = 1
 
 

@@ -75,19 +75,27 @@ def _wrong_terms(row: Row[Any], payload: dict[str, Any], ring: KeyRing, index: I
         return "its terms cannot be read"
     if hashlib.sha256(content).hexdigest() != row.terms_sha256:
         return "its terms have another hash"
+    return _wrong_member(row, terms, payload) or _wrong_child(row, terms, ring, index)
+
+
+def _wrong_member(row: Row[Any], terms: Terms, payload: dict[str, Any]) -> str | None:
     template = (terms.template.id, terms.template.version, terms.template.sha256)
     expected: dict[str, tuple[Any, Any]] = {
         "consent": (terms.consent, row.id),
         "controller": (terms.controller.id, row.controller_id),
         "template": (template, (row.template_id, row.template_version, row.template_sha256)),
-        "parties": ([party.id for party in terms.parties], payload["parties"]),
-        "categories": (list(terms.categories), payload["categories"]),
-        "purpose": (terms.purpose, payload["purpose"]),
-        "signer rule": (terms.signer_rule, payload["signer_rule"]),
+        "parties": ([party.id for party in terms.parties], payload.get("parties")),
+        "categories": (list(terms.categories), payload.get("categories")),
+        "purpose": (terms.purpose, payload.get("purpose")),
+        "signer rule": (terms.signer_rule, payload.get("signer_rule")),
     }
     for name, (stated, filed) in expected.items():
         if stated != filed:
             return f"its terms name another {name}"
+    return None
+
+
+def _wrong_child(row: Row[Any], terms: Terms, ring: KeyRing, index: Index) -> str | None:
     if (wrong := _wrong_birth_date(row, terms, ring)) is not None:
         return wrong
     hashes = index.child(CprNumber(terms.child.cpr))

@@ -292,7 +292,7 @@ _CONSENTS: Mapping[str, Columns] = {
         "data_key_id": _SIGNING_SESSION,
         "created_at": _SIGNING_SESSION,
         "sealed": _SIGNING_SESSION,
-        GONE: _harmless("whose session is gone follows the link again"),
+        GONE: _at_use("whose session is gone follows the link again"),
         MORE: _SIGNING_SESSION,
     },
     "retention_rule": {
@@ -444,7 +444,7 @@ _ACCESS: Mapping[str, Columns] = {
             " code of a login once"
         ),
         "sealed": _at_use("opens under the organisation's own key alone"),
-        GONE: _harmless("whose login is gone begins again"),
+        GONE: _at_use("whose login is gone is refused, and begins again"),
         MORE: _at_use("sealed for its state, browser and time"),
     },
     "staff_session": {
@@ -459,7 +459,7 @@ _ACCESS: Mapping[str, Columns] = {
         "previous_login_at": _STAFF_SESSION,
         "ended_at": _STAFF_SESSION,
         "sealed": _STAFF_SESSION,
-        GONE: _harmless("whose session is gone logs in again"),
+        GONE: _at_use("whose session is gone logs in again"),
         MORE: _STAFF_SESSION,
     },
     "kept_answer": {
