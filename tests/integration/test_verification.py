@@ -848,6 +848,16 @@ def test_a_forged_waiting_row_does_not_stop_the_log(copy: Copy) -> None:
         assert service.parts.sequencer.run_once() in (0, 1)
 
 
+def test_an_entry_that_waits_twice_is_named(copy: Copy) -> None:
+    waiting = _forged(copy)
+    promise = make_promise(waiting, copy.deployment.parts.keys.signing["promise"])
+    copy.damage(lambda c: _insert(c, waiting, promise, log_pending))
+    again = {"entry_id": waiting.id, "time": waiting.time}
+    copy.damage(lambda c: c.execute(sa.insert(log_pending).values(again)))
+    found = {(one.place, one.detail) for one in copy.verify().findings}
+    assert (f"pending (entry {waiting.id})", "waits twice") in found
+
+
 @contextmanager
 def _service(copy: Copy) -> Iterator[Deployment]:
     """The service itself on the damaged copy."""

@@ -46,6 +46,7 @@ class StrayChecks(SnapshotChecks):
     def findings(self) -> Iterator[Finding]:
         yield from self._places_of_headers()
         yield from self._orphans()
+        yield from self._waiting_twice()
         yield from self._stored_leaves()
         yield from self._pending_bodies()
         yield from self._rejections()
@@ -88,6 +89,13 @@ class StrayChecks(SnapshotChecks):
             )
             for row in self._reading.rows(query, "header_missing", place):
                 yield Finding("header_missing", f"{place} (entry {row.entry_id})", "has no header")
+
+    def _waiting_twice(self) -> Iterator[Finding]:
+        """The queue has no key, so that nothing refuses it."""
+        entry = log_pending.c.entry_id
+        query = sa.select(entry).group_by(entry).having(sa.func.count() > 1)
+        for row in self._reading.rows(query, "leaf_missing", "pending"):
+            yield Finding("leaf_missing", f"pending (entry {row.entry_id})", "waits twice")
 
     def _stored_leaves(self) -> Iterator[Finding]:
         """The leaf hash kept beside a header, from which the tree is grown."""
