@@ -2,6 +2,7 @@
 #
 #   make demo     install, then start the service with made-up families and a stand-in login
 #   make test     install, then every test; says which suites it had to skip and why
+#   make tamper   install, then change every column of every table, and see that it is noticed
 #   make check    install, then lint, static security rules, types, layers, dependency audit
 #   make verifier install, then build the stand-alone verifier (a wheel and a zipapp) into dist/
 #   make words    bring the pages' words in the code into the catalogues, and compile them
@@ -23,7 +24,7 @@ INSTALLED := .venv/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format verifier words run lock clean
+.PHONY: help install demo test tamper check format verifier words run lock clean
 
 help:
 	@sed -n '/^#   make/s/^#   //p' Makefile
@@ -50,6 +51,9 @@ demo: install
 
 test: install
 	$(BIN)/python -m tests.side_by_side $(ARGS)
+
+tamper: install
+	$(BIN)/python -m tests.tamper.every_case $(ARGS)
 
 check: install
 	$(BIN)/ruff check .

@@ -30,6 +30,8 @@ from consent_service.audit.entry import SALT_BYTES, compose_entry
 from consent_service.audit.promise import make_promise
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.persistence.keys.index_slots import hash_values
+from consent_service.persistence.keys.sealing import DataKey, KeyRing, Made
+from consent_service.services.children.model import details_sha256
 from consent_service.services.kernel.context import Context
 from consent_service.signing.seal import seal_statement
 from consent_service.signing.statement import person_commitment
@@ -73,9 +75,9 @@ class Copies:
         }
         # Text that is a primary key and a hash; and keys, which the service tries at its start.
         written["statement"] = [(secrets.token_hex(32), *row[1:]) for row in written["statement"]]
-        wrap = self._parts.units.ring.new_data_key
+        ring = self._parts.units.ring
         written["data_key"] = [
-            tuple((row | {"wrapped": wrap(row["id"])[1]}).values())
+            tuple((row | {"wrapped": _new_key(ring, row)[1]}).values())
             for row in map(words.move, self._pattern.rows["data_key"])
         ]
         return written
@@ -88,8 +90,8 @@ class _RealCopy:
         self._context, self._index = parts.context, parts.index
         self._origin = parts.settings.log_origin
         self._pattern, self._words = pattern, words
-        (owner,) = pattern.rows["data_key"]
-        self._key, self._wrapped = parts.units.ring.new_data_key(words.of[owner["id"]])
+        (owner,) = map(words.move, pattern.rows["data_key"])
+        self._key, self._wrapped = _new_key(parts.units.ring, owner)
         self._rows = {
             table: [moved for row in pattern.rows[table] for moved in words.repeat(row)]
             for table in TABLES
@@ -113,10 +115,13 @@ class _RealCopy:
         for row in rows["person"]:
             hashes = self._index.person(row["child_id"], CprNumber(numbers[row["id"]]))
             row.update(hash_values("cpr_hash", hashes))
-        for row, text in self._filled("person_details", "sealed"):
+        filled = self._filled("person_details", "sealed")
+        for (row, text), before in zip(filled, self._pattern.people, strict=True):
+            words[before] = details_sha256(text)
             self._seal("person_details", "sealed", row, text)
         for row in rows["link"]:
-            row["token_hash"] = self._index.token(self._context.new_token())
+            made = self._index.token(self._context.new_token())
+            words[row["token_hash"].hex()], row["token_hash"] = made.hex(), made
 
     def _write_consents(self) -> None:
         for row, text in self._filled("consent", "terms_sealed"):
@@ -180,6 +185,11 @@ class _RealCopy:
 
     def _seal(self, table: str, column: str, row: Row, content: bytes) -> None:
         row[column] = self._key.seal(content, place_of(table, column, row))
+
+
+def _new_key(ring: KeyRing, row: Row) -> tuple[DataKey, bytes]:
+    made = Made(row["organisation_id"], row["child_id"], row["created_at"])
+    return ring.new_data_key(row["id"], made)
 
 
 def _words(context: Context, pattern: Pattern, family: Family, disclosures: int) -> Words:

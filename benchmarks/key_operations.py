@@ -15,7 +15,7 @@ from benchmarks.report import show
 from consent_service.persistence.keys import changes
 from consent_service.persistence.keys.document import KeyFile, Keys
 from consent_service.persistence.keys.open_module import module_at
-from consent_service.persistence.keys.sealing import KeyRing
+from consent_service.persistence.keys.sealing import KeyRing, Made
 from tests.softhsm import SoftToken, find_library
 
 AT_ONCE = 200
@@ -60,7 +60,7 @@ def _times(near: Keys, far: Keys, rounds: int) -> dict[str, tuple[float, float]]
 
 def _operations(keys: Keys) -> dict[str, Callable[[], object]]:
     ring, key_id = KeyRing(keys.key_encryption), str(uuid4())
-    wrapped = ring.new_data_key(key_id)[1]
+    wrapped = ring.new_data_key(key_id, Made("municipality-x", None, datetime.now(UTC)))[1]
     promise, data = keys.signing["promise"], os.urandom(300)
     return {
         "a signature": lambda: promise.sign(data),

@@ -13,6 +13,7 @@ from consent_service.audit.entry import SALT_BYTES
 from consent_service.audit.receipt import SEAL_TYPES
 from consent_service.domain.kernel.records import FactRecord
 from consent_service.persistence.keys.sealing import Place
+from consent_service.services.children.model import details_sha256
 from consent_service.signing import jws
 from consent_service.signing.canonical import canonical_json, instant_text
 from consent_service.signing.seal import TYP
@@ -82,8 +83,9 @@ class Words:
 class Pattern:
     """The family's rows and their opened texts, each cut at the words that a copy replaces.
 
-    `numbers` are the people's by person id, `digests` the facts', `openings` and `commitments`
-    the statements'. `disclosure` is the entry that a copy may repeat.
+    `numbers` are the people's by person id, `digests` the facts', `people` those of people's
+    details, `openings` and `commitments` the statements'. `disclosure` is the entry that a copy may
+    repeat.
     """
 
     family: Family
@@ -93,6 +95,7 @@ class Pattern:
     ids: list[str] = field(default_factory=list)
     numbers: dict[str, str] = field(default_factory=dict)
     digests: list[str] = field(default_factory=list)
+    people: list[str] = field(default_factory=list)
     openings: list[dict[str, str]] = field(default_factory=list)
     commitments: list[str] = field(default_factory=list)
     texts: dict[tuple[str, str], list[list[str]]] = field(default_factory=dict)
@@ -106,9 +109,10 @@ class Pattern:
         values = [value for name in TABLES for row in rows[name] for value in row.values()]
         pattern.times = sorted({value for value in values if isinstance(value, datetime)})
         pattern.ids = sorted({v for v in values if isinstance(v, str) and _ID.fullmatch(v)})
-        details = map(json.loads, opened["person_details", "sealed"])
+        details = opened["person_details", "sealed"]
         for row, known in zip(rows["person_details"], details, strict=True):
-            pattern.numbers[row["person_id"]] = known["cpr"]
+            pattern.numbers[row["person_id"]] = json.loads(known)["cpr"]
+        pattern.people = [details_sha256(known) for known in details]
         pattern.digests = [digest(row, row["payload"]) for row in rows["fact"]]
         seals = [seal.decode() for seal in opened.pop(("statement", "seal_sealed"))]
         sealed = [jws.verify(seal, parts.keys.published, TYP, "seal").payload for seal in seals]
@@ -130,7 +134,8 @@ class Pattern:
     def _words(self) -> Iterator[str]:
         yield from (*self.ids, *self.numbers.values(), *words_of(self.family))
         yield from (text for time in self.times for text in time_texts(time))
-        yield from (*self.digests, *self.commitments)
+        yield from (*self.digests, *self.people, *self.commitments)
+        yield from (row["token_hash"].hex() for row in self.rows["link"])
         yield from (opening["salt"] for opening in self.openings)
         yield from (row["terms_sha256"] for row in self.rows["consent"])
         yield from (row["sha256"] for row in self.rows["statement"])

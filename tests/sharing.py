@@ -19,7 +19,7 @@ TURNS = 4096
 TURN_BYTES = 4
 TAKEN = re.compile(r"Ran (\d+) of (\d+) tests, of which every process runs (\d+)\.")
 PRIVACY = "test_privacy.py"
-FOLDERS = ("integration", "secrecy", "brokers", "api", "web", "unit")
+FOLDERS = ("integration", "tamper", "secrecy", "brokers", "api", "web", "unit")
 """The long tests first, so that no process is left alone with one at the end."""
 
 Part = list[pytest.Item]

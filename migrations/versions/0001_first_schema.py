@@ -43,6 +43,7 @@ def upgrade() -> None:
     _create_catalogue()
     _create_children()
     _create_log()
+    _create_details()
     _create_templates()
     _create_consents()
     _create_register()
@@ -245,27 +246,6 @@ def _create_children() -> None:
         sqlite_where=sa.text("child_id IS NULL"),
         postgresql_where=sa.text("child_id IS NULL"),
     )
-    op.create_table(
-        "person_details",
-        sa.Column("organisation_id", sa.String(length=64), nullable=False),
-        sa.Column("person_id", UuidText(), nullable=False),
-        sa.Column("data_key_id", UuidText(), nullable=False),
-        sa.Column("sealed", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["data_key_id"], ["data_key.id"], name=op.f("fk_person_details_data_key_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisation.id"], name=op.f("fk_person_details_organisation_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["person_id"], ["person.id"], name=op.f("fk_person_details_person_id")
-        ),
-        sa.PrimaryKeyConstraint("organisation_id", "person_id", name=op.f("pk_person_details")),
-    )
-    op.create_index(
-        "ix_person_details_data_key_id", "person_details", ["data_key_id"], unique=False
-    )
-    op.create_index("ix_person_details_person_id", "person_details", ["person_id"], unique=False)
 
 
 def _create_log() -> None:
@@ -435,6 +415,34 @@ def _create_log() -> None:
     op.create_index("ix_log_erased_erasure_id", "log_erased", ["erasure_id"], unique=False)
 
 
+def _create_details() -> None:
+    op.create_table(
+        "person_details",
+        sa.Column("organisation_id", sa.String(length=64), nullable=False),
+        sa.Column("person_id", UuidText(), nullable=False),
+        sa.Column("data_key_id", UuidText(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("entry_id", UuidText(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["data_key_id"], ["data_key.id"], name=op.f("fk_person_details_data_key_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["log_header.entry_id"], name=op.f("fk_person_details_entry_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"], ["organisation.id"], name=op.f("fk_person_details_organisation_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["person.id"], name=op.f("fk_person_details_person_id")
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "person_id", name=op.f("pk_person_details")),
+    )
+    op.create_index(
+        "ix_person_details_data_key_id", "person_details", ["data_key_id"], unique=False
+    )
+    op.create_index("ix_person_details_person_id", "person_details", ["person_id"], unique=False)
+
+
 def _create_templates() -> None:
     op.create_table(
         "template_version",
@@ -517,11 +525,15 @@ def _create_consents() -> None:
         sa.Column("consent_id", UuidText(), nullable=False),
         sa.Column("person_id", UuidText(), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("entry_id", UuidText(), nullable=False),
         sa.CheckConstraint(
             "role IN ('custody_holder', 'guardian', 'child')", name=op.f("ck_signatory_role_known")
         ),
         sa.ForeignKeyConstraint(
             ["consent_id"], ["consent.id"], name=op.f("fk_signatory_consent_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["log_header.entry_id"], name=op.f("fk_signatory_entry_id")
         ),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_signatory_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signatory")),
@@ -537,6 +549,10 @@ def _create_consents() -> None:
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("opened_at", Instant(), nullable=True),
         sa.Column("replaced_at", Instant(), nullable=True),
+        sa.Column("entry_id", UuidText(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["log_header.entry_id"], name=op.f("fk_link_entry_id")
+        ),
         sa.ForeignKeyConstraint(
             ["signatory_id"], ["signatory.id"], name=op.f("fk_link_signatory_id")
         ),

@@ -470,9 +470,7 @@ def test_a_setting_written_past_the_log_is_found(service: Deployment) -> None:
     ]
     for forged in forgeries:
         _write(service, **forged)
-        assert findings(service) == [
-            "confirmed otherwise, or since another time, than its entries say"
-        ]
+        assert findings(service) == ["not as its entries say, or since another time"]
         _write(service, **right)
         assert findings(service) == []
 
@@ -485,4 +483,4 @@ def test_an_organisation_nobody_registered_is_found(service: Deployment) -> None
         forged = dict(row._mapping) | {"id": f"forged-{uuid4()}"[:20]}
         connection.execute(sa.insert(organisation).values(forged))
         connection.commit()
-    assert findings(service) == ["confirmed otherwise, or since another time, than its entries say"]
+    assert findings(service) == ["not as its entries say, or since another time"]

@@ -516,8 +516,9 @@ def test_a_key_still_in_memory_cannot_write(service: Deployment) -> None:
     erase(service, ALMA)
     with units.writing() as uow:
         uow.keys.remember(row.organisation_id, row.child_id, row.id, row.wrapped)
+        entry = uow.connection.scalars(sa.select(log_header.c.entry_id).limit(1)).one()
         with pytest.raises(IntegrityError):
-            uow.children.save_details("municipality-x", stale.id, stale.id, _details())
+            uow.children.save_details("municipality-x", stale.id, stale.id, _details(), entry)
 
 
 def _details() -> Any:

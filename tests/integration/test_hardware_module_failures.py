@@ -21,7 +21,7 @@ from consent_service.persistence.keys.document import KeyFile
 from consent_service.persistence.keys.live import LiveKeys
 from consent_service.persistence.keys.module import ModuleUnavailable, new_reference
 from consent_service.persistence.keys.open_module import module_at
-from consent_service.persistence.keys.sealing import KeyRing, WrappingKey
+from consent_service.persistence.keys.sealing import KeyRing, Made, WrappingKey
 from consent_service.persistence.log.tables import log_header, log_pending, log_rejected
 from tests.deployment import NOW, Deployment, deploy
 from tests.softhsm import PIN, SoftToken
@@ -177,6 +177,8 @@ def test_another_key_than_the_published_one_is_not_used(file: KeyFile) -> None:
         file.read()
 
 
+MADE = Made("municipality-x", None, NOW)
+
 # -- what is sealed -------------------------------------------------------------------------------
 
 
@@ -185,7 +187,7 @@ def test_a_wrapped_key_opens_only_as_it_was_wrapped(soft_token: SoftToken) -> No
     module.make_cipher(reference)
     ring = KeyRing([WrappingKey.elsewhere(bytes.fromhex(reference), module.cipher(reference))])
     key_id = str(uuid4())
-    _, wrapped = ring.new_data_key(key_id)
+    _, wrapped = ring.new_data_key(key_id, MADE)
     assert ring.unwrap(key_id, wrapped).id == key_id
     with pytest.raises(Unreadable):
         ring.rewrap(str(uuid4()), wrapped)
@@ -217,7 +219,7 @@ def test_a_lost_session_is_opened_again(file: KeyFile, soft_token: SoftToken) ->
     keys = file.read()
     before = keys.index.token("x")
     ring, key_id = KeyRing(keys.key_encryption), str(uuid4())
-    _, wrapped = ring.new_data_key(key_id)
+    _, wrapped = ring.new_data_key(key_id, MADE)
     soft_token.restart()
     # Not taken for damage either.
     ring.rewrap(key_id, wrapped)

@@ -663,7 +663,7 @@ def test_a_child_made_older_than_the_family_was_asked_about_is_found(copy: Copy)
     """Ages decide who must sign, and somebody with every key could write another birth date."""
     ring = copy.deployment.parts.units.ring
 
-    def make_older(connection: Connection) -> str:
+    def make_older(connection: Connection) -> tuple[str, str]:
         known = sa.select(person_details, data_key.c.wrapped).join(data_key)
         row = connection.execute(known.where(person_details.c.person_id == data_key.c.child_id))
         found = row.first()
@@ -680,11 +680,15 @@ def test_a_child_made_older_than_the_family_was_asked_about_is_found(copy: Copy)
         consents = sa.select(consent.c.id).where(
             consent.c.child_id == found.person_id, consent.c.controller_id == found.organisation_id
         )
-        return str(connection.scalars(consents).first())
+        person_place = f"person {found.person_id} of {found.organisation_id}"
+        return f"consent {connection.scalars(consents).first()}", person_place
 
-    damaged = copy.damage(make_older)
+    damaged, child_place = copy.damage(make_older)
     findings = {one.place: one.detail for one in copy.verify().findings}
-    assert findings == {f"consent {damaged}": "its terms name another birth date than is known"}
+    assert findings == {
+        damaged: "its terms name another birth date than is known",
+        child_place: "not what its entry filed",
+    }
 
 
 def test_a_deleted_fact_is_found_without_keys(copy: Copy) -> None:
@@ -870,6 +874,16 @@ def test_a_forged_waiting_row_does_not_stop_the_log(copy: Copy) -> None:
         assert service.parts.grow() in (0, 1)
 
 
+def test_an_entry_that_waits_twice_is_named(copy: Copy) -> None:
+    waiting = _forged(copy)
+    promise = make_promise(waiting, copy.deployment.parts.keys.signing["promise"])
+    copy.damage(lambda c: _insert(c, waiting, promise, log_pending))
+    again = {"entry_id": waiting.id, "time": waiting.time}
+    copy.damage(lambda c: c.execute(sa.insert(log_pending).values(again)))
+    found = {(one.place, one.detail) for one in copy.verify().findings}
+    assert (f"pending (entry {waiting.id})", "waits twice") in found
+
+
 @contextmanager
 def _service(copy: Copy) -> Iterator[Deployment]:
     """The service itself on the damaged copy, with an anchor of its own."""
@@ -966,6 +980,7 @@ def _cut_tail(connection: Connection, copy: Copy, count: int) -> int:
     kept, cut = rows[:-count], [row.entry_id for row in rows[-count:]]
     frontier, nodes = Frontier().append([row.leaf for row in kept])
     held = {tuple(coordinate) for coordinate, _ in nodes}
+    _forget_who_filed_details_again(connection, cut)
     for table in (fact, statement, log_body, log_leaf, log_header):
         connection.execute(sa.delete(table).where(table.c.entry_id.in_(cut)))
     for row in connection.execute(sa.select(log_node.c.level, log_node.c.index.label("at"))).all():
@@ -989,6 +1004,22 @@ def _cut_tail(connection: Connection, copy: Copy, count: int) -> int:
     row = {"size": len(kept), "previous": left[log_checkpoint], "note": note}
     connection.execute(sa.insert(log_checkpoint).values(row))
     return len(kept)
+
+
+def _forget_who_filed_details_again(connection: Connection, cut: list[str]) -> None:
+    """The same was known from the request already."""
+    requested = (
+        sa.select(sa.func.min(sa.cast(log_body.c.entry_id, sa.Text)))
+        .where(
+            log_body.c.data_key_id == person_details.c.data_key_id,
+            log_body.c.type == "consent_requested",
+        )
+        .scalar_subquery()
+    )
+    again = person_details.c.entry_id.in_(cut)
+    for row in connection.execute(sa.select(person_details, requested.label("first")).where(again)):
+        which = person_details.c.person_id == row.person_id, again
+        connection.execute(sa.update(person_details).where(*which).values(entry_id=row.first))
 
 
 def test_a_checkpoint_signed_by_another_key_is_refused(copy: Copy) -> None:

@@ -320,17 +320,17 @@ class ChildrenStore:
         return found
 
     def save_details(
-        self, controller: str, child_id: str, person_id: str, d: PersonDetails
+        self, controller: str, child_id: str, person_id: str, d: PersonDetails, entry: str
     ) -> None:
         key = self._keys.find_or_make(controller, child_id)
-        sealed = key.seal(_details_bytes(d), _details_place(controller, person_id))
+        sealed = key.seal(d.to_bytes(), _details_place(controller, person_id))
         changed = self._connection.execute(
             sa.update(person_details)
             .where(
                 person_details.c.organisation_id == controller,
                 person_details.c.person_id == person_id,
             )
-            .values(sealed=sealed, data_key_id=key.id)
+            .values(sealed=sealed, data_key_id=key.id, entry_id=entry)
         )
         if changed.rowcount == 0:
             self._connection.execute(
@@ -339,6 +339,7 @@ class ChildrenStore:
                     person_id=person_id,
                     data_key_id=key.id,
                     sealed=sealed,
+                    entry_id=entry,
                 )
             )
 
@@ -392,20 +393,6 @@ def _record(row: _SnapshotRow) -> FactRecord:
 
 def _details_place(controller: str, person_id: str) -> Place:
     return Place("person_details", "sealed", f"{controller}/{person_id}")
-
-
-def _details_bytes(d: PersonDetails) -> bytes:
-    return canonical_json(
-        {
-            "cpr": d.cpr.value,
-            "name": d.name,
-            "birth_date": d.birth_date.isoformat() if d.birth_date else None,
-            "email": d.email,
-            "phone": d.phone,
-            "language": d.language,
-            "name_protected": d.name_protected,
-        }
-    )
 
 
 def _read_details(data: bytes) -> PersonDetails:

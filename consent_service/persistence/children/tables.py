@@ -45,6 +45,7 @@ person_details = sa.Table(
     sa.Column("person_id", Id, sa.ForeignKey("person.id"), primary_key=True),
     sa.Column("data_key_id", Id, sa.ForeignKey("data_key.id"), nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("entry_id", Id, sa.ForeignKey("log_header.entry_id"), nullable=False),
     sa.Index("ix_person_details_data_key_id", "data_key_id"),
     sa.Index("ix_person_details_person_id", "person_id"),
 )

@@ -105,13 +105,14 @@ class ConsentStore:
         rows = self._connection.execute(query.order_by(*order)).all()
         return [self._file(row) for row in rows]
 
-    def add_signatory(self, added: Signatory) -> None:
+    def add_signatory(self, added: Signatory, entry: str) -> None:
         self._connection.execute(
             sa.insert(signatory).values(
                 id=added.id,
                 consent_id=added.consent,
                 person_id=added.person,
                 role=added.role.value,
+                entry_id=entry,
             )
         )
 

@@ -18,7 +18,10 @@ class LinkStore:
         self._connection = connection
         self._index = index
 
-    def replace(self, signatory_id: str, token: str, now: datetime) -> None:
+    def name_of(self, token: str) -> str:
+        return self._index.token(token).hex()
+
+    def replace(self, signatory_id: str, token: str, now: datetime, entry: str) -> None:
         self._connection.execute(
             sa.update(link)
             .where(link.c.signatory_id == signatory_id, link.c.replaced_at.is_(None))
@@ -26,7 +29,10 @@ class LinkStore:
         )
         self._connection.execute(
             sa.insert(link).values(
-                token_hash=self._index.token(token), signatory_id=signatory_id, created_at=now
+                token_hash=self._index.token(token),
+                signatory_id=signatory_id,
+                created_at=now,
+                entry_id=entry,
             )
         )
 

@@ -46,6 +46,7 @@ signatory = sa.Table(
     sa.Column("consent_id", Id, sa.ForeignKey("consent.id"), nullable=False),
     sa.Column("person_id", Id, sa.ForeignKey("person.id"), nullable=False),
     sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("entry_id", Id, sa.ForeignKey("log_header.entry_id"), nullable=False),
     sa.UniqueConstraint("consent_id", "person_id"),
     sa.Index("ix_signatory_person_id", "person_id"),
     one_of("role", "custody_holder", "guardian", "child"),
@@ -60,5 +61,6 @@ link = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("opened_at", Instant),
     sa.Column("replaced_at", Instant),
+    sa.Column("entry_id", Id, sa.ForeignKey("log_header.entry_id"), nullable=False),
     sa.Index("ix_link_signatory_id", "signatory_id"),
 )

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from consent_service.errors import Misconfigured, Unavailable, Unreadable
 from consent_service.persistence.kernel.insert import insert_or_ignore
-from consent_service.persistence.keys.sealing import DataKey, KeyRing, wrapped_by
+from consent_service.persistence.keys.sealing import DataKey, KeyRing, Made, wrapped_by
 from consent_service.persistence.keys.tables import data_key, key_state
 
 
@@ -42,8 +42,13 @@ class DataKeys:
     def remember(
         self, organisation: str, child: str | None, key_id: str, wrapped: bytes
     ) -> DataKey:
-        """Keep a key that another query brought along. Raises Unreadable."""
+        """Keep a key that another query brought along. Raises Unreadable.
+
+        A key is of whom it was made for: a row that says otherwise was changed.
+        """
         key = self._ring.unwrap(key_id, wrapped)
+        if not key.is_of(organisation, child):
+            raise Unreadable("a data key of another controller or child")
         self._by_owner[organisation, child] = key
         return key
 
@@ -77,13 +82,14 @@ class DataKeys:
         return None if row is None else self.remember(organisation, child, row.id, row.wrapped)
 
     def _make(self, organisation: str, child: str | None) -> DataKey:
-        key, wrapped = self._ring.new_data_key(self._new_id())
+        made = Made(organisation, child, self._clock())
+        key, wrapped = self._ring.new_data_key(self._new_id(), made)
         row = {
             "id": key.id,
             "organisation_id": organisation,
             "child_id": child,
             "wrapped": wrapped,
-            "created_at": self._clock(),
+            "created_at": made.at,
         }
         # Another process may make the same key at this moment: the first one stays. While the
         # key-encryption key is rotated nothing is wrapped by the old one any more: a rotation

@@ -3,8 +3,8 @@
 A sealed value is `format byte ‖ key id (16) ‖ nonce (12) ‖ AES-256-GCM ciphertext and tag`. Its
 associated data is the format, table, column, row id and key id, and what the place binds of the
 rest of the row, so that a value moved to another place, or whose row says something else by now,
-does not open. Each (controller, child) has its own data key; data keys are wrapped in the
-same way by a key-encryption key that is never in the database.
+does not open. Each (controller, child) has its own data key; data keys are wrapped in the same way,
+each together with whose it is, by a key-encryption key that is never in the database.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import hmac
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Literal, Protocol, Self, get_args
 from uuid import UUID
@@ -53,12 +54,39 @@ class Cipher(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Made:
+    """Whose a data key is and since when, which is sealed together with it.
+
+    `child` is None for an organisation's own; `at` is UTC.
+    """
+
+    organisation: str
+    child: str | None
+    at: datetime
+
+    def to_bytes(self) -> bytes:
+        """Slugs, ids and instants hold no space."""
+        return f"{self.organisation} {self.child or ''} {self.at.isoformat()}".encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Raises ValueError."""
+        organisation, child, at = data.decode().split(" ")
+        return cls(organisation, child or None, datetime.fromisoformat(at))
+
+
 @dataclass(frozen=True, repr=False)
 class DataKey:
-    """A 256-bit key under its id (a UUID)."""
+    """A 256-bit key under its id (a UUID), and what was sealed together with it."""
 
     id: str
     cipher: Cipher
+    made: Made
+
+    def is_of(self, organisation: str, child: str | None) -> bool:
+        """Whether it was made for this controller and child."""
+        return (self.made.organisation, self.made.child) == (organisation, child)
 
     def seal(self, plaintext: bytes, place: Place) -> bytes:
         """Encrypt for one place."""
@@ -149,10 +177,15 @@ class KeyRing:
         """The id of the key that wraps, as it stands in what it wrapped."""
         return self._wrapping[0][0]
 
-    def new_data_key(self, key_id: str) -> tuple[DataKey, bytes]:
+    @property
+    def ids(self) -> frozenset[bytes]:
+        """The ids of all of them."""
+        return frozenset(self._wrapping[1])
+
+    def new_data_key(self, key_id: str, made: Made) -> tuple[DataKey, bytes]:
         """A fresh data key, and its wrapped form for storage."""
         raw = os.urandom(KEY_BYTES)
-        return DataKey(key_id, AESGCM(raw)), self._wrap(key_id, raw)
+        return DataKey(key_id, AESGCM(raw), made), self._wrap(key_id, raw + made.to_bytes())
 
     def rewrap(self, key_id: str, wrapped: bytes) -> bytes:
         """The same data key, wrapped by the current key. Raises Unreadable."""
@@ -163,11 +196,16 @@ class KeyRing:
         return self._unwrapped(key_id, wrapped)
 
     def _unwrap(self, key_id: str, wrapped: bytes) -> DataKey:
-        return DataKey(key_id, AESGCM(self._open_wrapped(key_id, wrapped)))
+        opened = self._open_wrapped(key_id, wrapped)
+        try:
+            made = Made.from_bytes(opened[KEY_BYTES:])
+        except ValueError:
+            raise Unreadable("data_key.wrapped does not say whose it is") from None
+        return DataKey(key_id, AESGCM(opened[:KEY_BYTES]), made)
 
-    def _wrap(self, key_id: str, raw: bytes) -> bytes:
+    def _wrap(self, key_id: str, content: bytes) -> bytes:
         (current, cipher), _ = self._wrapping
-        return _seal(current, cipher, raw, _wrapping_place(key_id))
+        return _seal(current, cipher, content, _wrapping_place(key_id))
 
     def _open_wrapped(self, key_id: str, wrapped: bytes) -> bytes:
         wrapping = wrapped_by(wrapped)

@@ -16,6 +16,8 @@ from consent_service.domain.rights.forgetting import RetentionRule
 from consent_service.persistence.children.tables import child, fact, person, person_details
 from consent_service.persistence.consents.tables import consent, consent_party, link, signatory
 from consent_service.persistence.idempotency.tables import kept_answer
+from consent_service.persistence.kernel.column_types import Instant
+from consent_service.persistence.kernel.insert import insert_or_ignore
 from consent_service.persistence.kernel.metadata import Id
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.anchor_journal import Intent
@@ -194,17 +196,21 @@ class ErasureStore:
         row = self._connection.execute(query).one_or_none()
         return None if row is None else RetentionRule(row.consents_years, row.log_years)
 
-    def set_rule(self, controller: str, rule: RetentionRule, now: datetime) -> None:
+    def set_rule(self, controller: str, rule: RetentionRule, now: datetime) -> bool:
         values: dict[str, Any] = {
             "consents_years": rule.consents_years,
             "log_years": rule.log_years,
             "set_at": now,
         }
-        where = retention_rule.c.organisation_id == controller
-        changed = self._connection.execute(sa.update(retention_rule).where(where).values(values))
-        if changed.rowcount == 0:
-            values["organisation_id"] = controller
-            self._connection.execute(sa.insert(retention_rule).values(values))
+        known = retention_rule.c.organisation_id == controller
+        later = retention_rule.c.set_at < sa.literal(now, Instant)
+        changed = sa.update(retention_rule).where(known, later).values(values)
+        if self._connection.execute(changed).rowcount == 1:
+            return True
+        values["organisation_id"] = controller
+        added = insert_or_ignore(self._connection, retention_rule).values(values)
+        first = added.returning(retention_rule.c.organisation_id)
+        return self._connection.scalar(first) is not None
 
 
 def _erasable(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:

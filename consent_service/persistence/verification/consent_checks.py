@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
@@ -20,11 +20,20 @@ from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.verification.checks import DatabaseChecks
 from consent_service.persistence.verification.column_checks import open_value
 from consent_service.persistence.verification.snapshot_checks import SnapshotChecks
+from consent_service.persistence.verification.vouchers import GONE, MORE, covered, covered_whole
 from consent_service.signing.terms import InvalidTerms, Terms
 
 
 class ConsentChecks(SnapshotChecks):
     """The checks of this module over one snapshot."""
+
+    COVERS: ClassVar = (
+        covered(consent, "id", "controller_id", "child_id", "data_key_id", "created_at")
+        | covered(consent, "template_id", "template_version", "terms_sha256", "terms_sealed")
+        | covered(consent, GONE, MORE)
+        | covered_whole(consent_party)
+        | covered(child, "cpr_hash", "cpr_hash_b")
+    )
 
     def findings(self) -> Iterator[Finding]:
         consents = self._reading.rows(_consents_query(), "fact_mismatch", "consent")
@@ -66,19 +75,27 @@ def _wrong_terms(row: Row[Any], payload: dict[str, Any], ring: KeyRing, index: I
         return "its terms cannot be read"
     if hashlib.sha256(content).hexdigest() != row.terms_sha256:
         return "its terms have another hash"
+    return _wrong_member(row, terms, payload) or _wrong_child(row, terms, ring, index)
+
+
+def _wrong_member(row: Row[Any], terms: Terms, payload: dict[str, Any]) -> str | None:
     template = (terms.template.id, terms.template.version, terms.template.sha256)
     expected: dict[str, tuple[Any, Any]] = {
         "consent": (terms.consent, row.id),
         "controller": (terms.controller.id, row.controller_id),
         "template": (template, (row.template_id, row.template_version, row.template_sha256)),
-        "parties": ([party.id for party in terms.parties], payload["parties"]),
-        "categories": (list(terms.categories), payload["categories"]),
-        "purpose": (terms.purpose, payload["purpose"]),
-        "signer rule": (terms.signer_rule, payload["signer_rule"]),
+        "parties": ([party.id for party in terms.parties], payload.get("parties")),
+        "categories": (list(terms.categories), payload.get("categories")),
+        "purpose": (terms.purpose, payload.get("purpose")),
+        "signer rule": (terms.signer_rule, payload.get("signer_rule")),
     }
     for name, (stated, filed) in expected.items():
         if stated != filed:
             return f"its terms name another {name}"
+    return None
+
+
+def _wrong_child(row: Row[Any], terms: Terms, ring: KeyRing, index: Index) -> str | None:
     if (wrong := _wrong_birth_date(row, terms, ring)) is not None:
         return wrong
     hashes = index.child(CprNumber(terms.child.cpr))

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
@@ -39,6 +39,7 @@ from consent_service.persistence.verification.checks import DatabaseChecks
 from consent_service.persistence.verification.column_checks import open_body
 from consent_service.persistence.verification.paper_checks import PaperChecks
 from consent_service.persistence.verification.snapshot_checks import SnapshotChecks
+from consent_service.persistence.verification.vouchers import GONE, covered, covered_whole
 from consent_service.signing.canonical import NotCanonical, canonical_json, parse_canonical
 from consent_service.signing.keys import KeySet
 
@@ -61,6 +62,10 @@ ENTRY_TYPES: Mapping[str, str] = {
 
 class FactChecks(SnapshotChecks):
     """The checks of this module over one snapshot."""
+
+    COVERS: ClassVar = (
+        covered_whole(fact) | covered_whole(statement) | covered(child, "id", "version", GONE)
+    )
 
     def findings(self) -> Iterator[Finding]:
         yield from self._facts_without_entry()

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
@@ -26,7 +26,7 @@ from consent_service.audit.verify import verify_log
 from consent_service.persistence.keys.document import KeySource
 from consent_service.persistence.keys.index_slots import IndexState, index_state_of
 from consent_service.persistence.keys.sealing import Index, KeyRing
-from consent_service.persistence.keys.tables import key_state
+from consent_service.persistence.keys.tables import data_key, key_state
 from consent_service.persistence.log.tables import (
     log_body,
     log_checkpoint,
@@ -47,12 +47,16 @@ from consent_service.persistence.verification.client_checks import ClientChecks
 from consent_service.persistence.verification.column_checks import bodies_query
 from consent_service.persistence.verification.consent_checks import ConsentChecks
 from consent_service.persistence.verification.fact_checks import FactChecks
+from consent_service.persistence.verification.file_checks import FileChecks
+from consent_service.persistence.verification.key_checks import KeyChecks
 from consent_service.persistence.verification.organisation_checks import OrganisationChecks
 from consent_service.persistence.verification.people_checks import PeopleChecks
 from consent_service.persistence.verification.register_checks import RegisterChecks
+from consent_service.persistence.verification.retention_checks import RetentionChecks
 from consent_service.persistence.verification.snapshot import Damaged, Reading, snapshot
 from consent_service.persistence.verification.stray_checks import StrayChecks
 from consent_service.persistence.verification.template_checks import TemplateChecks
+from consent_service.persistence.verification.vouchers import GONE, covered, covered_whole
 from consent_service.signing.keys import KeySet
 
 CHECKS = (
@@ -62,8 +66,11 @@ CHECKS = (
     RegisterChecks,
     TemplateChecks,
     PeopleChecks,
+    FileChecks,
+    KeyChecks,
     OrganisationChecks,
     ClientChecks,
+    RetentionChecks,
 )
 """Beyond the tree: each a group of checks over the same snapshot, in this order."""
 
@@ -146,8 +153,18 @@ def _index_state(reading: Reading) -> IndexState | None:
 
 
 class DatabaseLog:
-    """The log of one snapshot (`audit.log_reader.LogReader`)."""
+    """The log of one snapshot (`audit.log_reader.LogReader`); `COVERS` is as for other checks."""
 
+    COVERS: ClassVar = (
+        covered(log_header, "entry_id", "header", "promise", GONE)
+        | covered_whole(log_leaf)
+        | covered_whole(log_node)
+        | covered_whole(log_head)
+        | covered_whole(log_checkpoint)
+        | covered_whole(log_erased)
+        | covered_whole(log_body)
+        | covered(data_key, GONE)
+    )
     is_whole = True
 
     def __init__(self, reading: Reading, *, looks_at_bodies: bool) -> None:

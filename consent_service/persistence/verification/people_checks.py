@@ -13,7 +13,7 @@ the same number, under which nobody remembers a no.
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
@@ -31,10 +31,18 @@ from consent_service.persistence.log.tables import log_body
 from consent_service.persistence.verification.checks import DatabaseChecks
 from consent_service.persistence.verification.column_checks import open_body, open_value
 from consent_service.persistence.verification.snapshot_checks import SnapshotChecks
+from consent_service.persistence.verification.vouchers import MORE, covered, covered_whole
 
 
 class PeopleChecks(SnapshotChecks):
     """The checks of this module over one snapshot."""
+
+    COVERS: ClassVar = (
+        covered(signatory, "consent_id", "person_id")
+        | covered(child, "id", "cpr_hash", "cpr_hash_b")
+        | covered_whole(person)
+        | covered(person_details, "organisation_id", "person_id", "data_key_id", MORE)
+    )
 
     def findings(self) -> Iterator[Finding]:
         yield from self._strangers()

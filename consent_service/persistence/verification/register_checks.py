@@ -9,7 +9,7 @@ So an overlap that somebody deleted, whereupon a no would stop less than it did,
 
 import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
@@ -27,6 +27,7 @@ from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.tables import log_body, log_header, log_leaf, log_pending
 from consent_service.persistence.verification.column_checks import open_body
 from consent_service.persistence.verification.snapshot_checks import SnapshotChecks
+from consent_service.persistence.verification.vouchers import covered_whole
 from consent_service.services.catalogue.model import (
     CATEGORIES_REGISTERED,
     OVERLAP_REGISTERED,
@@ -47,6 +48,10 @@ class _Entry(NamedTuple):
 
 class RegisterChecks(SnapshotChecks):
     """The checks of this module over one snapshot."""
+
+    COVERS: ClassVar = frozenset[str]().union(
+        *(covered_whole(table) for table in (purpose, purpose_overlap, category))
+    )
 
     def findings(self) -> Iterator[Finding]:
         entries = {entry.row.entry_id: entry for entry in self._entries()}

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 from consent_service.audit.finding import Finding
 from consent_service.audit.spread import Spread
@@ -10,7 +11,12 @@ from consent_service.persistence.verification.snapshot import Reading
 
 
 class SnapshotChecks(ABC):
-    """A group of checks over one snapshot, row by row wherever `spread` has them run."""
+    """A group of checks over one snapshot, row by row wherever `spread` has them run.
+
+    `COVERS` are the columns that it compares (`vouchers.covered`).
+    """
+
+    COVERS: ClassVar[frozenset[str]]
 
     def __init__(
         self, reading: Reading, checks: DatabaseChecks, spread: Spread[DatabaseChecks]

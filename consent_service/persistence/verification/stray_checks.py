@@ -6,6 +6,7 @@ sound already: its body is the one committed to, its leaf hash that of its heade
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import ClassVar
 
 import sqlalchemy as sa
 
@@ -28,20 +29,31 @@ from consent_service.persistence.verification.column_checks import (
     bodies_query,
 )
 from consent_service.persistence.verification.snapshot_checks import SnapshotChecks
+from consent_service.persistence.verification.vouchers import MORE, covered, covered_whole
 from consent_service.signing.keys import InvalidSignature
 
 
 class StrayChecks(SnapshotChecks):
     """The checks of this module over one snapshot."""
 
+    COVERS: ClassVar = (
+        covered(log_header, "time", "leaf", MORE)
+        | covered(log_body, MORE)
+        | covered_whole(log_pending)
+        | covered_whole(log_rejected)
+        | covered(log_head, "time")
+    )
+
     def findings(self) -> Iterator[Finding]:
         yield from self._places_of_headers()
         yield from self._orphans()
+        yield from self._waiting_twice()
         yield from self._stored_leaves()
         yield from self._pending_bodies()
         yield from self._rejections()
         yield from self._times_of_heads()
         yield from self._turn()
+        yield from self._times_of_headers()
 
     def checked(self) -> Iterator[str]:
         yield "every header in one place: the tree, waiting, or rejected"
@@ -79,6 +91,13 @@ class StrayChecks(SnapshotChecks):
             )
             for row in self._reading.rows(query, "header_missing", place):
                 yield Finding("header_missing", f"{place} (entry {row.entry_id})", "has no header")
+
+    def _waiting_twice(self) -> Iterator[Finding]:
+        """The queue has no key, so that nothing refuses it."""
+        entry = log_pending.c.entry_id
+        query = sa.select(entry).group_by(entry).having(sa.func.count() > 1)
+        for row in self._reading.rows(query, "leaf_missing", "pending"):
+            yield Finding("leaf_missing", f"pending (entry {row.entry_id})", "waits twice")
 
     def _stored_leaves(self) -> Iterator[Finding]:
         """The leaf hash kept beside a header, from which the tree is grown."""
@@ -134,6 +153,28 @@ class StrayChecks(SnapshotChecks):
             else:
                 detail = "kept out of the tree, though its promise holds"
                 yield Finding("promise_broken", place, detail)
+
+    def _times_of_headers(self) -> Iterator[Finding]:
+        """Kept beside the bytes that say it; with a body, `column_checks` compares it."""
+        query = (
+            sa.select(
+                log_header.c.entry_id,
+                log_header.c.time,
+                log_header.c.header,
+                log_pending.c.time.label("pending_since"),
+            )
+            .outerjoin(log_body, log_body.c.entry_id == log_header.c.entry_id)
+            .outerjoin(log_pending, log_pending.c.entry_id == log_header.c.entry_id)
+            .where(sa.or_(log_body.c.entry_id.is_(None), log_pending.c.entry_id.is_not(None)))
+        )
+        for row in self._reading.rows(query, "columns_mismatch", "header"):
+            try:
+                time = parse_header(row.header).time
+            except InvalidEntry:
+                continue  # said of the header already
+            if row.time != time or row.pending_since not in (None, time):
+                detail = "kept with another time than its header's"
+                yield Finding("columns_mismatch", f"header (entry {row.entry_id})", detail)
 
     def _times_of_heads(self) -> Iterator[Finding]:
         """A checkpoint dates its head, to the second; or, by later keys, their beginning."""

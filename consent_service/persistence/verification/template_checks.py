@@ -11,7 +11,7 @@ then it is not used (`persistence.catalogue.catalogue_store`).
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
@@ -26,11 +26,14 @@ from consent_service.persistence.log.tables import log_body, log_header, log_lea
 from consent_service.persistence.verification.checks import DatabaseChecks
 from consent_service.persistence.verification.column_checks import open_body
 from consent_service.persistence.verification.snapshot_checks import SnapshotChecks
+from consent_service.persistence.verification.vouchers import covered_whole
 from consent_service.services.catalogue.model import TEMPLATE_PUBLISHED
 
 
 class TemplateChecks(SnapshotChecks):
     """The checks of this module over one snapshot."""
+
+    COVERS: ClassVar = covered_whole(template_version)
 
     def findings(self) -> Iterator[Finding]:
         templates = self._reading.rows(_templates_query(), "fact_mismatch", "template")

@@ -3,7 +3,11 @@
 from dataclasses import replace
 
 from consent_service.errors import NotFound, Unavailable
-from consent_service.services.catalogue.model import Confirmation, Organisation
+from consent_service.services.catalogue.model import (
+    ORGANISATION_CHANGED,
+    Confirmation,
+    Organisation,
+)
 from consent_service.services.catalogue.ports import CatalogueUnit
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Event
@@ -32,6 +36,6 @@ def set_confirmation(
     if not uow.catalogue.change_organisation(changed, now):
         raise Unavailable("clock_behind", "The clock is behind what has been recorded.")
     details = {"confirmation": confirmation}
-    event = Event.by(caller, "organisation_changed", organisation, details=details)
+    event = Event.by(caller, ORGANISATION_CHANGED, organisation, details=details)
     context.journal.write(uow, event, now)
     return changed

@@ -23,6 +23,22 @@ class Organisation:
     identifiers: Mapping[str, str]
     confirmation: Confirmation = "any"
 
+    def as_registered(self) -> dict[str, Any]:
+        """What the entry of its registration says of it: everything."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "descriptions": dict(self.descriptions),
+            "contact": dict(self.contact),
+            "identifiers": dict(self.identifiers),
+            "confirmation": self.confirmation,
+        }
+
+
+ORGANISATION_REGISTERED = "organisation_registered"
+ORGANISATION_CHANGED = "organisation_changed"
+"""The types of the entries that vouch for an organisation."""
+
 
 @dataclass(frozen=True)
 class TemplateVersion:

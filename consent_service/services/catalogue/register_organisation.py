@@ -1,7 +1,7 @@
 """Add an organisation to the deployment."""
 
 from consent_service.errors import Conflict
-from consent_service.services.catalogue.model import Organisation
+from consent_service.services.catalogue.model import ORGANISATION_REGISTERED, Organisation
 from consent_service.services.catalogue.ports import CatalogueUnit
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Event
@@ -18,12 +18,8 @@ def register_organisation(
     uow.catalogue.add_organisation(organisation, now)
     event = Event.by(
         caller,
-        "organisation_registered",
+        ORGANISATION_REGISTERED,
         organisation.id,
-        details={
-            "name": organisation.name,
-            "kind": organisation.kind,
-            "confirmation": organisation.confirmation,
-        },
+        details=organisation.as_registered(),
     )
     context.journal.write(uow, event, now)

@@ -8,7 +8,7 @@ from consent_service.domain.kernel.calendar import ADULT_AGE, local_date, parent
 from consent_service.domain.kernel.cpr import CprNumber, InvalidCpr, parse_cpr
 from consent_service.domain.kernel.facts import Holder, Role
 from consent_service.errors import FieldError, InvalidInput
-from consent_service.services.children.model import PersonDetails
+from consent_service.services.children.model import PersonDetails, details_sha256
 from consent_service.services.children.ports import ChildrenUnit
 from consent_service.services.kernel.model import ChildRef
 
@@ -178,13 +178,30 @@ def _details(person: NamedPerson, cpr: CprNumber, birth_date: date | None) -> Pe
     )
 
 
-def file_holders(
-    uow: ChildrenUnit, controller: str, child: ChildRef, holders: Sequence[CheckedHolder]
-) -> tuple[Holder, ...]:
-    """Find or add each holder around the child and file what the controller knows of them."""
-    filed = []
+def find_holders(
+    uow: ChildrenUnit, child: ChildRef, holders: Sequence[CheckedHolder]
+) -> tuple[tuple[Holder, ...], dict[str, PersonDetails]]:
+    """Find or add each holder around the child; and what is known of each, by person."""
+    found, details = [], {}
     for holder in holders:
         person = uow.children.find_or_add_person(child.id, holder.details.cpr)
-        uow.children.save_details(controller, child.id, person, holder.details)
-        filed.append(Holder(person, holder.role))
-    return tuple(filed)
+        found.append(Holder(person, holder.role))
+        details[person] = holder.details
+    return tuple(found), details
+
+
+def people_json(details: Mapping[str, PersonDetails]) -> dict[str, str]:
+    """How the entry vouches for what is filed of people."""
+    return {person: details_sha256(known.to_bytes()) for person, known in details.items()}
+
+
+def file_people(
+    uow: ChildrenUnit,
+    controller: str,
+    child: ChildRef,
+    details: Mapping[str, PersonDetails],
+    entry: str,
+) -> None:
+    """File what a controller knows of people, as the entry says."""
+    for person, known in details.items():
+        uow.children.save_details(controller, child.id, person, known, entry)

@@ -73,7 +73,11 @@ class Children(Protocol):
 
     def find_or_add_person(self, child: str, cpr: CprNumber) -> str: ...
 
-    def save_details(self, controller: str, child: str, person: str, d: PersonDetails) -> None: ...
+    def save_details(
+        self, controller: str, child: str, person: str, d: PersonDetails, entry: str
+    ) -> None:
+        """Keep what this entry vouches for, in the place of what was known before."""
+        ...
 
     def details(self, controller: str, persons: Iterable[str]) -> Mapping[str, PersonDetails]:
         """What a controller knows of these people; `[]` raises Unreadable for one it does not."""

@@ -16,17 +16,22 @@ from consent_service.services.children.family import (
     check_custody,
     check_holder_count,
     check_languages,
-    file_holders,
+    file_people,
+    find_holders,
     holder_languages,
+    people_json,
 )
 from consent_service.services.children.limits import check_room
+from consent_service.services.children.model import PEOPLE
 from consent_service.services.consents.check_lookup import check_lookup
 from consent_service.services.consents.find_consent import NOBODY
-from consent_service.services.consents.newcomers import add_newcomers
+from consent_service.services.consents.model import SIGNATORIES
+from consent_service.services.consents.newcomers import newcomers, signatories_json
 from consent_service.services.consents.ports import ConsentsUnit
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Event
 from consent_service.services.kernel.model import Caller, Employee
+from consent_service.services.log.model import CUSTODY_CHANGED
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def change_custody(
     for request in live:
         check_languages(holder_languages(report.custody), _languages(uow, request))
     check_room(act, caller.organisation, custody_kind(report.corrects))
-    filed = file_holders(uow, caller.organisation, child, holders)
+    filed, people = find_holders(uow, child, holders)
     change = context.new_id()
     fact = CustodyChange(
         seq=act.seq,
@@ -95,9 +100,11 @@ def change_custody(
         corrects=report.corrects,
         as_of=report.custody.as_of,
     )
+    history = act.history.with_fact(fact)
+    added = list(newcomers(uow, context, history, caller.organisation, act.now))
     event = Event.by(
         caller,
-        "custody_changed",
+        CUSTODY_CHANGED,
         caller.organisation,
         child=child,
         employee=report.performed_by,
@@ -110,10 +117,14 @@ def change_custody(
                 "holders": [holder.details.cpr.value for holder in holders],
             },
             "effective_from": report.effective_from.isoformat(),
+            PEOPLE: people_json(people),
+            SIGNATORIES: signatories_json(added),
         },
     )
-    record(uow, context, act, fact, event)
-    add_newcomers(uow, context, act.history.with_fact(fact), caller.organisation, act.now)
+    prepared = record(uow, context, act, fact, event)
+    file_people(uow, caller.organisation, child, people, prepared.entry.id)
+    for signatory in added:
+        uow.consents.add_signatory(signatory, prepared.entry.id)
     return CustodyChanged(change, [request.consent for request in live])
 
 

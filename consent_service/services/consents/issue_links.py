@@ -15,7 +15,7 @@ from consent_service.services.children.acts import ActInProgress, begin_act, rec
 from consent_service.services.children.limits import check_made
 from consent_service.services.consents.consent_event import consent_event
 from consent_service.services.consents.find_consent import child_of, controlled_consent
-from consent_service.services.consents.model import ConsentFile, Signatory
+from consent_service.services.consents.model import LINK_ISSUED, ConsentFile, Signatory
 from consent_service.services.consents.ports import ConsentsUnit
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.model import Caller, ChildRef, Employee
@@ -39,10 +39,14 @@ def new_links(
     urls = {}
     for signatory in signatories:
         token = context.new_token()
-        uow.links.replace(signatory.id, token, now)
-        details = {"signatory": signatory.id, "role": signatory.role.value}
-        event = consent_event(caller, "link_issued", file, child, performed_by, details)
-        context.journal.write(uow, event, now)
+        details = {
+            "signatory": signatory.id,
+            "role": signatory.role.value,
+            "link": uow.links.name_of(token),
+        }
+        event = consent_event(caller, LINK_ISSUED, file, child, performed_by, details)
+        prepared = context.journal.write(uow, event, now)
+        uow.links.replace(signatory.id, token, now, prepared.entry.id)
         urls[signatory.id] = f"{context.public_url}/sign/{token}"
     return urls
 

@@ -16,6 +16,15 @@ class Signatory:
     role: Role
 
 
+CONSENT_REQUESTED = "consent_requested"
+LINK_ISSUED = "link_issued"
+LINK_OPENED = "link_opened"
+"""The types of the entries that vouch for a consent as filed, and for a link and its first use."""
+
+SIGNATORIES = "signatories"
+"""The member of an entry's body that names whom the act filed as signatories."""
+
+
 @dataclass(frozen=True)
 class ConsentFile:
     """A consent as filed: what never changes. Its state is derived (`domain.consents.state`)."""

@@ -19,14 +19,21 @@ from consent_service.services.children.family import (
     check_ages,
     check_family,
     check_languages,
-    file_holders,
+    file_people,
+    find_holders,
     holder_languages,
+    people_json,
 )
 from consent_service.services.children.limits import admit, check_room
+from consent_service.services.children.model import PEOPLE
 from consent_service.services.consents.check_lookup import check_lookup
 from consent_service.services.consents.issue_links import new_links
-from consent_service.services.consents.model import ConsentFile
-from consent_service.services.consents.newcomers import add_newcomers, add_signatories
+from consent_service.services.consents.model import CONSENT_REQUESTED, SIGNATORIES, ConsentFile
+from consent_service.services.consents.newcomers import (
+    new_signatories,
+    newcomers,
+    signatories_json,
+)
 from consent_service.services.consents.ports import ConsentsUnit
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Event
@@ -83,8 +90,8 @@ def request_consent(
     _check_not_asked_already(uow, caller, asked, act)
     _check_birth_date(uow, caller, child, family)
     check_room(act, caller.organisation, Limited.REQUEST)
-    uow.children.save_details(caller.organisation, child.id, child.id, family.child)
-    holders = file_holders(uow, caller.organisation, child, family.holders)
+    holders, people = find_holders(uow, child, family.holders)
+    people[child.id] = family.child
 
     consent = context.new_id()
     terms = _terms(consent, asked, template, parties, family)
@@ -120,20 +127,27 @@ def request_consent(
         terms=terms.to_bytes(),
     )
     uow.consents.add(file, asked.parties)
+    # The custody facts of this request hold for the municipality's other consents too.
+    history = act.history.with_fact(request)
+    added = list(newcomers(uow, context, history, caller.organisation, act.now))
+    added += new_signatories(uow, context, consent, {child.id: Role.CHILD})
     event = Event.by(
         caller,
-        "consent_requested",
+        CONSENT_REQUESTED,
         caller.organisation,
         child=child,
         employee=asked.performed_by,
         consent=consent,
-        details=_details(asked, request, file),
+        details={
+            **_details(asked, request, file),
+            PEOPLE: people_json(people),
+            SIGNATORIES: signatories_json(added),
+        },
     )
-    record(uow, context, act, request, event)
-    history = act.history.with_fact(request)
-    # The custody facts of this request hold for the municipality's other consents too.
-    add_newcomers(uow, context, history, caller.organisation, act.now)
-    add_signatories(uow, context, consent, {child.id: Role.CHILD})
+    prepared = record(uow, context, act, request, event)
+    file_people(uow, caller.organisation, child, people, prepared.entry.id)
+    for signatory in added:
+        uow.consents.add_signatory(signatory, prepared.entry.id)
     required = required_signers(history, request, act.now)
     urls = new_links(
         uow,
@@ -259,6 +273,8 @@ def _terms(
 def _details(asked: ConsentRequest, request: Request, file: ConsentFile) -> dict[str, object]:
     return {
         "terms_sha256": file.terms_sha256,
+        "case_reference": file.case_reference,
+        "deadline": file.deadline.isoformat(),
         "purpose": request.purpose,
         "parties": sorted(asked.parties),
         "categories": sorted(asked.categories),

@@ -10,6 +10,9 @@ from consent_service.domain.kernel.cpr import CprNumber
 ERASURE = "data_erased"
 """The type of the entry of an erasure, whose header commits to the list of what it erased."""
 
+RETENTION_SET = "retention_set"
+"""The type of the entry that vouches for how long a controller keeps things."""
+
 WITHDRAWAL_TAKEN = "withdrawal_taken"
 """The type of the entry of a stop that an organisation took: its own, whatever it stopped (R4)."""
 

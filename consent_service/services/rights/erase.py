@@ -24,12 +24,12 @@ from consent_service.domain.rights.forgetting import (
     still_needed,
     without,
 )
-from consent_service.errors import Conflict, InvalidInput, NotFound
+from consent_service.errors import Conflict, InvalidInput, NotFound, Unavailable
 from consent_service.services.children.acts import moment_after
 from consent_service.services.kernel.context import Context
 from consent_service.services.kernel.journal import Event
 from consent_service.services.kernel.model import ChildRef, Employee
-from consent_service.services.log.model import ERASURE, LoggedEntry
+from consent_service.services.log.model import ERASURE, RETENTION_SET, LoggedEntry
 from consent_service.services.log.taken import withdrawals_taken
 from consent_service.services.rights.erased import (
     ErasableEntry,
@@ -223,14 +223,19 @@ def erase_again(
 def set_retention(
     uow: RightsUnit, context: Context, controller: str, rule: RetentionRule, performed_by: str
 ) -> None:
-    """Say how long a controller keeps things; logged. Raises NotFound and InvalidInput."""
+    """Say how long a controller keeps things; logged.
+
+    Raises NotFound, InvalidInput, and Unavailable when the clock is behind the rule before.
+    """
     if not uow.catalogue.has_organisation(controller):
         raise NotFound("There is no such organisation.")
     verify_employee_id("/performed_by", performed_by)
     now = context.clock()
-    uow.erasures.set_rule(controller, rule, now)
+    # The newest entry is what holds.
+    if not uow.erasures.set_rule(controller, rule, now):
+        raise Unavailable("clock_behind", "The clock is behind what has been recorded.")
     details = {"consents_years": rule.consents_years, "log_years": rule.log_years}
-    event = _event("retention_set", controller, performed_by, details)
+    event = _event(RETENTION_SET, controller, performed_by, details)
     context.journal.write(uow, event, now)
 
 

@@ -50,7 +50,9 @@ class Erasures(Protocol):
 
     def rule(self, controller: str) -> RetentionRule | None: ...
 
-    def set_rule(self, controller: str, rule: RetentionRule, now: datetime) -> None: ...
+    def set_rule(self, controller: str, rule: RetentionRule, now: datetime) -> bool:
+        """Keep the rule. False, and nothing written, unless later than the one before."""
+        ...
 
 
 class Restoring(Protocol):

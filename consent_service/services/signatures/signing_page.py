@@ -34,7 +34,7 @@ from consent_service.services.catalogue.model import Organisation, TemplateVersi
 from consent_service.services.children.acts import moment_after
 from consent_service.services.children.model import PersonDetails
 from consent_service.services.consents.find_consent import child_of
-from consent_service.services.consents.model import ConsentFile, Link, Signatory
+from consent_service.services.consents.model import LINK_OPENED, ConsentFile, Link, Signatory
 from consent_service.services.insight.insight import (
     Insight,
     SharedPage,
@@ -123,9 +123,10 @@ def _signer(uow: SignaturesUnit, context: Context, link: Link | None) -> Signer:
 
 
 def note_login_begun(uow: SignaturesUnit, context: Context, signer: Signer, link: Link) -> None:
-    """The holder pressed on: the link counts as opened."""
+    """The holder pressed on: the link counts as opened, since the first entry that says so."""
     uow.links.mark_opened(link, signer.now)
-    _write(uow, context, signer, "link_opened", {"signatory": signer.signatory.id})
+    details = {"signatory": signer.signatory.id, "link": link.token_hash.hex()}
+    _write(uow, context, signer, LINK_OPENED, details, signer.now)
 
 
 def note_login(uow: SignaturesUnit, context: Context, signer: Signer, identity: Identity) -> None:
@@ -137,13 +138,17 @@ def note_login(uow: SignaturesUnit, context: Context, signer: Signer, identity: 
 
 def note_login_refused(uow: SignaturesUnit, context: Context, signer: Signer, code: str) -> None:
     """Log that a login was refused, and why by its code."""
-    _write(
-        uow, context, signer, "login_refused", {"signatory": signer.signatory.id, "reason": code}
-    )
+    details = {"signatory": signer.signatory.id, "reason": code}
+    _write(uow, context, signer, "login_refused", details)
 
 
 def _write(
-    uow: SignaturesUnit, context: Context, signer: Signer, type_: str, details: Mapping[str, Any]
+    uow: SignaturesUnit,
+    context: Context,
+    signer: Signer,
+    type_: str,
+    details: Mapping[str, Any],
+    at: datetime | None = None,
 ) -> None:
     event = Event(
         type_,
@@ -153,7 +158,7 @@ def _write(
         consent=signer.file.id,
         details=details,
     )
-    context.journal.write(uow, event, context.clock())
+    context.journal.write(uow, event, at or context.clock())
 
 
 @dataclass(frozen=True)

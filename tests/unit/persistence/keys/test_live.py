@@ -17,6 +17,7 @@ from consent_service.persistence.keys.live import (
     LiveSigner,
     LiveTokenKeys,
 )
+from consent_service.persistence.keys.sealing import Made
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -126,7 +127,7 @@ def test_the_keys_of_another_deployment_are_refused(
 
 def test_the_ring_follows(live: LiveKeys, file: KeyFile) -> None:
     name = str(uuid4())
-    _, old = live.ring.new_data_key(name)
+    _, old = live.ring.new_data_key(name, Made("municipality-x", None, NOW))
     changes.add_key_encryption_key(file)
     live.refresh()
     assert live.ring.unwrap(name, old).id == name

@@ -2,15 +2,24 @@
 
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
 from consent_service.domain.kernel.cpr import parse_cpr
 from consent_service.errors import Unreadable
-from consent_service.persistence.keys.sealing import DataKey, Index, KeyRing, Place, WrappingKey
+from consent_service.persistence.keys.sealing import (
+    DataKey,
+    Index,
+    KeyRing,
+    Made,
+    Place,
+    WrappingKey,
+)
 
 HERE = Place("person_details", "sealed", "row-1")
+MADE = Made("municipality-x", str(uuid4()), datetime(2026, 11, 23, 9, 0, 0, 1, tzinfo=UTC))
 
 
 def fresh() -> WrappingKey:
@@ -24,7 +33,7 @@ def ring() -> KeyRing:
 
 @pytest.fixture
 def key(ring: KeyRing) -> DataKey:
-    return ring.new_data_key(str(uuid4()))[0]
+    return ring.new_data_key(str(uuid4()), MADE)[0]
 
 
 def test_what_is_sealed_opens_again(key: DataKey) -> None:
@@ -82,14 +91,14 @@ def test_no_changed_byte_opens(key: DataKey) -> None:
 
 
 def test_another_key_does_not_open(ring: KeyRing, key: DataKey) -> None:
-    other, _ = ring.new_data_key(str(uuid4()))
+    other, _ = ring.new_data_key(str(uuid4()), MADE)
     with pytest.raises(Unreadable):
         other.open(key.seal(b"Alma", HERE), HERE)
 
 
 def test_a_wrapped_key_needs_its_ring_and_its_id(ring: KeyRing) -> None:
     key_id = str(uuid4())
-    key, wrapped = ring.new_data_key(key_id)
+    key, wrapped = ring.new_data_key(key_id, MADE)
     assert ring.unwrap(key_id, wrapped).open(key.seal(b"Alma", HERE), HERE) == b"Alma"
     with pytest.raises(Unreadable):
         KeyRing([fresh()]).unwrap(key_id, wrapped)
@@ -100,8 +109,20 @@ def test_a_wrapped_key_needs_its_ring_and_its_id(ring: KeyRing) -> None:
 def test_an_older_key_encryption_key_still_unwraps() -> None:
     old, new = fresh(), fresh()
     key_id = str(uuid4())
-    _, wrapped = KeyRing([old]).new_data_key(key_id)
+    _, wrapped = KeyRing([old]).new_data_key(key_id, MADE)
     assert KeyRing([new, old]).unwrap(key_id, wrapped).id == key_id
+
+
+@pytest.mark.parametrize("made", [MADE, replace(MADE, child=None)])
+def test_a_key_says_whose_it_is_also_when_it_was_wrapped_again(made: Made) -> None:
+    old, new = fresh(), fresh()
+    key_id = str(uuid4())
+    key, wrapped = KeyRing([old]).new_data_key(key_id, made)
+    again = KeyRing([new, old]).rewrap(key_id, wrapped)
+    assert key.made == KeyRing([new]).unwrap(key_id, again).made == made
+    assert key.is_of(made.organisation, made.child)
+    assert not key.is_of("municipality-z", made.child)
+    assert not key.is_of(made.organisation, str(uuid4()))
 
 
 def test_hashes_tell_purposes_and_parts_apart() -> None:
