@@ -10,7 +10,7 @@ where the whole set is of an older state, for which the MAC was right once.
 
 import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
@@ -24,6 +24,7 @@ from consent_service.persistence.keys.sealing import Index, KeyRing
 from consent_service.persistence.log.tables import log_body, log_leaf, log_pending
 from consent_service.persistence.verification.column_checks import bodies_query, open_body
 from consent_service.persistence.verification.snapshot_checks import SnapshotChecks
+from consent_service.persistence.verification.vouchers import covered_whole
 from consent_service.services.access.client import CLIENT_EVENTS, OURS, state_digest
 from consent_service.signing.canonical import NotCanonical
 
@@ -41,6 +42,8 @@ class _Said(NamedTuple):
 
 class ClientChecks(SnapshotChecks):
     """The checks of this module over one snapshot."""
+
+    COVERS: ClassVar = frozenset[str]().union(*map(covered_whole, (*TABLES, client_epoch)))
 
     def findings(self) -> Iterator[Finding]:
         if self._checks.opened is None:

@@ -161,6 +161,7 @@ class DatabaseLog:
         | covered_whole(log_node)
         | covered_whole(log_head)
         | covered_whole(log_checkpoint)
+        | covered_whole(log_origin)
         | covered_whole(log_erased)
         | covered_whole(log_body)
         | covered(data_key, GONE)

@@ -42,6 +42,7 @@ class StrayChecks(SnapshotChecks):
         | covered_whole(log_pending)
         | covered_whole(log_rejected)
         | covered(log_head, "time")
+        | covered_whole(log_sequencer)
     )
 
     def findings(self) -> Iterator[Finding]:

@@ -15,13 +15,13 @@ import sqlalchemy as sa
 GONE, MORE = "rows taken away", "rows put in"
 """Beside its columns a table has these: what vouches that all its rows are there, and no more."""
 
-Kind = Literal["tree", "entry", "opened", "found by", "derived", "at use", "harmless"]
+Kind = Literal["tree", "entry", "mac", "opened", "found by", "derived", "at use", "harmless"]
 """How a change is noticed; see `COMPARED` for which of these verification does."""
 
-COMPARED: frozenset[Kind] = frozenset({"tree", "entry", "opened", "found by", "derived"})
-"""Verification compares it: with the tree, with what an entry says, with what opens there, with a
-keyed hash of what opens, or with what follows from the others. The other two are refused where
-they are used, and harmless."""
+COMPARED: frozenset[Kind] = frozenset({"tree", "entry", "mac", "opened", "found by", "derived"})
+"""Verification compares it: with the tree, with what an entry says, with a MAC, with what opens
+there, with a keyed hash of what opens, or with what follows from the others. The other two are
+refused where they are used, and harmless."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,14 @@ _MADE = _opened("sealed together with the key itself")
 _BODY = _entry("the body of the same entry, opened, and its header")
 _RULE = _entry("the newest retention_set of the organisation")
 _STATEMENT = _entry("the act's entry: statement, consent, signatory; and the sealed statement")
-_SET = _at_use("the MAC over all clients, keys, secrets, revocations and the epoch")
+_SET = Voucher(
+    "mac", "over all clients, keys, secrets, revocations and the epoch; and their entries"
+)
 _STAFF_SESSION = _at_use("sealed with its deciding columns; found by its token's keyed hash")
 _SIGNING_SESSION = _at_use("sealed with its link, key and time; found by its secret's keyed hash")
 _KEPT_ANSWER = _at_use("sealed with status, body hash and time, under a key that the request makes")
 _CHECKPOINT = _tree("the signature, and the anchor outside the database")
+_NAME = _tree("the headers of the entries from there on, and the setting")
 _FENCE = "once it is emptied, a process that missed a rotation is not stopped by it any more"
 
 _CATALOGUE: Mapping[str, Columns] = {
@@ -368,6 +371,7 @@ _LOG: Mapping[str, Columns] = {
     },
     "log_head": {
         "size": _tree("the roots"),
+        "previous": _tree("the head before it"),
         "root": _tree("computed from the leaves"),
         "time": _CHECKPOINT,
         GONE: _CHECKPOINT,
@@ -375,9 +379,18 @@ _LOG: Mapping[str, Columns] = {
     },
     "log_checkpoint": {
         "size": _CHECKPOINT,
+        "previous": _tree("the checkpoint before it"),
         "note": _CHECKPOINT,
         GONE: _CHECKPOINT,
         MORE: _CHECKPOINT,
+    },
+    "log_origin": {
+        "first_index": _NAME,
+        "origin": _NAME,
+        "predecessor": _tree("its signature; what the tree still has of it"),
+        "began_at": _NAME,
+        GONE: _NAME,
+        MORE: _NAME,
     },
     "log_sequencer": {
         "id": _derived("the one row"),
@@ -393,6 +406,7 @@ _ACCESS: Mapping[str, Columns] = {
         "scopes": _SET,
         "auth_method": _SET,
         "created_at": _SET,
+        "suspended_at": _SET,
         GONE: _SET,
         MORE: _SET,
     },
@@ -419,7 +433,7 @@ _ACCESS: Mapping[str, Columns] = {
         GONE: _SET,
         MORE: _SET,
     },
-    "client_epoch": {"id": _SET, "epoch": _SET, GONE: _SET, MORE: _SET},
+    "client_epoch": {"id": _SET, "epoch": _SET, "mac": _SET, GONE: _SET, MORE: _SET},
     "used_assertion": {
         column: _harmless(
             "an assertion lives for minutes, was sent to us alone and stands nowhere here: who has"
@@ -477,17 +491,3 @@ _ACCESS: Mapping[str, Columns] = {
 
 VOUCHERS: Mapping[str, Columns] = {**_CATALOGUE, **_CHILDREN, **_CONSENTS, **_LOG, **_ACCESS}
 """By table and column, GONE and MORE among them."""
-
-NOT_YET: frozenset[str] = frozenset(
-    {
-        *("client", "client_key", "client_secret", "client_revocation", "client_epoch"),
-        *("staff_session", "signing_session", "kept_answer", "statement.data_key_id"),
-        *("log_head", "log_checkpoint", "log_sequencer"),
-    }
-)
-"""Tables and columns for which the list says what will vouch, and nothing does yet."""
-
-
-def is_not_yet(table: str, column: str) -> bool:
-    """Whether the list is ahead of the code there."""
-    return not NOT_YET.isdisjoint({table, f"{table}.{column}"})
