@@ -243,7 +243,7 @@ def _read_origin(row: object, description: Path) -> OriginRow:
             "origin": str(origin),
             "predecessor": str() | None as note,
         }:
-            return OriginRow(first, origin, None, note)
+            return OriginRow(first, origin, note)
     raise UnusableInput(f"{description} does not name a log: its origins cannot be read")
 
 

@@ -8,7 +8,6 @@ last checkpoint is kept, as the predecessor of the name that follows.
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -23,14 +22,10 @@ from consent_service.signing.keys import KeySet
 
 
 class OriginRow(NamedTuple):
-    """A name from a position on, and when it began (UTC; None: the log has not begun).
-
-    `predecessor` is the last checkpoint known of the one before.
-    """
+    """A name from a position on; `predecessor` is the last checkpoint known of the one before."""
 
     first_index: int
     origin: str
-    began_at: datetime | None
     predecessor: str | None = None
 
 
@@ -43,12 +38,12 @@ class Origins:
     @classmethod
     def of(cls, rows: Sequence[OriginRow], configured: str) -> "Origins":
         """Those of a log's rows, or the configured name alone where the log has not begun."""
-        return cls(tuple(rows) or (OriginRow(0, configured, None),))
+        return cls(tuple(rows) or (OriginRow(0, configured),))
 
     @classmethod
     def named(cls, origin: str) -> "Origins":
         """A log that has had this name alone."""
-        return cls((OriginRow(0, origin, None),))
+        return cls((OriginRow(0, origin),))
 
     @property
     def names(self) -> frozenset[str]:

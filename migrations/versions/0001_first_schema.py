@@ -388,7 +388,6 @@ def _create_log() -> None:
         sa.Column("first_index", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("origin", sa.Text(), nullable=False),
         sa.Column("predecessor", sa.Text(), nullable=True),
-        sa.Column("began_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("first_index", name=op.f("pk_log_origin")),
         sqlite_with_rowid=False,
     )

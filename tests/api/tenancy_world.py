@@ -182,10 +182,10 @@ def _reconfirm(world: World, owner: str, asked: dict[str, Any]) -> str:
         "basis": world.mark(owner, "basis", {owner}),
         "performed_by": {"id": asked["employee"], "name": "Karen"},
     }
-    units = world.service.parts.units
-    units.restores = (world.service.clock(),)
+    guard = world.service.parts.guard
+    guard.restores = (world.service.clock(),)
     answer = world.service.post(f"/v1/consents/{asked['id']}/reconfirmations", body, org=owner)
-    units.restores = ()
+    guard.restores = ()
     assert answer.status_code == 201, answer.json
     return world.remember(answer.json["id"], {owner})
 

@@ -167,7 +167,7 @@ def lived_in(on_sqlite: Deployment) -> Deployment:
         on_sqlite.post(f"/v1/consents/{asked['id']}/paper-grants", paper)
     lift = {name: value for name, value in paper.items() if name != "decision"}
     on_sqlite.post(f"/v1/consents/{asked['id']}/lifts", lift)
-    on_sqlite.parts.units.restores = (on_sqlite.clock(),)
+    on_sqlite.parts.guard.restores = (on_sqlite.clock(),)
     agreed = {"basis": "The case file", "performed_by": EMPLOYEE}
     on_sqlite.post(f"/v1/consents/{asked['id']}/reconfirmations", agreed)
     return on_sqlite

@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from consent_service.persistence.log.tables import log_origin
+from consent_service.persistence.log.tree_rows import newest_head, newest_released
 from tests.deployment import COLLEAGUE, EMPLOYEE, Deployment
 
 BASIS = "Case 2026-0117, every letter since 1 November"
@@ -18,8 +21,20 @@ def consent(service: Deployment) -> dict[str, Any]:
 
 
 def restore(service: Deployment) -> None:
-    units = service.parts.units
-    units.restores = (*units.restores, service.clock())
+    """A name of the log began with its newest entry: so the database was put back then."""
+    service.parts.grow()
+    with service.parts.units.engine.connect().execution_options(writes=True) as connection:
+        head, released = newest_head(connection), newest_released(connection)
+        assert head is not None
+        assert released is not None
+        row = {
+            "first_index": head.size - 1,
+            "origin": service.settings.log_origin,
+            "predecessor": released.note,
+        }
+        connection.execute(sa.insert(log_origin).values(row))
+        connection.commit()
+    service.parts.guard.look()
 
 
 def record(service: Deployment, consent: dict[str, Any], **changes: Any) -> Any:

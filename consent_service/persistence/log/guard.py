@@ -33,6 +33,7 @@ from consent_service.persistence.log.log_identity import LogIdentity
 from consent_service.persistence.log.tables import log_header
 from consent_service.persistence.log.tree_rows import (
     Head,
+    began_at,
     newest_head,
     origin_rows,
     stored_frontier,
@@ -49,7 +50,8 @@ log = logging.getLogger(__name__)
 class Guard:
     """The flag of one process, and what it is set by. May be shared by threads.
 
-    `restores` is when the database was put back from an older copy, as the names of its log say.
+    `restores` is when the database was put back from an older copy: when each name of its log but
+    the first began.
     """
 
     def __init__(
@@ -202,10 +204,11 @@ class Guard:
         rows, configured = origin_rows(connection), self._identity().origin
         if Origins.of(rows, configured).newest != configured or (head.size and not rows):
             return f"CONSENT_LOG_ORIGIN is {configured!r}, and the database's log is another"
+        try:
+            self.restores = tuple(began_at(connection, row, head) for row in rows[1:])
+        except LogContradicted as wrong:
+            return wrong.detail
         self._seen = head
-        self.restores = tuple(
-            row.began_at for row in rows if row.predecessor is not None and row.began_at is not None
-        )
         return None
 
     # -- at the start --------------------------------------------------------------------------

@@ -106,7 +106,7 @@ class Sequencer:
         before_it = [entry.time for entry in entries] + ([head.time] if head else [])
         moment = max(self._clock(), *before_it)
         if head is None:
-            named = {"first_index": 0, "origin": name, "began_at": moment}
+            named = {"first_index": 0, "origin": name}
             connection.execute(sa.insert(log_origin).values(named))
         row = {"size": after.size, "previous": size, "root": after.root(), "time": moment}
         connection.execute(sa.insert(log_head).values(row))

@@ -155,8 +155,6 @@ log_origin = sa.Table(
     sa.Column("origin", sa.Text, nullable=False),
     # The last checkpoint known of the log before, where there was one.
     sa.Column("predecessor", sa.Text),
-    # When the name began: but for the first, when the database was put back from an older copy.
-    sa.Column("began_at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -7,8 +7,19 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from consent_service.audit.merkle import Coordinate, Frontier, frontier_coordinates
+from consent_service.audit.entry import InvalidEntry, parse_header
+from consent_service.audit.merkle import (
+    Coordinate,
+    Frontier,
+    InvalidProof,
+    fold,
+    frontier_coordinates,
+    inclusion_plan,
+    leaf_hash,
+    verify_inclusion,
+)
 from consent_service.audit.origins import OriginRow
+from consent_service.errors import LogContradicted
 from consent_service.persistence.log.tables import (
     log_checkpoint,
     log_head,
@@ -149,8 +160,30 @@ def newest_entry(connection: Connection) -> Pending | None:
     return Pending(row.entry_id, time, bytes(row.header), bytes(row.leaf), row.promise)
 
 
+def began_at(connection: Connection, row: OriginRow, head: Head) -> datetime:
+    """When a name of the log began: the time of its first entry, proven by the tree of a head.
+
+    Consents are held by it (decision 37), so no row alone says it. Raises LogContradicted.
+    """
+    first = next(leaves_between(connection, row.first_index, row.first_index + 1), None)
+    try:
+        if first is None or first.entry is None:
+            raise InvalidProof("it is not there")
+        plan = inclusion_plan(row.first_index, head.size)
+        hashes = tree_hashes(connection, [coordinate for part in plan for coordinate in part])
+        path = [fold([hashes[coordinate] for coordinate in part]) for part in plan]
+        leaf = leaf_hash(first.entry.header)
+        verify_inclusion(leaf, row.first_index, head.size, path, head.root)
+        header = parse_header(first.entry.header)
+    except (InvalidProof, InvalidEntry, KeyError):
+        raise LogContradicted(f"the first entry of {row.origin!r} cannot be proven") from None
+    if header.log != row.origin:
+        raise LogContradicted(f"{row.origin!r} does not begin at entry {row.first_index}")
+    return header.time
+
+
 def origin_rows(connection: Connection) -> Sequence[OriginRow]:
     """The names of the log, in order; none before its first entry."""
     query = sa.select(log_origin).order_by(log_origin.c.first_index)
     rows = connection.execute(query)
-    return [OriginRow(row.first_index, row.origin, row.began_at, row.predecessor) for row in rows]
+    return [OriginRow(row.first_index, row.origin, row.predecessor) for row in rows]

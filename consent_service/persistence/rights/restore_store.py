@@ -1,7 +1,5 @@
 """What a database that was put back from an older copy needs before it is used again."""
 
-from datetime import datetime
-
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -19,7 +17,7 @@ class RestoreStore:
         self._connection = connection
         self._sequencer = sequencer
 
-    def begin_name(self, before: str, name: str, predecessor: str, now: datetime) -> int:
+    def begin_name(self, before: str, name: str, predecessor: str) -> int:
         wait_for_turn(self._connection)
         # What was promised under the old name enters under it: nobody signs that any more.
         while self._connection.scalar(sa.select(log_pending.c.entry_id).limit(1)) is not None:
@@ -27,9 +25,7 @@ class RestoreStore:
         head = newest_head(self._connection)
         first = head.size if head is not None else 0
         self._connection.execute(
-            sa.insert(log_origin).values(
-                first_index=first, origin=name, predecessor=predecessor, began_at=now
-            )
+            sa.insert(log_origin).values(first_index=first, origin=name, predecessor=predecessor)
         )
         return first
 

@@ -28,6 +28,9 @@ from consent_service.persistence.verification.vouchers import covered_whole
 from consent_service.services.access.client import CLIENT_EVENTS, OURS, state_digest
 from consent_service.signing.canonical import NotCanonical
 
+_NONE_OF_OURS = (NotCanonical, TypeError, ValueError, AttributeError)
+"""What reading a row raises that holds other kinds of values, which a database may let stand."""
+
 _Subject = tuple[str, str]
 """An issuer, ours by its empty name, and a client of it."""
 
@@ -56,7 +59,12 @@ class ClientChecks(SnapshotChecks):
             }
         )
         yield from self._vouched(rows, index)
-        yield from self._entries(rows.found(FIRST_EPOCH), ring)
+        try:
+            found = rows.found(FIRST_EPOCH)
+        except _NONE_OF_OURS:
+            yield Finding("columns_mismatch", "clients", "a row holds what none of ours can")
+        else:
+            yield from self._entries(found, ring)
 
     def _vouched(self, rows: ClientRows, index: Index) -> Iterator[Finding]:
         query = sa.select(client_epoch)
@@ -118,7 +126,7 @@ def _wrong(subject: _Subject, found: ClientSet, said: _Said | None) -> str | Non
         return "its entries are there, it is not"
     try:
         state = state_digest(*subject, registered, revoked_at)
-    except NotCanonical:
+    except _NONE_OF_OURS:
         return "holds what none of ours can"
     return None if state == said.state else "stands otherwise than its newest entry says"
 

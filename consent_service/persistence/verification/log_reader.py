@@ -137,7 +137,7 @@ def verify_database(
 def _origin_rows(reading: Reading) -> Iterator[OriginRow]:
     query = sa.select(log_origin).order_by(log_origin.c.first_index)
     for row in reading.rows(query, "origin_mismatch", "names of the log"):
-        yield OriginRow(row.first_index, row.origin, row.began_at, row.predecessor)
+        yield OriginRow(row.first_index, row.origin, row.predecessor)
 
 
 def _wrong_names(reading: Reading, named: Sequence[OriginRow], origin: str) -> Iterator[Finding]:

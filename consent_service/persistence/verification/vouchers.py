@@ -388,7 +388,6 @@ _LOG: Mapping[str, Columns] = {
         "first_index": _NAME,
         "origin": _NAME,
         "predecessor": _tree("its signature; what the tree still has of it"),
-        "began_at": _NAME,
         GONE: _NAME,
         MORE: _NAME,
     },

@@ -58,7 +58,7 @@ class Erasures(Protocol):
 class Restoring(Protocol):
     """What a database that was put back from an older copy needs before it is used again."""
 
-    def begin_name(self, before: str, name: str, predecessor: str, now: datetime) -> int:
+    def begin_name(self, before: str, name: str, predecessor: str) -> int:
         """What waits enters the tree under the name before; then the log has another.
 
         From which position on. `predecessor` is the last checkpoint that was signed before.

@@ -59,7 +59,7 @@ def bring_in(
     if not uow.catalogue.has_organisation(organisation):
         raise NotFound("There is no such organisation.")
     now = context.clock()
-    first = uow.restoring.begin_name(known.name, context.journal.origin, known.checkpoint, now)
+    first = uow.restoring.begin_name(known.name, context.journal.origin, known.checkpoint)
     details = {
         "approved_by": {"id": approval.approved_by},
         "reason": approval.reason.strip(),

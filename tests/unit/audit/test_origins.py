@@ -26,8 +26,8 @@ def origins() -> Origins:
     """Restored once at 10 entries; what `LOST` was in between went with a second restore at 20."""
     return Origins(
         (
-            OriginRow(0, FIRST, NOW),
-            OriginRow(10, SECOND, NOW, note_of(LOST, 30, b"lost")),
+            OriginRow(0, FIRST),
+            OriginRow(10, SECOND, note_of(LOST, 30, b"lost")),
         )
     )
 
