@@ -6,6 +6,7 @@ Told: the list says that it does not matter, and every answer is what it was.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy.engine import Engine
@@ -47,6 +48,7 @@ class Judge:
             self.world.service.clock.now,
         )
 
+    @cached_property
     def cases(self) -> Mapping[str, Sequence[Case]]:
         """Every case that the list is not ahead of, by table."""
         return {
