@@ -34,7 +34,7 @@ def main(names: list[str]) -> int:
 def _judge(name: str, url: str, folder: Path) -> int:
     began, spent, wrong, count = time.monotonic(), time.process_time(), 0, 0
     with a_judge(url, folder) as judge:
-        for cases in judge.cases().values():
+        for cases in judge.cases.values():
             for case in cases:
                 count += 1
                 if why := judge.wrong(case):

@@ -6,6 +6,7 @@ Told: the list says that it does not matter, and every answer is what it was.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy.engine import Engine
@@ -48,6 +49,7 @@ class Judge:
             Claims((), parts.anchor.read()),
         )
 
+    @cached_property
     def cases(self) -> Mapping[str, Sequence[Case]]:
         """Every case, by table."""
         return {

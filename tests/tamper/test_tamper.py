@@ -50,7 +50,7 @@ def sample(cases: Sequence[Case]) -> list[Case]:
 
 @pytest.mark.parametrize("table", sorted(VOUCHERS))
 def test_a_change_is_found_or_refused_or_does_not_matter(judge: Judge, table: str) -> None:
-    wrong = {case.name: judge.wrong(case) for case in sample(judge.cases()[table])}
+    wrong = {case.name: judge.wrong(case) for case in sample(judge.cases[table])}
     assert {name: why for name, why in wrong.items() if why is not None} == {}
 
 
@@ -60,7 +60,7 @@ def test_what_was_changed_is_changed_back(judge: Judge) -> None:
 
 
 def test_there_are_as_many_cases_as_were_promised(judge: Judge) -> None:
-    cases = judge.cases()
+    cases = judge.cases
     assert sum(map(len, cases.values())) >= 1_500
     kinds = {case.kind for of_table in cases.values() for case in of_table}
     assert {"changed", "emptied", "exchanged", "another row's", "deleted", "copied"} < kinds
