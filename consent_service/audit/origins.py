@@ -8,7 +8,6 @@ last checkpoint is kept, as the predecessor of the name that follows.
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 from consent_service.audit.checkpoint import (
@@ -56,10 +55,11 @@ class Origins:
         """The name that entries and checkpoints are given now."""
         return self.rows[-1].origin
 
-    def predecessors(self) -> Iterator[tuple[OriginRow, str]]:
-        """Each name that followed another, and the name that it followed in this tree."""
-        for before, row in pairwise(self.rows):
-            yield row, before.origin
+    def predecessors(self) -> Iterator[tuple[OriginRow, str, str | None]]:
+        """Each that says what came before it, that checkpoint, and the name before in this tree."""
+        for before, row in zip((None, *self.rows), self.rows, strict=False):
+            if row.predecessor is not None:
+                yield row, row.predecessor, None if before is None else before.origin
 
     def of_leaf(self, position: int) -> str:
         """The log that the entry at a position is of."""

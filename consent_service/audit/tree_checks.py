@@ -139,10 +139,10 @@ def root_marks(
 
 def _predecessor_marks(keys: KeySet, origins: Origins, report: Report) -> Iterator[RootMark]:
     """The last checkpoint of each name before, as far as the tree still has what it was of."""
-    for row, before in origins.predecessors():
+    for row, note, before in origins.predecessors():
         try:
-            name = parse_checkpoint(row.predecessor or "").origin
-            found = verify_checkpoint(row.predecessor or "", name, keys)
+            name = parse_checkpoint(note).origin
+            found = verify_checkpoint(note, name, keys)
         except InvalidCheckpoint as wrong:
             report(Finding("checkpoint_invalid", "predecessor", wrong.detail))
             continue

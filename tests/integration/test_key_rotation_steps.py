@@ -376,6 +376,7 @@ def test_a_log_from_before_there_was_a_cosignature_key_gets_one(rotated: Rotated
     of_before = [one for one in content["signing"] if one["jwk"]["consent_use"] != "cosignature"]
     settings = replace(service.settings, keys_text=None, log_origin=service.settings.log_origin)
     assert len(of_before) == len(content["signing"]) - 1
+    parts.sequencer.run_once()
     rotated.file.path.write_text(json.dumps(content | {"signing": of_before}))
     early = Deployment(create_app(settings, service.clock), settings, service.clock)
     parts = early.parts

@@ -28,6 +28,7 @@ from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.persistence.children.tables import child
 from consent_service.persistence.keys.document import KeyFile, Keys
 from consent_service.persistence.log.tables import log_pending
+from consent_service.persistence.log.tree_rows import newest_head, newest_released
 from consent_service.persistence.schema import metadata
 from consent_service.signing.keys import KeySet
 from tests.deployment import Deployment, person
@@ -249,9 +250,12 @@ def published(service: ServiceProcess) -> tuple[KeySet, str]:
 
 
 def wait_until_integrated(deployment: Deployment) -> None:
+    """Until nothing waits, and the newest head has its checkpoint."""
     patience = time.monotonic() + 30
     with deployment.parts.units.engine.connect() as connection:
-        while connection.scalar(sa.select(log_pending.c.entry_id).limit(1)) is not None:
+        while connection.scalar(sa.select(log_pending.c.entry_id).limit(1)) is not None or (
+            newest_head(connection).size != newest_released(connection).size
+        ):
             assert time.monotonic() < patience, "the log does not grow"
             connection.rollback()
             time.sleep(0.1)

@@ -226,6 +226,8 @@ def _live_a_little(deployment: Deployment) -> str:
         answer = deployment.post(f"{path}/{step}", body)
         assert answer.status_code == 200, answer.json
     _sign_on_paper(deployment, third)
+    # A head between two others, on PostgreSQL too.
+    deployment.parts.grow()
     change = {
         "child": {"cpr": "010317-4321"},
         "custody": {

@@ -60,8 +60,8 @@ class World:
         return self.office.deployment
 
     def wait(self, **delta: float) -> None:
-        """Time passes, after what was promised to be integrated is."""
-        self.service.parts.sequencer.run_once()
+        """Time passes, after what was promised is integrated and signed."""
+        self.service.parts.grow()
         self.service.clock.forward(**delta)
 
     def keep(self) -> None:
