@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from consent_service.audit.origins import Origins
 from consent_service.audit.receipt import verify_receipt
@@ -249,13 +250,17 @@ def published(service: ServiceProcess) -> tuple[KeySet, str]:
     return keys, origin
 
 
+def is_signed(connection: Connection) -> bool:
+    waits = connection.scalar(sa.select(log_pending.c.entry_id).limit(1)) is not None
+    head, released = newest_head(connection), newest_released(connection)
+    return not waits and head is not None and released is not None and head.size == released.size
+
+
 def wait_until_integrated(deployment: Deployment) -> None:
     """Until nothing waits, and the newest head has its checkpoint."""
     patience = time.monotonic() + 30
     with deployment.parts.units.engine.connect() as connection:
-        while connection.scalar(sa.select(log_pending.c.entry_id).limit(1)) is not None or (
-            newest_head(connection).size != newest_released(connection).size
-        ):
+        while not is_signed(connection):
             assert time.monotonic() < patience, "the log does not grow"
             connection.rollback()
             time.sleep(0.1)
