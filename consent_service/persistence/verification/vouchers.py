@@ -373,7 +373,12 @@ _LOG: Mapping[str, Columns] = {
         "size": _tree("the roots"),
         "previous": _tree("the head before it"),
         "root": _tree("computed from the leaves"),
-        "time": _CHECKPOINT,
+        "time": Voucher(
+            "tree",
+            "the checkpoint of the same size; else the entries in it, and its neighbours",
+            "one without a checkpoint can be moved between its neighbours: what is asked of it is"
+            " whether something was integrated in time",
+        ),
         GONE: _CHECKPOINT,
         MORE: _tree("computed from the leaves"),
     },
