@@ -1,7 +1,6 @@
 """What changed rows would have been good for: each is refused where it is used, or named."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,29 +15,9 @@ from consent_service.persistence.consents.tables import consent, link, signatory
 from consent_service.persistence.keys.tables import data_key, key_state
 from consent_service.persistence.rights.tables import retention_rule
 from consent_service.persistence.schema import metadata
-from tests.postgres_cluster import Cluster
 from tests.tamper.cases import Case, Row
 from tests.tamper.damage import damaged
-from tests.tamper.judge import Judge, a_judge
-
-BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
-
-
-@pytest.fixture(scope="module", params=BOTH)
-def judge(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Judge]:
-    folder = tmp_path_factory.mktemp("files")
-    if request.param == "sqlite":
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), folder / "consent.db")
-        with a_judge(f"sqlite:///{folder / 'consent.db'}", folder) as made:
-            yield made
-        return
-    cluster: Cluster = request.getfixturevalue("postgres_cluster")
-    name = cluster.create_database(template=request.getfixturevalue("postgres_template"))
-    with a_judge(cluster.url(name), folder) as made:
-        yield made
-    cluster.drop_database(name)
+from tests.tamper.judge import Judge
 
 
 def rows_of(judge: Judge, table: sa.Table, moment: int = -1) -> list[Row]:

@@ -4,37 +4,17 @@ A few of the cases of each table; `make tamper` judges them all.
 """
 
 import random
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from consent_service.persistence.verification.vouchers import VOUCHERS
-from tests.postgres_cluster import Cluster
 from tests.tamper.answers import answers_of, differences
 from tests.tamper.cases import Case
-from tests.tamper.judge import Judge, a_judge, vouchers_of
+from tests.tamper.judge import Judge, vouchers_of
 
-BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 COMPARED_OF_EACH = 3
 TOLD_OF_EACH = 1
-
-
-@pytest.fixture(scope="module", params=BOTH)
-def judge(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Judge]:
-    folder = tmp_path_factory.mktemp("tamper")
-    if request.param == "sqlite":
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), folder / "consent.db")
-        with a_judge(f"sqlite:///{folder / 'consent.db'}", folder) as made:
-            yield made
-        return
-    cluster: Cluster = request.getfixturevalue("postgres_cluster")
-    name = cluster.create_database(template=request.getfixturevalue("postgres_template"))
-    with a_judge(cluster.url(name), folder) as made:
-        yield made
-    cluster.drop_database(name)
 
 
 def sample(cases: Sequence[Case]) -> list[Case]:
