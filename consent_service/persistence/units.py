@@ -1,5 +1,6 @@
 """Units of work over one engine: a connection, its stores, and one commit."""
 
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -39,6 +40,15 @@ def new_id() -> str:
     return str(uuid_utils.uuid7())
 
 
+def timeless_id() -> str:
+    """A fresh id in the form of UUIDv7 whose time is random (RFC 9562, section 6.1).
+
+    For children and people, whom organisations share: their ids do not tell one when another first
+    asked, nor in which order.
+    """
+    return str(uuid_utils.uuid7(nanoseconds=secrets.randbits(63)))
+
+
 class SqlUnitOfWork:
     """One connection and everything that reads and writes through it."""
 
@@ -57,7 +67,9 @@ class SqlUnitOfWork:
         slots = IndexSlots(connection, index)
         keys = DataKeys(connection, units.ring, new_id, units.clock)
         self.keys = keys
-        self.children = ChildrenStore(connection, keys, index, slots, new_id, units.guard.restores)
+        self.children = ChildrenStore(
+            connection, keys, index, slots, timeless_id, units.guard.restores
+        )
         self.consents = ConsentStore(connection, keys)
         self.links = LinkStore(connection, index)
         self.statements = StatementStore(connection, keys)

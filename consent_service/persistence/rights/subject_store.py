@@ -37,7 +37,8 @@ class SubjectStore:
             sa.select(person)
             .join(person_details, person_details.c.person_id == person.c.id)
             .where(person_details.c.organisation_id == controller, person.c.id != person.c.child_id)
-            .order_by(person.c.child_id)
+            # The children in the order in which the organisation met them.
+            .order_by(person_details.c.data_key_id, person.c.child_id)
         )
         found = [(one, one) for one in self._connection.scalars(itself)]
         around, hashes = "", self._index.person("", cpr)

@@ -131,8 +131,8 @@ class _Said:
             for one in body[SIGNATORIES]:
                 named = one["consent"], one["person"], one["role"]
                 self.signatories[one["id"]] = (entry.entry_id, *named)
-            for person, digest in body[PEOPLE].items():
-                self.people[person] = entry, digest
+            for one in body[PEOPLE]:
+                self.people[one["person"]] = entry, one["details_sha256"]
 
 
 def wrong_file(checks: DatabaseChecks, file: _File) -> list[Finding]:

@@ -190,9 +190,12 @@ def find_holders(
     return tuple(found), details
 
 
-def people_json(details: Mapping[str, PersonDetails]) -> dict[str, str]:
+def people_json(details: Mapping[str, PersonDetails]) -> list[dict[str, str]]:
     """How the entry vouches for what is filed of people."""
-    return {person: details_sha256(known.to_bytes()) for person, known in details.items()}
+    return [
+        {"person": person, "details_sha256": details_sha256(known.to_bytes())}
+        for person, known in details.items()
+    ]
 
 
 def file_people(

@@ -41,4 +41,4 @@ def details_sha256(details: bytes) -> str:
 
 
 PEOPLE = "people"
-"""The member of an entry's body that holds this SHA-256 of each person whose details it filed."""
+"""The member of an entry's body: each person whose details it filed, with that SHA-256."""
