@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from consent_service.persistence.log.tables import log_origin
 from consent_service.persistence.log.tree_rows import newest_head, newest_released
+from tests.api.families import SIBLING
 from tests.deployment import COLLEAGUE, EMPLOYEE, Deployment
 
 BASIS = "Case 2026-0117, every letter since 1 November"
@@ -102,6 +103,44 @@ def test_without_a_restore_there_is_nothing_to_confirm(service: Deployment) -> N
     assert confirm(service, asked, record(service, asked).json["id"]).status_code == 200
     again = record(service, asked)
     assert (again.status_code, again.json["code"]) == (409, "nothing_to_reconfirm")
+
+
+def work(service: Deployment, org: str, query: str = "") -> Any:
+    return service.get(f"/v1/work{query}", org=org).json
+
+
+def test_each_controller_has_its_children_to_look_through(service: Deployment) -> None:
+    service.in_force()
+    newest = service.ask(parties=["municipality-x", "gp-y"], case_reference="2026-0200")
+    other = service.in_force("municipality-z", parties=["municipality-z", "gp-y"])
+    assert work(service, "municipality-x")["items"] == []
+    restore(service)
+    mine = {"kind": "reconfirmation", "consent": newest["id"], "case_reference": "2026-0200"}
+    theirs = {"kind": "reconfirmation", "consent": other["id"], "case_reference": "2026-0117"}
+    assert work(service, "municipality-x") == {"items": [mine], "next": None}
+    assert work(service, "municipality-z")["items"] == [theirs]
+    assert work(service, "gp-y")["items"] == []
+    recorded = record(service, newest).json["id"]
+    assert work(service, "municipality-x")["items"] == [mine]
+    confirm(service, newest, recorded)
+    assert work(service, "municipality-x")["items"] == []
+    assert work(service, "municipality-z")["items"] == [theirs]
+
+
+def test_whoever_is_known_since_is_no_work_and_a_later_restore_asks_anew(
+    service: Deployment, consent: dict[str, Any]
+) -> None:
+    sibling = service.ask(child=SIBLING.named(), case_reference="2026-0300")
+    recorded = record(service, consent).json["id"]
+    assert [one["consent"] for one in work(service, "municipality-x")["items"]] == [consent["id"]]
+    restore(service)
+    # Recorded before the second restore: confirming it now says nothing of what that one lost.
+    assert confirm(service, consent, recorded).status_code == 200
+    first = work(service, "municipality-x", "?limit=1")
+    assert [one["consent"] for one in first["items"]] == [consent["id"]]
+    second = work(service, "municipality-x", f"?limit=1&cursor={first['next']}")
+    assert [one["consent"] for one in second["items"]] == [sibling["id"]]
+    assert second["next"] is None
 
 
 def test_what_was_not_recorded_cannot_be_confirmed(

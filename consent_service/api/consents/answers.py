@@ -15,6 +15,7 @@ from consent_service.api.http.shapes import (
     ref,
 )
 from consent_service.domain.consents.state import ReasonCode
+from consent_service.services.consents.work import RECONFIRMATION
 from consent_service.services.log.model import CUSTODY_TO_CHECK
 
 SCOPE = object_of({"parties": list_of(TEXT), "categories": list_of(TEXT)})
@@ -87,7 +88,11 @@ ANSWERS: dict[str, Json] = {
     "Reconfirmation": object_of({"id": TEXT, "consent": ref("Consent")}),
     "CustodyChange": object_of({"id": TEXT, "consents": list_of(TEXT)}),
     "WorkItem": object_of(
-        {"kind": {"enum": [CUSTODY_TO_CHECK]}, "consent": TEXT, "case_reference": TEXT}
+        {
+            "kind": {"enum": [CUSTODY_TO_CHECK, RECONFIRMATION]},
+            "consent": TEXT,
+            "case_reference": TEXT,
+        }
     ),
     "WorkPage": page_of("WorkItem"),
     "TimelineEvent": object_of(

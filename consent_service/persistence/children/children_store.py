@@ -166,7 +166,7 @@ class ChildrenStore:
         restores: Sequence[datetime] = (),
     ) -> None:
         self._connection = connection
-        self._restores = restores
+        self.restores = restores
         self._keys = keys
         self._index = index
         self._slots = slots
@@ -284,7 +284,7 @@ class ChildrenStore:
             for row in rows
             if row.one_purpose is not None
         ]
-        return Snapshot(child_id, version, History.of(facts, overlaps, self._restores), filed_by)
+        return Snapshot(child_id, version, History.of(facts, overlaps, self.restores), filed_by)
 
     def _birth_date(self, child_id: str, row: _SnapshotRow) -> date | None:
         key = self._keys.remember(row.controller_id, child_id, row.key_id, row.wrapped)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -103,6 +104,36 @@ class ConsentStore:
         if follows is not None:
             query = query.where(follows)
         rows = self._connection.execute(query.order_by(*order)).all()
+        return [self._file(row) for row in rows]
+
+    def to_reconfirm(
+        self, controller: str, since: datetime, *, after: str | None, limit: int
+    ) -> Sequence[ConsentFile]:
+        newer, recorded, confirmed = consent.alias(), fact.alias(), fact.alias()
+        has_newer = sa.exists().where(
+            newer.c.child_id == consent.c.child_id,
+            newer.c.controller_id == controller,
+            newer.c.id > consent.c.id,
+        )
+        is_known = sa.exists().where(
+            fact.c.child_id == consent.c.child_id,
+            fact.c.controller_id == controller,
+            fact.c.at <= since,
+        )
+        # Both facts say which reconfirmation, and nothing else.
+        is_confirmed = sa.exists().where(
+            recorded.c.child_id == consent.c.child_id,
+            recorded.c.controller_id == controller,
+            recorded.c.kind == "reconfirmation_recorded",
+            recorded.c.at > since,
+            confirmed.c.child_id == recorded.c.child_id,
+            confirmed.c.kind == "reconfirmation_confirmed",
+            confirmed.c.payload == recorded.c.payload,
+        )
+        query = _files().where(is_controller(controller), ~has_newer, is_known, ~is_confirmed)
+        if after is not None:
+            query = query.where(consent.c.id > after)
+        rows = self._connection.execute(query.order_by(consent.c.id).limit(limit)).all()
         return [self._file(row) for row in rows]
 
     def add_signatory(self, added: Signatory, entry: str) -> None:

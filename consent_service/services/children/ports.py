@@ -1,6 +1,6 @@
 """What the use cases need to know of children from storage."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -37,6 +37,11 @@ class Snapshot:
 
 class Children(Protocol):
     """The children of the deployment and the people around each."""
+
+    @property
+    def restores(self) -> Sequence[datetime]:
+        """When the database was put back from an older copy, by ascending instant."""
+        ...
 
     def find(self, cpr: CprNumber) -> ChildRef | None: ...
 

@@ -44,6 +44,15 @@ class Consents(Protocol):
         """
         ...
 
+    def to_reconfirm(
+        self, controller: str, since: datetime, *, after: str | None, limit: int
+    ) -> Sequence[ConsentFile]:
+        """Of each child that the controller knew by then, its newest consent, by ascending id.
+
+        Without the children whose records it has confirmed after that instant.
+        """
+        ...
+
     def add_signatory(self, signatory: Signatory, entry: str) -> None:
         """File somebody, as this entry says."""
         ...
