@@ -1,9 +1,10 @@
 # Two stages: the first installs the locked packages and the service into a virtual environment,
 # the second is Python, that environment and a user without rights.
 
-ARG PYTHON=3.11
+# Images by digest: a tag can be moved. A newer one: docker buildx imagetools inspect python:<tag>
+ARG PYTHON=python:3.11.16-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
-FROM python:${PYTHON}-slim AS build
+FROM ${PYTHON} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
 
@@ -28,7 +29,7 @@ RUN /opt/backend/bin/pip wheel --no-deps --no-index --no-build-isolation --wheel
     && /opt/consent-service/bin/python -m compileall -q /opt/consent-service/lib
 
 
-FROM python:${PYTHON}-slim
+FROM ${PYTHON}
 ENV PATH=/opt/consent-service/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
