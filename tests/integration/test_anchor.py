@@ -21,7 +21,8 @@ from sqlalchemy.engine import Connection
 from consent_service.audit.checkpoint import parse_checkpoint
 from consent_service.audit.merkle import leaf_hash
 from consent_service.cli import cli
-from consent_service.errors import Misconfigured
+from consent_service.errors import LogContradicted, Misconfigured
+from consent_service.persistence.kernel.migrate import upgrade
 from consent_service.persistence.log.anchor import Anchor
 from consent_service.persistence.log.tables import (
     log_checkpoint,
@@ -232,6 +233,38 @@ def test_whatever_of_an_entry_was_changed_before_it_was_signed(
     assert service.parts.signer.run_once() is False
     assert notes(service) == before
     assert service.parts.guard.contradiction is not None
+
+
+def test_what_the_signer_alone_finds_stops_every_process(service: Deployment) -> None:
+    other = deploy_with(service.settings, service.clock)
+    service.in_force()
+    service.parts.sequencer.run_once()
+    empty = {"header": b"{}"}
+    in_order = sa.select(log_header.c.entry_id).order_by(log_header.c.entry_id.desc())
+    newest = in_order.limit(1).scalar_subquery()
+    forged = sa.update(log_header).where(log_header.c.entry_id == newest).values(empty)
+    as_owner(service.parts.units.engine, lambda c: c.execute(forged))
+    other.parts.guard.require_now()
+    assert service.parts.signer.run_once() is False
+    with pytest.raises(LogContradicted, match="another process"):
+        other.parts.guard.require_now()
+    refused(other)
+    # Who starts it again has looked; the signer says so once more.
+    again = deploy_with(service.settings, service.clock)
+    again.parts.guard.require_now()
+    for one in (other, again):
+        one.close()
+
+
+def test_a_process_that_does_not_start_stops_no_other(service: Deployment, tmp_path: Path) -> None:
+    service.in_force()
+    service.parts.grow()
+    url = f"sqlite:///{tmp_path / 'another.db'}"
+    upgrade(url)
+    with pytest.raises(Misconfigured, match="entries"):
+        deploy_with(replace(service.settings, database_url=url), service.clock)
+    service.parts.guard.require_now()
+    assert service.disclose().status_code == 201
 
 
 def test_a_head_that_is_dated_back_is_not_signed(service: Deployment) -> None:

@@ -3,7 +3,8 @@
 Somebody who can change the database cannot change this file: what contradicts it is not signed, and
 nothing is decided on it (`guard`, docs/decisions/0035). It is replaced as a whole, so that a crash
 leaves the old checkpoint or the new one, by the holder of the lock alone. Beside it stands the
-`anchor_journal`.
+`anchor_journal`, and the word
+that a process leaves which found a contradiction.
 """
 
 import fcntl
@@ -11,8 +12,11 @@ import os
 from pathlib import Path
 
 from consent_service.errors import Misconfigured
-from consent_service.persistence.kernel.files import sync_folder
+from consent_service.persistence.kernel.files import replace_file
 from consent_service.persistence.log.anchor_journal import AnchorJournal, AnchorNotWritable
+
+Word = tuple[int, int]
+"""By what one word that a process left is told from the next: the file's number and time."""
 
 
 class AnchorUnreadable(Misconfigured):
@@ -77,15 +81,24 @@ class Anchor:
         """
         if not self.is_held:
             raise RuntimeError("the anchor is written by the holder of its lock")
-        fresh = self.path.with_name(f"{self.path.name}.new")
         try:
-            with os.fdopen(
-                os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-            ) as file:
-                file.write(note.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self.path)
-            sync_folder(self.path.parent)
+            replace_file(self.path, note.encode())
         except OSError:
             raise AnchorNotWritable from None
+
+    def leave_word(self, reason: str) -> Word | None:
+        """Tell every other process that this log is contradicted; None where it cannot be told."""
+        word = self.path.with_name(f"{self.path.name}.contradicted")
+        try:
+            replace_file(word, f"{reason}\n".encode())
+        except OSError:
+            return None
+        return self.word()
+
+    def word(self) -> Word | None:
+        """Which word was left last; None where none ever was, or it cannot be looked for."""
+        try:
+            status = self.path.with_name(f"{self.path.name}.contradicted").stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns

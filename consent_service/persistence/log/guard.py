@@ -74,6 +74,8 @@ class Guard:
         self._seen = Head(0, EMPTY_ROOT, clock())
         self._file: tuple[int, int] | None = None
         self._is_set_aside = False
+        self._word = anchor.word()
+        self._has_begun = False
         self.contradiction: str | None = None
         self.restores: tuple[datetime, ...] = ()
 
@@ -127,6 +129,7 @@ class Guard:
                 f"{self.contradiction}. Nothing is served on it. Find out who changed the "
                 "database; one that comes from a backup is brought in by `consent-service restore`"
             )
+        self._has_begun = True
 
     def look(self) -> None:
         """Compare once. What keeps the database or the anchor from being read is raised."""
@@ -139,7 +142,15 @@ class Guard:
         self.require()
 
     def contradict(self, reason: str) -> None:
-        """From here on this process relies on nothing that the database says."""
+        """From here on no process that runs relies on anything that the database says.
+
+        One that has not begun leaves the others alone: what it was pointed at may be its mistake.
+        """
+        if self._has_begun and self.contradiction is None:
+            self._word = self._anchor.leave_word(reason) or self._word
+        self._stop(reason)
+
+    def _stop(self, reason: str) -> None:
         self._alarm.sound("the log is contradicted: %s", reason)
         self.contradiction = self.contradiction or reason
 
@@ -176,6 +187,9 @@ class Guard:
             reason = self._is_another_file() or self._is_another_log(connection, anchored)
         if reason is not None:
             self.contradict(reason)
+        # A word from before this process was made counts no more: whoever started it looked.
+        elif self._anchor.word() not in (None, self._word):
+            self._stop("another process found a contradiction")
 
     def _is_another_file(self) -> str | None:
         """SQLite: whether another file was put in the place of the one that was opened."""
