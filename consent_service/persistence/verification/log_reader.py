@@ -53,6 +53,7 @@ from consent_service.persistence.verification.organisation_checks import Organis
 from consent_service.persistence.verification.people_checks import PeopleChecks
 from consent_service.persistence.verification.register_checks import RegisterChecks
 from consent_service.persistence.verification.retention_checks import RetentionChecks
+from consent_service.persistence.verification.schema_checks import SchemaChecks
 from consent_service.persistence.verification.snapshot import Damaged, Reading, snapshot
 from consent_service.persistence.verification.stray_checks import StrayChecks
 from consent_service.persistence.verification.template_checks import TemplateChecks
@@ -60,6 +61,7 @@ from consent_service.persistence.verification.vouchers import GONE, covered, cov
 from consent_service.signing.keys import KeySet
 
 CHECKS = (
+    SchemaChecks,
     StrayChecks,
     FactChecks,
     ConsentChecks,
