@@ -21,7 +21,8 @@ from consent_service.cli import cli
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.domain.rights.forgetting import RetentionRule
 from consent_service.errors import Misconfigured
-from consent_service.persistence.children.tables import fact
+from consent_service.persistence.children.tables import child, fact, person_details
+from consent_service.persistence.children.tables import person as person_table
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log import restoring
 from consent_service.persistence.log.restoring import anchor_new_name
@@ -422,3 +423,51 @@ def test_clients_wait_until_they_are_confirmed(service: Deployment, copy: Copy) 
 def token(service: Deployment, proof: dict[str, str]) -> Any:
     form = {"grant_type": "client_credentials", "scope": "consents:read", **proof}
     return service.client().post("/oauth/token", data=form)
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_who_was_erased_and_is_put_back_is_named(service: Deployment, is_whole: bool) -> None:
+    """Whoever kept a copy of the rows: what opens under the service's keys is known again."""
+    url, name = service.settings.database_url, service.settings.log_origin
+    asked = service.in_force()
+    tables = [child, data_key, person_table, person_details]
+
+    def rows(connection: Connection) -> dict[str, list[dict[str, Any]]]:
+        return {
+            one.name: [dict(row) for row in connection.execute(sa.select(one)).mappings()]
+            for one in tables
+        }
+
+    def put_back(connection: Connection) -> None:
+        now = rows(connection)
+        for one in tables:
+            key = [column.name for column in one.primary_key]
+            there = [[row[name] for name in key] for row in now[one.name]]
+            gone = [row for row in before[one.name] if [row[name] for name in key] not in there]
+            if gone:
+                connection.execute(sa.insert(one), gone)
+
+    with service.parts.units.engine.connect() as connection:
+        before = rows(connection)
+    if is_whole:
+        with service.parts.units.writing() as uow:
+            number = CprNumber("0103174321")
+            erase_child(uow, service.parts.context, "municipality-x", number, APPROVAL)
+            uow.commit()
+    else:
+        cancelled = {"reason": "mistake", "performed_by": EMPLOYEE}
+        service.post(f"/v1/consents/{asked['id']}/cancellation", cancelled)
+        service.clock.forward(days=366)
+        with service.parts.units.writing() as uow:
+            rule, children = RetentionRule(1, 9), uow.erasures.children("municipality-x")
+            erase_by_retention(
+                uow, service.parts.context, "municipality-x", rule, children, APPROVAL
+            )
+            uow.commit()
+    service.parts.grow()
+    verified(service, url, name)
+    as_owner(service.parts.units.engine, put_back)
+    result = run(service, url, "audit", "verify", "--workers", "1", name=name)
+    assert result.exit_code == 1
+    assert ("destroyed by an erasure" in result.output) is is_whole
+    assert "there again" in result.output

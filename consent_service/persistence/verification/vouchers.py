@@ -220,7 +220,10 @@ _CHILDREN: Mapping[str, Columns] = {
         "wrapped": _opened("sealed under the key-encryption key, for this id"),
         "created_at": _MADE,
         GONE: _derived("whatever is under it does not open"),
-        MORE: _harmless("only one that was there once opens, and nothing is under it any more"),
+        MORE: _harmless(
+            "only one that was there once opens, and nothing is under it any more; `audit verify`"
+            " names one that the anchor's journal has as destroyed"
+        ),
     },
     "key_state": {
         "id": _derived("the one row"),
