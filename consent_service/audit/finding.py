@@ -9,6 +9,7 @@ Kind = Literal[
     "checkpoint_invalid", "log_cut", "body_mismatch", "body_missing", "body_unreadable",
     "body_not_erased", "columns_mismatch", "erasure_mismatch", "fact_mismatch",
     "integrated_late", "key_compromised", "origin_mismatch", "checkpoint_missing",
+    "schema_changed",
 ]  # fmt: skip
 
 NOTICES: frozenset[Kind] = frozenset({"integrated_late", "key_compromised", "checkpoint_missing"})

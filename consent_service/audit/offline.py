@@ -230,10 +230,20 @@ def _read_origins(description: Path) -> Origins:
     """The one name of a log, or, where it had several, all of them and where each begins."""
     match _read_json(description):
         case {"origins": [_, *_] as rows}:
-            return Origins(tuple(_read_origin(row, description) for row in rows))
+            origins = Origins(tuple(_read_origin(row, description) for row in rows))
+            _check_begins(origins, description)
+            return origins
         case {"origin": str(origin)} if origin:
             return Origins.named(origin)
     raise UnusableInput(f"{description} does not name a log: no origin")
+
+
+def _check_begins(origins: Origins, description: Path) -> None:
+    """A name that begins twice would make what contradicts the log a part that was lost."""
+    begins = [row.first_index for row in origins.rows]
+    names = [row.origin for row in origins.rows]
+    if begins != sorted({0, *begins}) or len(set(names)) != len(names):
+        raise UnusableInput(f"{description} does not name a log: no name begins twice")
 
 
 def _read_origin(row: object, description: Path) -> OriginRow:

@@ -120,6 +120,9 @@ def wrong_origins(rows: Sequence[OriginRow], configured: str, size: int) -> Iter
             detail = "it does not begin where a name can"
         elif is_first != (row.predecessor is None):
             detail = "the first name alone follows no other"
+        elif row.origin in {before.origin for before in rows[:number]}:
+            # A restore that never was: every entry under it has that name already.
+            detail = "the log was called that before"
         else:
             continue
         yield Finding("origin_mismatch", f"name from {row.first_index} on", detail)

@@ -101,10 +101,14 @@ class TreeWalk:
 
 
 class Claims(NamedTuple):
-    """Checkpoints from outside the log: those that others kept, and the log's own anchor."""
+    """What is known outside the log: checkpoints that others kept, and the log's own anchor.
+
+    `destroyed` are the data keys that erasures took, as the anchor's journal has them.
+    """
 
     outside: Sequence[str] = ()
     anchor: str | None = None
+    destroyed: frozenset[str] = frozenset()
 
 
 NO_CLAIMS = Claims()

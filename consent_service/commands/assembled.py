@@ -44,15 +44,18 @@ def verify_with_keys(
     """Verify the whole log, opening what the keys open, in a process for each processor.
 
     `outside` are checkpoints that others kept; `workers` says how many processes instead. A
-    `copy` from before is named here, and when it ends: the anchor is not compared with it.
+    `copy` from before is named here, and when it ends: neither the anchor nor its
+    journal is compared with it.
     """
     from consent_service.audit.tree_checks import Claims
     from consent_service.persistence.verification.log_reader import Processes, verify_database
     from consent_service.signing.own_keys import own_keys
     from consent_service.wiring import key_source
 
-    # Read before the database: whatever the anchor says, that has at least.
+    # Read before the database: whatever the anchor and its journal say, that has at least.
     anchor = parts.anchor.read() if copy is None else None
+    done = parts.anchor.journal.read().done if copy is None else {}
+    destroyed = frozenset(key for one in done.values() for key in one.keys)
     source = key_source(parts.settings)
     # A hardware module is reached from this process alone: its PIN goes nowhere else.
     count = 1 if source.module is not None else workers or os.cpu_count() or 1
@@ -64,6 +67,6 @@ def verify_with_keys(
         own_keys(parts.keys.published, parts.keys.schedules.values()),
         name,
         now,
-        Claims(outside, anchor),
+        Claims(outside, anchor, destroyed),
         processes=Processes(count, source),
     )

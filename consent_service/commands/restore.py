@@ -50,7 +50,7 @@ def restore(
                 )
             _verify(parts, found)
             _bring_in(parts, organisation, found, approval)
-        kept = anchor_new_name(engine, parts.anchor, identity)
+        kept = anchor_new_name(engine, parts.anchor, identity, parts.signer)
     click.echo(f"The anchor is the checkpoint of {kept.size} entries of {kept.origin}.")
     click.echo("Start the service; then confirm its clients: consent-service clients confirm ID.")
 

@@ -98,7 +98,7 @@ class SqlUnitOfWork:
             self._units.sequencer.integrate(self.connection)
         meant = self._journal(epoch)
         self.connection.commit()
-        self._units.journal.finish(meant)
+        self._units.journal.finish(meant, epoch)
         self.log.appended = []
         if grows:
             self._units.has_grown.set()

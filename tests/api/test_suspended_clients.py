@@ -249,3 +249,25 @@ def test_an_older_set_is_named_though_its_mac_is_right(service: Deployment) -> N
     vouched.damage(service, vouched.put_back(older))
     assert [one.place for one in verify(service).findings] == ["client journal", "client_epoch"]
     assert secret
+
+
+@pytest.mark.parametrize(
+    ("do", "place"),
+    [
+        (vouched.insert_a_client, "client forged"),
+        (vouched.insert_a_secret, "client journal"),
+        (vouched.widen_the_scopes, "client journal"),
+        (vouched.delete_the_revocation, "client revoked"),
+    ],
+)
+def test_suspending_everybody_makes_nothing_right(
+    on_sqlite: Deployment, do: vouched.Damage, place: str
+) -> None:
+    """The way out vouches for whatever stands there, and still `audit verify` names it."""
+    vouched.register(on_sqlite)
+    vouched.register(on_sqlite, "revoked")
+    vouched.revoke(on_sqlite, "revoked")
+    vouched.damage(on_sqlite, do)
+    suspend(on_sqlite)
+    suspend(on_sqlite)
+    assert place in {one.place for one in verify(on_sqlite).findings}

@@ -23,8 +23,9 @@ from consent_service.persistence.access.tables import (
     client_secret,
 )
 from consent_service.persistence.keys.sealing import Index
+from consent_service.services.access.manage_clients import suspend_all
 from tests.api.conftest import drop_guards
-from tests.deployment import Deployment, deploy
+from tests.deployment import OPERATOR, Deployment, deploy
 
 TABLES = (client, client_key, client_secret, client_revocation)
 SET = (*TABLES, client_epoch)
@@ -284,6 +285,57 @@ def test_nothing_is_vouched_for_anew_with_what_was_slipped_in(
     if again is not None:
         assert again.get("/v1/consents").status_code == 503
         again.close()
+
+
+@pytest.mark.parametrize("suspends", [False, True])
+def test_what_is_slipped_in_while_clients_are_changed_is_not_vouched_for(
+    service: Deployment, suspends: bool
+) -> None:
+    """A trigger of the owner's writes within our own transaction, after the set was verified."""
+    register(service)
+    damage(service, slip_in_with("client" if suspends else "client_revocation"))
+    if suspends:
+        with service.parts.units.writing() as uow:
+            suspend_all(uow, service.parts.context, OPERATOR, "gp-y")
+            uow.commit()
+    else:
+        body = {"client": "somebody", "organisation": "gp-y"}
+        assert service.post("/v1/client-revocations", body, org="operator").status_code == 201
+    again = started_again(service)
+    for deployed in (service, again):
+        answer = log_in(deployed, MADE_UP, "forged")
+        assert (answer.status_code, answer.json["code"]) == (503, "not_vouched_for")
+    again.close()
+
+
+def slip_in_with(changed: str) -> Damage:
+    """Whenever this table is written to, so is a client of the attacker's own."""
+    at, digest = "2026-11-23 09:00:00+00", hashlib.sha256(MADE_UP.encode()).hexdigest()
+
+    def do(connection: Connection) -> None:
+        is_postgres = connection.dialect.name == "postgresql"
+        time = at if is_postgres else at.replace(" ", "T").replace("+00", ".000000Z")
+        bytes_ = f"'\\x{digest}'" if is_postgres else f"x'{digest}'"
+        body = (
+            "INSERT INTO client (id, organisation_id, scopes, auth_method, created_at) VALUES"
+            f" ('forged', 'gp-y', 'audit:read', 'client_secret', '{time}') ON CONFLICT DO NOTHING;"
+            " INSERT INTO client_secret (id, client_id, sha256, created_at) VALUES"
+            f" ('{SOME_ID}', 'forged', {bytes_}, '{time}') ON CONFLICT DO NOTHING;"
+        )
+        event = "UPDATE" if changed == "client" else "INSERT"
+        if not is_postgres:
+            begun = f"CREATE TRIGGER slip AFTER {event} ON {changed} BEGIN {body} END"
+            connection.exec_driver_sql(begun)
+            return
+        connection.exec_driver_sql(
+            "CREATE FUNCTION slip() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
+            f" $$BEGIN {body} RETURN NULL; END$$"
+        )
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER slip AFTER {event} ON {changed} EXECUTE FUNCTION slip()"
+        )
+
+    return do
 
 
 def test_an_older_state_is_no_authority_to_a_process_that_saw_a_newer_one(

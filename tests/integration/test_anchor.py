@@ -613,6 +613,24 @@ def test_another_name_in_the_database_stops_every_process(service: Deployment) -
     refused(service)
 
 
+def test_a_restore_that_never_was_is_refused_and_found(service: Deployment) -> None:
+    """The name that the log has, once more: its headers say so, and every consent would be held."""
+    service.in_force()
+    service.parts.grow()
+    row = {"origin": service.settings.log_origin, "predecessor": service.parts.anchor.read()}
+
+    def insert(connection: Connection) -> None:
+        head = newest_head(connection)
+        assert head is not None
+        connection.execute(sa.insert(log_origin).values(first_index=head.size - 1, **row))
+
+    as_owner(service.parts.units.engine, insert)
+    verified = command(service, "audit", "verify", "--workers", "1")
+    assert (verified.exit_code, "origin_mismatch" in verified.output) == (1, True)
+    service.parts.guard.look()
+    refused(service)
+
+
 def test_a_lock_is_one_processs_own(tmp_path: Path) -> None:
     """A child of the holder is another process, and holds nothing."""
     anchor = Anchor(tmp_path / "anchor")

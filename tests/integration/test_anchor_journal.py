@@ -2,20 +2,23 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Misconfigured
-from consent_service.persistence.access.tables import client_epoch
+from consent_service.persistence.access.tables import client_epoch, client_revocation
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.anchor_journal import (
     AnchorNotWritable,
+    Epoch,
     Intent,
     Journalled,
 )
-from consent_service.persistence.log.tables import log_erased, log_header
+from consent_service.persistence.log.tables import log_body, log_erased, log_header
 from consent_service.services.rights.erase import Approval, Erased, erase_child
 from tests.deployment import Deployment, deploy, deploy_with
 from tests.integration.forged_logs import as_owner
@@ -118,3 +121,34 @@ def test_an_epoch_put_back_keeps_every_process_from_starting(service: Deployment
     )
     with pytest.raises(Misconfigured, match="clients"):
         deploy_with(service.settings, service.clock)
+
+
+def test_nor_does_one_start_where_its_entry_was_taken_out_of_the_log_too(
+    service: Deployment,
+) -> None:
+    """The root of the tree is of leaves: it does not show that an entry's own rows are gone."""
+    assert service.post("/v1/client-revocations", REVOKED).status_code == 201
+    service.parts.grow()
+    (one,) = journalled(service).epochs
+
+    def put_back(connection: Connection) -> None:
+        connection.execute(sa.delete(client_revocation))
+        connection.execute(sa.update(client_epoch).values(epoch=1, mac=None))
+        for table in (log_body, log_header):
+            connection.execute(sa.delete(table).where(table.c.entry_id == one.entry))
+
+    as_owner(service.parts.units.engine, put_back)
+    with pytest.raises(Misconfigured, match="clients"):
+        deploy_with(service.settings, service.clock)
+
+
+def test_a_start_says_of_an_open_change_of_clients_that_the_log_has_it(service: Deployment) -> None:
+    """As after a kill between the commit and its `done`; of one that was not committed, nothing."""
+    service.parts.anchor.journal.begin([], Epoch(9, str(uuid4())), service.clock())
+    assert service.post("/v1/client-revocations", REVOKED).status_code == 201
+    path = service.parts.anchor.journal.path
+    *meant, _ = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(meant))
+    assert journalled(service).reached == set()
+    deploy_with(service.settings, service.clock).close()
+    assert journalled(service).reached == {2}

@@ -8,21 +8,28 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
+from sqlalchemy.engine import Connection
 
 from consent_service.audit.checkpoint import parse_checkpoint
+from consent_service.audit.merkle import leaf_hash
 from consent_service.cli import cli
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.domain.rights.forgetting import RetentionRule
 from consent_service.errors import Misconfigured
-from consent_service.persistence.children.tables import fact
+from consent_service.persistence.children.tables import child, fact, person_details
+from consent_service.persistence.children.tables import person as person_table
 from consent_service.persistence.keys.tables import data_key
+from consent_service.persistence.log import restoring
+from consent_service.persistence.log.restoring import anchor_new_name
 from consent_service.persistence.log.tables import log_body, log_header, log_origin
 from consent_service.services.rights.erase import Approval, erase_by_retention, erase_child
 from tests.deployment import COLLEAGUE, EMPLOYEE, Deployment, deploy, deploy_with, person
+from tests.integration.forged_logs import as_owner, entries_of, grow, rewrite_without
 from tests.integration.test_purposes_command import environment
 from tests.postgres_cluster import Cluster
 
@@ -255,6 +262,59 @@ def names(url: str) -> list[str]:
         return list(connection.scalars(query))
 
 
+def test_a_name_that_somebody_wrote_there_is_no_restore_that_began(
+    service: Deployment, copy: Copy
+) -> None:
+    """The guide's next name can be guessed, and the newest checkpoint is public."""
+    asked = service.in_force()
+    service.act(asked["id"], "custody_holder", "withdraw")
+    service.parts.grow()
+    older = copy(service)
+    anchor = service.parts.anchor.read()
+    row = {"origin": NEXT, "predecessor": anchor}
+
+    def forge(connection: Connection) -> None:
+        size = rewrite_without(connection, entries_of(connection, "consent_withdrawn"))
+        connection.execute(sa.insert(log_origin).values(first_index=size, **row))
+
+    as_owner(sa.create_engine(older, poolclass=sa.NullPool), forge)
+    refused = run(service, older, *RESTORE)
+    assert refused.exit_code == 1
+    assert "no restore of ours began" in str(refused.exception)
+    assert service.parts.anchor.read() == anchor
+
+
+def test_what_is_written_while_it_is_brought_in_is_not_signed(
+    service: Deployment, copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the commit and the anchor, and where it was stopped there."""
+    asked = service.in_force()
+    older = copy(service)
+    service.act(asked["id"], "custody_holder", "withdraw")
+    put_away(service)
+    anchor = service.parts.anchor.read()
+    engine = sa.create_engine(older, poolclass=sa.NullPool)
+
+    def forging(*given: Any) -> Any:
+        as_owner(engine, forge_a_tail)
+        return anchor_new_name(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(restoring, "anchor_new_name", forging)
+        for _ in range(2):
+            refused = run(service, older, *RESTORE)
+            assert refused.exit_code == 1
+            assert "is not signed" in str(refused.exception)
+    assert service.parts.anchor.read() == anchor
+
+
+def forge_a_tail(connection: Connection) -> None:
+    forged, time = leaf_hash(b"made up"), datetime.now(UTC)
+    row = {"entry_id": str(uuid4()), "time": time, "header": b"made up", "leaf": forged}
+    connection.execute(sa.insert(log_header).values(**row, promise="made up"))
+    grow(connection, [(str(row["entry_id"]), forged)], time)
+
+
 def test_it_can_happen_twice(service: Deployment, copy: Copy) -> None:
     asked = service.in_force()
     first = copy(service)
@@ -363,3 +423,51 @@ def test_clients_wait_until_they_are_confirmed(service: Deployment, copy: Copy) 
 def token(service: Deployment, proof: dict[str, str]) -> Any:
     form = {"grant_type": "client_credentials", "scope": "consents:read", **proof}
     return service.client().post("/oauth/token", data=form)
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_who_was_erased_and_is_put_back_is_named(service: Deployment, is_whole: bool) -> None:
+    """Whoever kept a copy of the rows: what opens under the service's keys is known again."""
+    url, name = service.settings.database_url, service.settings.log_origin
+    asked = service.in_force()
+    tables = [child, data_key, person_table, person_details]
+
+    def rows(connection: Connection) -> dict[str, list[dict[str, Any]]]:
+        return {
+            one.name: [dict(row) for row in connection.execute(sa.select(one)).mappings()]
+            for one in tables
+        }
+
+    def put_back(connection: Connection) -> None:
+        now = rows(connection)
+        for one in tables:
+            key = [column.name for column in one.primary_key]
+            there = [[row[name] for name in key] for row in now[one.name]]
+            gone = [row for row in before[one.name] if [row[name] for name in key] not in there]
+            if gone:
+                connection.execute(sa.insert(one), gone)
+
+    with service.parts.units.engine.connect() as connection:
+        before = rows(connection)
+    if is_whole:
+        with service.parts.units.writing() as uow:
+            number = CprNumber("0103174321")
+            erase_child(uow, service.parts.context, "municipality-x", number, APPROVAL)
+            uow.commit()
+    else:
+        cancelled = {"reason": "mistake", "performed_by": EMPLOYEE}
+        service.post(f"/v1/consents/{asked['id']}/cancellation", cancelled)
+        service.clock.forward(days=366)
+        with service.parts.units.writing() as uow:
+            rule, children = RetentionRule(1, 9), uow.erasures.children("municipality-x")
+            erase_by_retention(
+                uow, service.parts.context, "municipality-x", rule, children, APPROVAL
+            )
+            uow.commit()
+    service.parts.grow()
+    verified(service, url, name)
+    as_owner(service.parts.units.engine, put_back)
+    result = run(service, url, "audit", "verify", "--workers", "1", name=name)
+    assert result.exit_code == 1
+    assert ("destroyed by an erasure" in result.output) is is_whole
+    assert "there again" in result.output

@@ -52,12 +52,17 @@ class ClientSet:
         return Standing(False, found.organisation, found.scopes, found.suspended_at is not None)
 
 
+_Row = Mapping[str, Any]
+
+
 class ClientRows:
-    """The rows of the four tables."""
+    """The rows of the four tables, as they were read and as a unit of work changes them."""
 
     def __init__(self, rows: Mapping[str, Sequence[Row[Any]]]) -> None:
         """The rows by the name of their table."""
-        self._of = rows
+        self._of: dict[str, list[_Row]] = {
+            name: [row._asdict() for row in some] for name, some in rows.items()
+        }
 
     @classmethod
     def read(cls, connection: Connection) -> Self:
@@ -85,7 +90,7 @@ class ClientRows:
         try:
             for table in TABLES:
                 columns = table.columns.keys()
-                written = sorted(row_text(row._asdict(), columns) for row in self._of[table.name])
+                written = sorted(row_text(row, columns) for row in self._of[table.name])
                 for text in (table.name, str(len(written)), *written):
                     digest.update(f"{text}\n".encode())
         except NotCanonical:
@@ -95,37 +100,90 @@ class ClientRows:
     def found(self, epoch: int) -> ClientSet:
         """The set as it is asked about."""
         revoked = {
-            (row.issuer, row.client_id): row.revoked_at for row in self._of[client_revocation.name]
+            (row["issuer"], row["client_id"]): row["revoked_at"]
+            for row in self._of[client_revocation.name]
         }
         keys, secrets = self._by_client(client_key), self._by_client(client_secret)
         clients = {
-            row.id: client_of(row, keys[row.id], secrets[row.id], revoked.get((OURS, row.id)))
+            row["id"]: client_of(
+                row, keys[row["id"]], secrets[row["id"]], revoked.get((OURS, row["id"]))
+            )
             for row in self._of[client.name]
         }
         return ClientSet(epoch, clients, revoked)
 
-    def _by_client(self, table: sa.Table) -> Mapping[str, Sequence[Row[Any]]]:
+    def client(self, client_id: str) -> Client | None:
+        """One client, as its rows stand."""
+        for row in self._of[client.name]:
+            if row["id"] == client_id:
+                keys, secrets = (
+                    [one for one in self._of[table.name] if one["client_id"] == client_id]
+                    for table in (client_key, client_secret)
+                )
+                return client_of(row, keys, secrets, self.revoked_at(OURS, client_id))
+        return None
+
+    def page(self, after: str, limit: int) -> Sequence[Client]:
+        """So many clients at most whose ids come after this one, in their order."""
+        ids = sorted(row["id"] for row in self._of[client.name] if row["id"] > after)
+        found = map(self.client, ids[:limit])
+        return [one for one in found if one is not None]
+
+    def revoked_at(self, issuer: str, client_id: str) -> datetime | None:
+        """Since when a client of an issuer is refused for ever."""
+        key = {"issuer": issuer, "client_id": client_id}
+        for row in self._of[client_revocation.name]:
+            if key.items() <= row.items():
+                found: datetime = row["revoked_at"]
+                return found
+        return None
+
+    def _by_client(self, table: sa.Table) -> Mapping[str, Sequence[_Row]]:
         found = defaultdict(list)
         for row in self._of[table.name]:
-            found[row.client_id].append(row)
+            found[row["client_id"]].append(row)
         return found
+
+    # -- as a unit of work changes them --------------------------------------------------------
+
+    def add(self, table: sa.Table, values: _Row) -> None:
+        """A row more; a column that is not named is NULL."""
+        self._of[table.name].append({**dict.fromkeys(table.columns.keys()), **values})
+
+    def change(self, table: sa.Table, key: _Row, values: _Row) -> None:
+        """Other values in the rows that have these."""
+        self._of[table.name] = [
+            {**row, **values} if key.items() <= row.items() else row for row in self._of[table.name]
+        ]
+
+    def remove(self, table: sa.Table, key: _Row) -> None:
+        """Without the rows that have these values."""
+        self._of[table.name] = [
+            row for row in self._of[table.name] if not key.items() <= row.items()
+        ]
 
 
 def client_of(
-    row: Row[Any],
-    keys: Sequence[Row[Any]],
-    secrets: Sequence[Row[Any]],
+    row: _Row,
+    keys: Sequence[_Row],
+    secrets: Sequence[_Row],
     revoked_at: datetime | None,
 ) -> Client:
     """A client of its rows."""
     return Client(
-        row.id,
-        row.organisation_id,
-        frozenset(row.scopes.split()),
-        row.auth_method,
-        row.created_at,
-        [ClientKey(key.kid, key.jwk, key.added_at) for key in keys],
-        [ClientSecret(one.id, one.sha256, one.created_at) for one in secrets],
+        row["id"],
+        row["organisation_id"],
+        frozenset(row["scopes"].split()),
+        row["auth_method"],
+        row["created_at"],
+        [
+            ClientKey(key["kid"], key["jwk"], key["added_at"])
+            for key in sorted(keys, key=lambda key: (key["added_at"], key["kid"]))
+        ],
+        [
+            ClientSecret(one["id"], one["sha256"], one["created_at"])
+            for one in sorted(secrets, key=lambda one: one["id"])
+        ],
         revoked_at,
-        row.suspended_at,
+        row["suspended_at"],
     )

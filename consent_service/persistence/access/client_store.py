@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
-from consent_service.persistence.access.client_set import client_of
+from consent_service.persistence.access.client_set import ClientRows
 from consent_service.persistence.access.epoch import UnitClients
 from consent_service.persistence.access.tables import (
     client,
@@ -17,7 +17,7 @@ from consent_service.persistence.access.tables import (
     used_assertion,
 )
 from consent_service.persistence.kernel.insert import insert_or_ignore
-from consent_service.services.access.client import OURS, Client, ClientKey, ClientSecret, Standing
+from consent_service.services.access.client import Client, ClientKey, ClientSecret, Standing
 
 
 class ClientStore:
@@ -47,62 +47,51 @@ class ClientStore:
         return self._vouched.vouch()
 
     def add(self, added: Client) -> None:
-        self._change(
-            sa.insert(client).values(
-                id=added.id,
-                organisation_id=added.organisation,
-                scopes=" ".join(sorted(added.scopes)),
-                auth_method=added.auth_method,
-                created_at=added.created_at,
-            )
+        self._insert(
+            client,
+            id=added.id,
+            organisation_id=added.organisation,
+            scopes=" ".join(sorted(added.scopes)),
+            auth_method=added.auth_method,
+            created_at=added.created_at,
         )
 
     def find(self, client_id: str) -> Client | None:
-        found = self._read(client.c.id == client_id, 1)
-        return found[0] if found else None
+        return self._vouched.rows().client(client_id)
 
     def page(self, after: str | None, limit: int) -> Sequence[Client]:
-        return self._read(client.c.id > (after or ""), limit)
+        return self._vouched.rows().page(after or "", limit)
 
     def set_scopes(self, client_id: str, scopes: frozenset[str]) -> None:
-        written = " ".join(sorted(scopes))
-        self._change(sa.update(client).where(client.c.id == client_id).values(scopes=written))
+        self._update(client_id, scopes=" ".join(sorted(scopes)))
 
     def set_suspended(self, client_id: str, since: datetime | None) -> None:
-        values = {"suspended_at": since}
-        self._change(sa.update(client).where(client.c.id == client_id).values(**values))
+        self._update(client_id, suspended_at=since)
 
     def add_key(self, client_id: str, key: ClientKey) -> None:
-        self._change(
-            sa.insert(client_key).values(
-                client_id=client_id, kid=key.kid, jwk=dict(key.jwk), added_at=key.added_at
-            )
+        self._insert(
+            client_key, client_id=client_id, kid=key.kid, jwk=dict(key.jwk), added_at=key.added_at
         )
 
     def remove_key(self, client_id: str, kid: str) -> None:
-        of_client = client_key.c.client_id == client_id
-        self._change(sa.delete(client_key).where(of_client, client_key.c.kid == kid))
+        self._delete(client_key, client_id=client_id, kid=kid)
 
     def add_secret(self, client_id: str, secret: ClientSecret) -> None:
-        self._change(
-            sa.insert(client_secret).values(
-                id=secret.id,
-                client_id=client_id,
-                sha256=secret.sha256,
-                created_at=secret.created_at,
-            )
+        self._insert(
+            client_secret,
+            id=secret.id,
+            client_id=client_id,
+            sha256=secret.sha256,
+            created_at=secret.created_at,
         )
 
     def remove_secret(self, client_id: str, secret: str) -> None:
-        of_client = client_secret.c.client_id == client_id
-        self._change(sa.delete(client_secret).where(of_client, client_secret.c.id == secret))
+        self._delete(client_secret, client_id=client_id, id=secret)
 
     def revoke(self, issuer: str, client_id: str, now: datetime) -> bool:
         if self.revoked_at(issuer, client_id) is not None:
             return False
-        self._change(
-            sa.insert(client_revocation).values(issuer=issuer, client_id=client_id, revoked_at=now)
-        )
+        self._insert(client_revocation, issuer=issuer, client_id=client_id, revoked_at=now)
         return True
 
     def vouched(self, client_id: str) -> Client | None:
@@ -112,11 +101,7 @@ class ClientStore:
         return self._vouched.get().standing(issuer, client_id)
 
     def revoked_at(self, issuer: str, client_id: str) -> datetime | None:
-        query = sa.select(client_revocation.c.revoked_at).where(
-            client_revocation.c.issuer == issuer, client_revocation.c.client_id == client_id
-        )
-        found: datetime | None = self._connection.scalar(query)
-        return found
+        return self._vouched.rows().revoked_at(issuer, client_id)
 
     def use_assertion(self, digest: bytes, expires: datetime) -> bool:
         values = {"digest": digest, "expires_at": expires}
@@ -124,48 +109,25 @@ class ClientStore:
         first = statement.returning(used_assertion.c.digest)
         return self._connection.scalar(first) is not None
 
-    def _change(self, statement: sa.Executable) -> None:
+    # Each change is made to the verified rows too, over which the MAC is made.
+
+    def _insert(self, table: sa.Table, **values: Any) -> None:
+        self._begin().add(table, values)
+        self._connection.execute(sa.insert(table).values(**values))
+
+    def _update(self, client_id: str, **values: Any) -> None:
+        self._begin().change(client, {"id": client_id}, values)
+        self._connection.execute(sa.update(client).where(client.c.id == client_id).values(**values))
+
+    def _delete(self, table: sa.Table, **key: Any) -> None:
+        self._begin().remove(table, key)
+        which = (table.c[name] == value for name, value in key.items())
+        self._connection.execute(sa.delete(table).where(*which))
+
+    def _begin(self) -> ClientRows:
         self.begin_change()
         self._changed = True
-        self._connection.execute(statement)
-
-    def _read(self, which: sa.ColumnElement[bool], limit: int) -> list[Client]:
-        own = sa.and_(
-            client_revocation.c.client_id == client.c.id, client_revocation.c.issuer == OURS
-        )
-        query = (
-            sa.select(client, client_revocation.c.revoked_at)
-            .select_from(client.outerjoin(client_revocation, own))
-            .where(which)
-            .order_by(client.c.id)
-            .limit(limit)
-        )
-        rows = self._connection.execute(query).all()
-        ids = [row.id for row in rows]
-        keys, secrets = self._keys(ids), self._secrets(ids)
-        return [client_of(row, keys[row.id], secrets[row.id], row.revoked_at) for row in rows]
-
-    def _keys(self, ids: list[str]) -> dict[str, list[Row[Any]]]:
-        found: dict[str, list[Row[Any]]] = {client_id: [] for client_id in ids}
-        query = (
-            sa.select(client_key)
-            .where(client_key.c.client_id.in_(ids))
-            .order_by(client_key.c.added_at, client_key.c.kid)
-        )
-        for row in self._connection.execute(query):
-            found[row.client_id].append(row)
-        return found
-
-    def _secrets(self, ids: list[str]) -> dict[str, list[Row[Any]]]:
-        found: dict[str, list[Row[Any]]] = {client_id: [] for client_id in ids}
-        query = (
-            sa.select(client_secret)
-            .where(client_secret.c.client_id.in_(ids))
-            .order_by(client_secret.c.id)
-        )
-        for row in self._connection.execute(query):
-            found[row.client_id].append(row)
-        return found
+        return self._vouched.rows()
 
 
 def forget_used_assertions(connection: Connection, now: datetime) -> int:

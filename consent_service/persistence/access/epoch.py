@@ -91,6 +91,8 @@ class UnitClients:
         # What is read from here on is at least as new as what was known before.
         self._least = known.least
         self._clients: ClientSet | None = None
+        # Where this unit changes something: the rows it verified, with its own changes.
+        self._rows: ClientRows | None = None
         self._next: int | None = None
         self.assumed: int | None = None
 
@@ -120,9 +122,9 @@ class UnitClients:
         """
         if self._next is None:
             with self._reported():
-                row = self._row(locks=True)
-                self._clients = self._verified(row, ClientRows.read(self._connection))
-            self._next = row[0] + 1
+                row, rows = self._row(locks=True), ClientRows.read(self._connection)
+                self._clients = self._verified(row, rows)
+            self._rows, self._next = rows, row[0] + 1
         return self._next
 
     def lock_whatever_stands(self, above: int) -> int:
@@ -134,22 +136,27 @@ class UnitClients:
             epoch, _ = self._row(locks=True)
         except ClientsNotVouchedFor:
             epoch = 0
-        self._clients = ClientRows.read(self._connection).found(epoch)
+        self._rows = ClientRows.read(self._connection)
+        self._clients = self._rows.found(epoch)
         self._next = max(epoch, above, self._least) + 1
         return self._next
 
-    def vouch(self) -> int:
-        """Vouch for the rows as this unit leaves them; the number that they have from the commit.
+    def rows(self) -> ClientRows:
+        """The rows that this unit changes and vouches for, or else those that stand there."""
+        return self._rows or ClientRows.read(self._connection)
 
-        To be called once, after the last change.
+    def vouch(self) -> int:
+        """Vouch for what was verified, with this unit's changes, under the number of the commit.
+
+        Not for what stands there by now. To be called once, after the last change.
         """
         epoch = self.lock()
-        mac = ClientRows.read(self._connection).mac(self._index, epoch)
+        mac = self.rows().mac(self._index, epoch)
         values = {"epoch": epoch, "mac": mac}
         if self._connection.execute(sa.update(client_epoch).values(**values)).rowcount == 0:
             # Somebody deleted it, and somebody else has just suspended everything.
             self._connection.execute(sa.insert(client_epoch).values(id=1, **values))
-        self._clients = self._next = None
+        self._clients = self._rows = self._next = None
         return epoch
 
     def _read(self) -> ClientSet:

@@ -1,10 +1,11 @@
 """The anchor's journal: what must not be forgotten when the database is put back, a line each.
 
 Any process appends, under a short lock of the file's own, and before the commit that it speaks of:
-an erasure that is meant, `done` once it is committed, and each new epoch of the clients. So an
+an erasure that is meant and each new epoch of the clients, and `done` once it is committed. So an
 intent without `done` says that somebody was stopped in between, and the log says whether it
-happened. Lines are canonical JSON; a last line without its end was never finished, and so was never
-followed by a commit: it is passed over with a warning, and cut off by whoever appends next.
+happened; what is `done` needs nobody's word, whatever became of the log's rows since. Lines are
+canonical JSON; a last line without its end was never finished, and so was never followed by a
+commit: it is passed over with a warning, and cut off by whoever appends next.
 """
 
 import fcntl
@@ -61,13 +62,14 @@ class Epoch:
 class Journalled:
     """What a journal says: erasures that are done, those nobody has said it of, and the epochs.
 
-    `since` is when each open erasure was meant, in UTC.
+    `since` is when each open erasure was meant, in UTC; `reached` are the epochs that are done.
     """
 
     done: Mapping[str, Intent]
     open: Mapping[str, Intent]
     since: Mapping[str, datetime]
     epochs: Sequence[Epoch]
+    reached: frozenset[int]
 
     @property
     def largest_epoch(self) -> int:
@@ -96,17 +98,25 @@ class AnchorJournal:
             lines.append({"epoch": epoch.number, "entry": epoch.entry})
         self._append(lines)
 
-    def finish(self, intents: Iterable[Intent]) -> None:
+    def finish(self, intents: Iterable[Intent], epoch: int | None) -> None:
         """These were committed."""
-        self._append([{"done": one.erasure} for one in intents])
+        lines: list[dict[str, Any]] = [{"done": one.erasure} for one in intents]
+        if epoch is not None:
+            lines.append({"done": epoch})
+        self._append(lines)
 
     def settle(self, happened: Callable[[str], bool], now: datetime) -> None:
         """Say of each open erasure whether it happened; `happened` asks the log for its entry.
 
-        One that is newer than SETTLED_AFTER stays open: its commit may be under way.
+        One that is newer than SETTLED_AFTER stays open: its commit may be under way. Of an epoch
+        only that it happened is said.
         """
         journalled = self.read()
-        lines = []
+        lines: list[dict[str, Any]] = [
+            {"done": one.number}
+            for one in journalled.epochs
+            if one.number not in journalled.reached and one.entry and happened(one.entry)
+        ]
         for erasure in journalled.open:
             if happened(erasure):
                 lines.append({"done": erasure})
@@ -121,6 +131,7 @@ class AnchorJournal:
         done: dict[str, Intent] = {}
         undone: set[str] = set()
         epochs: list[Epoch] = []
+        reached: set[int] = set()
         for number, line in enumerate(self._lines(), 1):
             try:
                 match parse_json(line):
@@ -129,6 +140,8 @@ class AnchorJournal:
                         since[id_] = parse_instant(at)
                     case {"done": str(id_)}:
                         done[id_] = intents[id_]
+                    case {"done": int(epoch)}:
+                        reached.add(epoch)
                     case {"undone": str(id_)}:
                         undone.add(id_)
                     case {"epoch": int(epoch), "entry": str() | None as entry}:
@@ -140,7 +153,7 @@ class AnchorJournal:
                     f"line {number} of the anchor's journal {self.path} cannot be read"
                 ) from None
         open_ = {id_: one for id_, one in intents.items() if id_ not in done and id_ not in undone}
-        return Journalled(done, open_, since, epochs)
+        return Journalled(done, open_, since, epochs, frozenset(reached))
 
     def _lines(self) -> list[bytes]:
         try:

@@ -24,7 +24,7 @@ from consent_service.audit.checkpoint import (
     verify_checkpoint,
 )
 from consent_service.audit.entry import parse_header
-from consent_service.audit.merkle import Frontier
+from consent_service.audit.merkle import EMPTY_ROOT, Frontier
 from consent_service.audit.origins import Origins
 from consent_service.errors import ConsentServiceError, LogContradicted
 from consent_service.logs import Alarm
@@ -100,6 +100,11 @@ class Signer:
                 self._alarm.sound("nothing is signed: %s cannot be written", self._anchor.path)
             return False
 
+    def check_whole(self, connection: Connection, head: Head) -> None:
+        """Grow the whole tree, where no anchor says from where on. Raises LogContradicted."""
+        origins = Origins.of(origin_rows(connection), self._identity().origin)
+        self._check_again(connection, (0, EMPTY_ROOT), head, origins)
+
     def close(self) -> None:
         """Let another process sign."""
         with self._turn:
@@ -121,7 +126,7 @@ class Signer:
             if head.size <= anchored.size:
                 return known == head.size
             origins = Origins.of(origin_rows(connection), self._identity().origin)
-            self._check_again(connection, anchored, head, origins)
+            self._check_again(connection, (anchored.size, anchored.root), head, origins)
             stored = self._stored(connection, head, origins)
         note = stored or self._signed(head, anchored)
         if note is None:
@@ -132,14 +137,18 @@ class Signer:
         return True
 
     def _check_again(
-        self, connection: Connection, anchored: Checkpoint, head: Head, origins: Origins
+        self, connection: Connection, known: tuple[int, bytes], head: Head, origins: Origins
     ) -> None:
-        """Grow the tree from the anchor to a head, believing no row. Raises LogContradicted."""
-        frontier = stored_frontier(connection, anchored.size)
-        if frontier is None or frontier.root() != anchored.root:
-            raise LogContradicted(f"the log had another root when it had {anchored.size} entries")
-        leaves = leaves_between(connection, anchored.size, head.size)
-        heads = heads_between(connection, anchored.size, head.size)
+        """Grow the tree from a size and its known root to a head, believing no row.
+
+        Raises LogContradicted.
+        """
+        size, root = known
+        frontier = stored_frontier(connection, size)
+        if frontier is None or frontier.root() != root:
+            raise LogContradicted(f"the log had another root when it had {size} entries")
+        leaves = leaves_between(connection, size, head.size)
+        heads = heads_between(connection, size, head.size)
         for one in heads:
             frontier = self._grown(frontier, leaves, one.size, origins)
             if frontier.root() != one.root:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from consent_service.audit.entry import InvalidEntry, parse_header
+from consent_service.audit.entry import Header, InvalidEntry, parse_header
 from consent_service.audit.merkle import (
     Coordinate,
     Frontier,
@@ -163,23 +163,31 @@ def newest_entry(connection: Connection) -> Pending | None:
 def began_at(connection: Connection, row: OriginRow, head: Head) -> datetime:
     """When a name of the log began: the time of its first entry, proven by the tree of a head.
 
-    Consents are held by it (decision 37), so no row alone says it. Raises LogContradicted.
+    Consents are held by it (decision 37), so no row alone says it: the entry before is proven to
+    have another name. Raises LogContradicted.
     """
-    first = next(leaves_between(connection, row.first_index, row.first_index + 1), None)
     try:
-        if first is None or first.entry is None:
-            raise InvalidProof("it is not there")
-        plan = inclusion_plan(row.first_index, head.size)
-        hashes = tree_hashes(connection, [coordinate for part in plan for coordinate in part])
-        path = [fold([hashes[coordinate] for coordinate in part]) for part in plan]
-        leaf = leaf_hash(first.entry.header)
-        verify_inclusion(leaf, row.first_index, head.size, path, head.root)
-        header = parse_header(first.entry.header)
+        before, first = (
+            _proven_header(connection, row.first_index + step, head) for step in (-1, 0)
+        )
     except (InvalidProof, InvalidEntry, KeyError):
         raise LogContradicted(f"the first entry of {row.origin!r} cannot be proven") from None
-    if header.log != row.origin:
+    if first.log != row.origin or before.log == row.origin:
         raise LogContradicted(f"{row.origin!r} does not begin at entry {row.first_index}")
-    return header.time
+    return first.time
+
+
+def _proven_header(connection: Connection, position: int, head: Head) -> Header:
+    """Raises InvalidProof, InvalidEntry, and KeyError for a hash that is not stored."""
+    found = next(leaves_between(connection, position, position + 1), None)
+    if found is None or found.entry is None:
+        raise InvalidProof("it is not there")
+    plan = inclusion_plan(position, head.size)
+    hashes = tree_hashes(connection, [coordinate for part in plan for coordinate in part])
+    path = [fold([hashes[coordinate] for coordinate in part]) for part in plan]
+    header = found.entry.header
+    verify_inclusion(leaf_hash(header), position, head.size, path, head.root)
+    return parse_header(header)
 
 
 def origin_rows(connection: Connection) -> Sequence[OriginRow]:

@@ -22,9 +22,13 @@ _HASHES_REMEMBERED = 10_000
 
 @dataclass(frozen=True)
 class DatabaseChecks(EntryChecks):
-    """The checks of one database; `opened` are the keys, None where nobody has them."""
+    """The checks of one database; `opened` are the keys, None where nobody has them.
+
+    `destroyed` are the data keys that erasures took, as is known from outside the database.
+    """
 
     opened: tuple[KeyRing, Index] | None = field(default=None, repr=False)
+    destroyed: frozenset[str] = frozenset()
 
     def check_body(self, place: str, header: Header | None, kept: Any) -> CheckedBody:
         """Open the body in a row of `bodies_query`; check it, and the entry's search columns."""

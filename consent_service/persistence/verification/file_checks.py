@@ -5,7 +5,8 @@
     everybody so filed is there, with what the controller knows of them.
  3. Every link is of the signatory and time its entry says. It is opened if an entry says so, and
     replaced when the next one was made.
- 4. What is known of a person is what the newest entry about them filed.
+ 4. What is known of a person is what the newest entry about them filed; where that was erased, they
+    are still needed: by a consent that is left, as its child, signatory or holder.
 
 What an erased entry vouched for nobody vouches for any more. A link outlives it where a controller
 keeps its log for a shorter time than its consents; and whoever a request named who may sign under
@@ -28,7 +29,7 @@ from sqlalchemy.engine import Row
 from consent_service.audit.entry import SALT_BYTES
 from consent_service.audit.finding import Finding
 from consent_service.errors import Unreadable
-from consent_service.persistence.children.tables import person_details
+from consent_service.persistence.children.tables import fact, person_details
 from consent_service.persistence.consents.tables import consent, consent_party, link, signatory
 from consent_service.persistence.keys.sealing import KeyRing, Place
 from consent_service.persistence.keys.tables import data_key
@@ -148,7 +149,7 @@ def wrong_file(checks: DatabaseChecks, file: _File) -> list[Finding]:
         *_wrong_consents(rows["consent"], said),
         *_wrong_signatories(rows, said),
         *_wrong_links(rows, said),
-        *_wrong_details(rows["person_details"], said, ring),
+        *_wrong_details(rows["person_details"], said, ring, _still_needed(rows)),
     ]
     return [Finding("fact_mismatch", place, wrong) for place, wrong in found]
 
@@ -216,7 +217,16 @@ def _wrong_link(row: Row[Any], name: str, said: _Said) -> str | None:
     return None
 
 
-def _wrong_details(details: Iterable[Row[Any]], said: _Said, ring: KeyRing) -> _Wrong:
+def _still_needed(rows: dict[str, list[Row[Any]]]) -> str:
+    """Everybody whom a controller still has to know: the ids, beside whatever else."""
+    if not rows["consent"]:
+        return ""
+    children = (row.child_id for row in rows["consent"])
+    signatories = (row.person_id for row in rows["signatory"])
+    return " ".join((*children, *signatories, *(row.payload for row in rows["custody"])))
+
+
+def _wrong_details(details: Iterable[Row[Any]], said: _Said, ring: KeyRing, needed: str) -> _Wrong:
     for row in details:
         place = f"person {row.person_id} of {row.organisation_id}"
         entry, digest = said.people.get(row.person_id, (None, None))
@@ -225,6 +235,8 @@ def _wrong_details(details: Iterable[Row[Any]], said: _Said, ring: KeyRing) -> _
                 yield place, "not what the newest entry about them filed"
             elif entry is not None and entry.time > row.recorded_at:
                 yield place, "older than the newest entry about them"
+            elif row.person_id not in needed:
+                yield place, "erased with what they were known for, and there again"
             continue
         where = Place("person_details", "sealed", f"{row.organisation_id}/{row.person_id}")
         try:
@@ -253,7 +265,22 @@ def _queries() -> Iterator[tuple[str, sa.Select[Any]]]:
     )
     yield (
         "consent",
-        sa.select(key, consent.c.id, consent.c.case_reference, consent.c.deadline).order_by(key),
+        sa.select(
+            key, consent.c.id, consent.c.child_id, consent.c.case_reference, consent.c.deadline
+        ).order_by(key),
+    )
+    yield (
+        "custody",
+        sa.select(data_key.c.id.label("data_key_id"), fact.c.payload)
+        .join(
+            data_key,
+            sa.and_(
+                data_key.c.organisation_id == fact.c.controller_id,
+                data_key.c.child_id == fact.c.child_id,
+            ),
+        )
+        .where(fact.c.kind.in_(("request", "custody_change")))
+        .order_by(data_key.c.id),
     )
     yield (
         "signatory",

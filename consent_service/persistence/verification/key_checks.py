@@ -1,6 +1,7 @@
 """Every data key is of whom it was made for, and since then; the rotation stands where it can.
 
-1. A data key opens, and what was sealed with it is the organisation, child and time of its row.
+1. A data key opens, and what was sealed with it is the organisation, child and time of its row. No
+   erasure destroyed it: whoever puts one back could read what was forgotten, had they a copy.
 2. The row that says where the rotation of keys stands is there, and fits the keys of the file.
 """
 
@@ -33,6 +34,9 @@ class KeyChecks(SnapshotChecks):
         keys = self._reading.rows(sa.select(data_key), "columns_mismatch", "data key")
         for row, wrong in self._spread.each(wrong_key, keys):
             self._checked += 1
+            if row.id in self._checks.destroyed:
+                detail = "destroyed by an erasure, and there again"
+                yield Finding("columns_mismatch", f"data key {row.id}", detail)
             if wrong is not None:
                 yield Finding("columns_mismatch", f"data key {row.id}", wrong)
         ring, index = self._checks.opened

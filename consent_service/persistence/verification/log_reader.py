@@ -53,6 +53,7 @@ from consent_service.persistence.verification.organisation_checks import Organis
 from consent_service.persistence.verification.people_checks import PeopleChecks
 from consent_service.persistence.verification.register_checks import RegisterChecks
 from consent_service.persistence.verification.retention_checks import RetentionChecks
+from consent_service.persistence.verification.schema_checks import SchemaChecks
 from consent_service.persistence.verification.snapshot import Damaged, Reading, snapshot
 from consent_service.persistence.verification.stray_checks import StrayChecks
 from consent_service.persistence.verification.template_checks import TemplateChecks
@@ -60,6 +61,7 @@ from consent_service.persistence.verification.vouchers import GONE, covered, cov
 from consent_service.signing.keys import KeySet
 
 CHECKS = (
+    SchemaChecks,
     StrayChecks,
     FactChecks,
     ConsentChecks,
@@ -96,7 +98,7 @@ def verify_database(
     """Verify a database's log, and its facts, terms and statements against it; `now` is UTC.
 
     Without the key ring or the index key nothing is opened, and the report says so. `claims`
-    are checkpoints from outside the database; without `processes` everything happens in this one.
+    are what is known from outside the database; without `processes` everything happens in this one.
     """
     with snapshot(engine) as reading, ExitStack() as stack:
         opened, state = None, None
@@ -109,7 +111,7 @@ def verify_database(
         except Damaged as damaged:
             return VerifyReport(0, 0, 0, 0, (damaged.finding,), (), (), is_complete=False)
         origins = Origins.of(named, origin)
-        checks = DatabaseChecks(keys, origins, opened)
+        checks = DatabaseChecks(keys, origins, opened, claims.destroyed)
         spread: Spread[DatabaseChecks] = Alone(checks)
         if processes is not None and processes.count > 1:
             prepare = OwnProcess(processes.source, origins, state)

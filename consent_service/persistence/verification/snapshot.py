@@ -33,6 +33,11 @@ class Reading:
         self._connection = connection
         self._open: set[CursorResult[Any]] = set()
 
+    @property
+    def dialect(self) -> str:
+        """The database's name, as SQLAlchemy has it."""
+        return self._connection.dialect.name
+
     def rows(self, query: sa.Select[Any], kind: Kind, place: str) -> Iterator[Row[Any]]:
         """The rows of a query, one by one. Raises Damaged where a row cannot be read."""
         # SQLite holds text in a column of bytes, if told to.

@@ -110,7 +110,7 @@ _SET = Voucher(
 )
 _STAFF_SESSION = _at_use("sealed with its deciding columns; found by its token's keyed hash")
 _SIGNING_SESSION = _at_use("sealed with its link, key and time; found by its secret's keyed hash")
-_KEPT_ANSWER = _at_use("sealed with status, body hash and time, under a key that the request makes")
+_KEPT_ANSWER = _at_use("sealed with status and body hash, under a key that the request makes")
 _CHECKPOINT = _tree("the signature, and the anchor outside the database")
 _NAME = _tree("the headers of the entries from there on, and the setting")
 _FENCE = "once it is emptied, a process that missed a rotation is not stopped by it any more"
@@ -220,7 +220,10 @@ _CHILDREN: Mapping[str, Columns] = {
         "wrapped": _opened("sealed under the key-encryption key, for this id"),
         "created_at": _MADE,
         GONE: _derived("whatever is under it does not open"),
-        MORE: _harmless("only one that was there once opens, and nothing is under it any more"),
+        MORE: _harmless(
+            "only one that was there once opens, and nothing is under it any more; `audit verify`"
+            " names one that the anchor's journal has as destroyed"
+        ),
     },
     "key_state": {
         "id": _derived("the one row"),
@@ -485,7 +488,10 @@ _ACCESS: Mapping[str, Columns] = {
         "body_hash": _KEPT_ANSWER,
         "status": _KEPT_ANSWER,
         "sealed": _KEPT_ANSWER,
-        "created_at": _KEPT_ANSWER,
+        "created_at": _at_use(
+            "older than a day it is forgotten; one that is dated anew is told again, to the same"
+            " client, key and body alone"
+        ),
         "replays": _harmless("what is replayed is decided again, however often"),
         "data_key_id": _harmless("by it an erasure finds the answer, which lives for a day"),
         GONE: _harmless("a request whose answer is gone is a new one"),

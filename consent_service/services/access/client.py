@@ -71,16 +71,19 @@ class Client:
     suspended_at: datetime | None = None
 
 
+CLIENT_REGISTERED = "client_registered"
+CLIENT_REVOKED = "client_revoked"
+CLIENT_SUSPENDED = "client_suspended"
 CLIENT_EVENTS = frozenset(
     {
-        "client_registered",
+        CLIENT_REGISTERED,
         "client_scopes_changed",
         "client_key_added",
         "client_key_removed",
         "client_secret_made",
         "client_secret_revoked",
-        "client_revoked",
-        "client_suspended",
+        CLIENT_REVOKED,
+        CLIENT_SUSPENDED,
         "client_confirmed",
         "clients_suspended",
     }

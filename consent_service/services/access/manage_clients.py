@@ -8,6 +8,9 @@ from datetime import datetime
 
 from consent_service.errors import Conflict, InvalidInput, NotFound
 from consent_service.services.access.client import (
+    CLIENT_REGISTERED,
+    CLIENT_REVOKED,
+    CLIENT_SUSPENDED,
     MOST_KEYS,
     MOST_SECRETS,
     OURS,
@@ -79,7 +82,7 @@ def register_client(
         "keys": [key.kid for key in keys],
         "secrets": [] if secret is None else [secret.id],
     }
-    _log(uow, context, caller, "client_registered", organisation, client, details)
+    _log(uow, context, caller, CLIENT_REGISTERED, organisation, client, details)
     return get_client(uow, client), secret
 
 
@@ -195,7 +198,7 @@ def revoke(
     uow.clients.begin_change()
     now = context.clock()
     if uow.clients.revoke(issuer, client, now):
-        _log(uow, context, caller, "client_revoked", organisation, client, {}, issuer)
+        _log(uow, context, caller, CLIENT_REVOKED, organisation, client, {}, issuer)
 
 
 def suspend_all(
@@ -218,7 +221,7 @@ def suspend_all(
             if client.suspended_at is None:
                 uow.clients.set_suspended(client.id, now)
                 suspended += 1
-            _log(uow, context, caller, "client_suspended", client.organisation, client.id, {})
+            _log(uow, context, caller, CLIENT_SUSPENDED, client.organisation, client.id, {})
         after = page[-1].id
     details = {"epoch": epoch, "clients": suspended}
     event = Event.by(caller, "clients_suspended", organisation, details=details)

@@ -25,18 +25,19 @@ class Clients(Protocol):
     def begin_change_of_all(self, above: int) -> int:
         """The same, though nothing vouches for what stands there; the epoch is above this one.
 
-        For whoever suspends all of it: this unit's commit vouches for whatever stands then.
+        For whoever suspends all of it: this unit's commit vouches for what stands now, with its
+        own changes.
         """
         ...
 
     def add(self, client: Client) -> None: ...
 
     def find(self, client: str) -> Client | None:
-        """A client as its rows stand: to show and to change, not to let in."""
+        """A client as its rows stand, or as this unit changes it: not to let in."""
         ...
 
     def revoked_at(self, issuer: str, client: str) -> datetime | None:
-        """Since when a client of an issuer is refused for ever, as the rows stand."""
+        """Since when a client of an issuer is refused for ever; likewise."""
         ...
 
     def vouched(self, client: str) -> Client | None:

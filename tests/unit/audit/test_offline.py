@@ -11,6 +11,7 @@ from consent_service.audit.offline import FAILED, UNPROVEN, UNUSABLE, VERIFIED
 from consent_service.cli import cli
 from tests.unit.audit.built_log import (
     NOW,
+    ORIGIN,
     SEAL_KEY,
     BuiltLog,
     composed,
@@ -142,3 +143,21 @@ def publish_damaged(folder):
     jwk = published(SEAL_KEY).to_jwk() | {"status": "unsure"}
     write(folder, "jwks.json", json.dumps({"keys": [jwk]}))
     return "status"
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [
+        [(0, ORIGIN), (3, ORIGIN)],
+        [(0, ORIGIN), (3, "b"), (5, ORIGIN)],
+        [(0, ORIGIN), (5, "b"), (3, "c")],
+        [(0, ORIGIN), (3, "b"), (3, "c")],
+        [(1, ORIGIN)],
+    ],
+)
+def test_a_name_begins_once_and_after_the_one_before(folder, begins):
+    """Else a checkpoint that contradicts the log could pass for one of a part that was lost."""
+    origins = [{"first_index": at, "origin": name, "predecessor": None} for at, name in begins]
+    write(folder, "consent-log.json", json.dumps({"origins": origins}))
+    ran = verified(folder, receipt())
+    assert (ran.exit_code, "no name begins twice" in ran.output) == (UNUSABLE, True)

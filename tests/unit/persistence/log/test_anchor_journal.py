@@ -32,7 +32,7 @@ def test_there_is_nothing_in_it_before_anything_was_written(journal: AnchorJourn
     read = journal.read()
     assert (read.done, read.open, read.epochs) == ({}, {}, [])
     journal.begin([], None, NOW)
-    journal.finish([])
+    journal.finish([], None)
     assert not journal.path.exists()
 
 
@@ -40,7 +40,7 @@ def test_an_erasure_is_open_until_it_is_done(journal: AnchorJournal) -> None:
     journal.begin([ERASURE], Epoch(7, "entry-3"), NOW)
     assert journal.read().open == {"erasure-1": ERASURE}
     assert journal.read().epochs == [Epoch(7, "entry-3")]
-    journal.finish([ERASURE])
+    journal.finish([ERASURE], None)
     assert journal.read().done == {"erasure-1": ERASURE}
     assert journal.read().open == {}
     assert journal.path.stat().st_mode & 0o777 == 0o600
@@ -65,7 +65,7 @@ def test_what_may_still_be_under_way_stays_open(journal: AnchorJournal) -> None:
 def test_one_that_is_done_after_all_is_done(journal: AnchorJournal) -> None:
     journal.begin([ERASURE], None, NOW)
     journal.settle(never, NOW + 2 * SETTLED_AFTER)
-    journal.finish([ERASURE])
+    journal.finish([ERASURE], None)
     assert journal.read().done == {"erasure-1": ERASURE}
 
 
@@ -77,7 +77,7 @@ def test_an_unfinished_last_line_is_passed_over_and_cut_off(
     journal.path.write_bytes(whole + b'{"done":"eras')
     assert journal.read().open == {"erasure-1": ERASURE}
     assert "never finished" in caplog.text
-    journal.finish([ERASURE])
+    journal.finish([ERASURE], None)
     assert journal.path.read_bytes() == whole + b'{"done":"erasure-1"}\n'
 
 
