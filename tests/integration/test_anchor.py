@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from consent_service.audit.checkpoint import parse_checkpoint
 from consent_service.audit.merkle import leaf_hash
 from consent_service.cli import cli
-from consent_service.errors import Misconfigured
+from consent_service.errors import LogContradicted, Misconfigured
 from consent_service.persistence.log.anchor import Anchor
 from consent_service.persistence.log.tables import (
     log_checkpoint,
@@ -31,8 +31,10 @@ from consent_service.persistence.log.tables import (
     log_origin,
 )
 from consent_service.persistence.log.tree_rows import newest_head
+from consent_service.services.catalogue.model import PURPOSE_REGISTERED
+from consent_service.services.catalogue.register_slugs import register_purpose
 from tests.conftest import Furnished
-from tests.deployment import Deployment, deploy, deploy_with
+from tests.deployment import OPERATOR, Deployment, deploy, deploy_with
 from tests.integration.adversary import play
 from tests.integration.forged_logs import as_owner, entries_of, grow, rewrite_without
 from tests.postgres_cluster import SUPERUSER, Cluster
@@ -161,6 +163,16 @@ def test_a_tail_that_was_rewritten_before_it_was_signed_is_noticed_by_whoever_sa
     refused(service)
     service.parts.signer.run_once()
     assert notes(service) == seen
+
+
+def test_what_was_begun_before_it_was_noticed_is_not_committed(service: Deployment) -> None:
+    with service.parts.units.writing() as uow:
+        register_purpose(uow, service.parts.context, OPERATOR, "municipality-x", "another", [])
+        service.parts.guard.contradict("noticed a moment later")
+        with pytest.raises(LogContradicted):
+            uow.commit()
+    with service.parts.units.engine.connect() as connection:
+        assert len(entries_of(connection, PURPOSE_REGISTERED)) == 1
 
 
 def test_a_leaf_that_is_only_inserted_is_not_signed(service: Deployment) -> None:

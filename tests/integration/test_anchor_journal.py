@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.errors import Misconfigured
@@ -74,6 +75,23 @@ def test_an_erasure_that_cannot_be_journalled_does_not_happen(service: Deploymen
     with service.parts.units.engine.connect() as connection:
         assert connection.execute(sa.select(log_erased)).first() is None
     assert service.post("/v1/client-revocations", REVOKED).status_code == 503
+
+
+def test_an_erasure_whose_commit_fails_stays_open(service: Deployment) -> None:
+    """A lost connection may hide either: so nobody says that it was done."""
+
+    def lost(_: Connection) -> None:
+        raise ConnectionError
+
+    engine = service.parts.units.engine
+    sa.event.listen(engine, "commit", lost)
+    try:
+        with pytest.raises(ConnectionError):
+            erase(service)
+    finally:
+        sa.event.remove(engine, "commit", lost)
+    assert len(journalled(service).open) == 1
+    assert journalled(service).done == {}
 
 
 def test_an_act_needs_no_journal(service: Deployment) -> None:
