@@ -152,17 +152,20 @@ def test_a_tail_that_was_rewritten_before_it_was_signed_is_noticed_by_whoever_sa
     service.parts.guard.look()
     seen = notes(service)
 
-    def rewrite(connection: Connection) -> None:
-        gone = entries_of(connection, "consent_withdrawn")
-        left = connection.execute(sa.select(log_checkpoint)).mappings().all()
-        rewrite_without(connection, gone)
-        connection.execute(sa.insert(log_checkpoint), [dict(row) for row in left])
-
-    as_owner(service.parts.units.engine, rewrite)
+    as_owner(
+        service.parts.units.engine,
+        lambda c: rewrite_and_keep_notes(c, entries_of(c, "consent_withdrawn")),
+    )
     service.parts.guard.look()
     refused(service)
     service.parts.signer.run_once()
     assert notes(service) == seen
+
+
+def rewrite_and_keep_notes(connection: Connection, gone: list[str]) -> None:
+    left = connection.execute(sa.select(log_checkpoint)).mappings().all()
+    rewrite_without(connection, gone)
+    connection.execute(sa.insert(log_checkpoint), [dict(row) for row in left])
 
 
 def test_what_was_begun_before_it_was_noticed_is_not_committed(service: Deployment) -> None:
@@ -209,6 +212,69 @@ def test_a_head_that_is_only_inserted_is_not_signed(service: Deployment) -> None
     assert service.parts.signer.run_once() is False
     assert notes(service) == before
     refused(service)
+
+
+def test_a_longer_tree_that_has_not_grown_out_of_the_anchor_is_not_signed(
+    service: Deployment,
+) -> None:
+    """Each of its entries is ours, and nobody compared it before the signer does."""
+    service.in_force()
+    service.parts.grow()
+    before = notes(service)
+    anchored = service.parts.anchor.read()
+    for _ in range(3):
+        service.disclose()
+    service.parts.sequencer.run_once()
+    as_owner(
+        service.parts.units.engine,
+        lambda c: rewrite_and_keep_notes(c, entries_of(c, "consent_granted")[:1]),
+    )
+    with service.parts.units.engine.connect() as connection:
+        head = newest_head(connection)
+    assert head is not None
+    assert head.size > size_of(anchored)
+    assert service.parts.signer.run_once() is False
+    assert notes(service) == before
+    assert service.parts.anchor.read() == anchored
+    assert service.parts.guard.contradiction is not None
+
+
+def test_a_head_whose_root_was_changed_is_not_signed(service: Deployment) -> None:
+    service.parts.grow()
+    before = notes(service)
+    service.ask()
+    service.parts.sequencer.run_once()
+    newest = sa.select(sa.func.max(log_head.c.size)).scalar_subquery()
+    changed = sa.update(log_head).where(log_head.c.size == newest).values(root=bytes(32))
+    as_owner(service.parts.units.engine, lambda c: c.execute(changed))
+    assert service.parts.signer.run_once() is False
+    assert notes(service) == before
+    assert size_of(service.parts.anchor.read()) == max(before)[0]
+
+
+@pytest.mark.postgres
+def test_a_head_that_goes_away_while_it_is_looked_at_is_not_anchored(
+    furnished_postgres_url: str, tmp_path: Path
+) -> None:
+    """SQLite shows a reader one moment."""
+    service = deploy(furnished_postgres_url, tmp_path)
+    service.parts.grow()
+    before = service.parts.anchor.read()
+    service.ask()
+    service.parts.sequencer.run_once()
+    engine = service.parts.units.engine
+
+    def meanwhile(_: Connection, __: object, statement: str, *___: object) -> None:
+        if "log_node" in statement:
+            newest = sa.select(sa.func.max(log_head.c.size)).scalar_subquery()
+            gone = sa.delete(log_head).where(log_head.c.size == newest)
+            as_owner(engine, lambda c: c.execute(gone))
+
+    sa.event.listen(engine, "before_cursor_execute", meanwhile)
+    assert service.parts.signer.run_once() is False
+    assert service.parts.anchor.read() == before
+    assert service.parts.guard.contradiction is not None
+    service.close()
 
 
 @pytest.mark.parametrize("change", ["header", "leaf", "promise", "gone", "copied"])
@@ -426,12 +492,16 @@ def test_killed_between_head_anchor_and_note(service: Deployment, when: str) -> 
     again.close()
 
 
-def test_checkpoints_that_were_deleted_come_back_as_they_were(service: Deployment) -> None:
+def test_checkpoints_that_were_deleted_come_back_as_they_were(
+    service: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
     service.parts.grow()
     before = released(service)
     as_owner(service.parts.units.engine, lambda c: c.execute(sa.delete(log_checkpoint)))
     service.parts.grow()
     assert released(service) == before
+    told = f"the checkpoint of {size_of(before)} entries is taken from the anchor"
+    assert ("WARNING", told) in [(one.levelname, one.getMessage()) for one in caplog.records]
 
 
 def test_two_processes_that_begin_an_empty_log_make_one_anchor(
@@ -466,7 +536,10 @@ def test_a_running_process_signs_nothing_without_an_anchor_and_goes_on(
     assert service.ask()
     service.parts.grow()
     assert service.parts.anchor.read() is None
-    assert any(one.levelno == logging.CRITICAL for one in caplog.records)
+    told = [one.getMessage() for one in caplog.records if one.levelno == logging.CRITICAL]
+    missing = f"the log's anchor {service.parts.anchor.path} is missing"
+    assert missing in told
+    assert f"nothing is signed: {missing}" in told
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"another text\n", None])
