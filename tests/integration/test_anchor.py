@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -22,6 +23,7 @@ from consent_service.audit.checkpoint import parse_checkpoint
 from consent_service.audit.merkle import leaf_hash
 from consent_service.cli import cli
 from consent_service.errors import LogContradicted, Misconfigured
+from consent_service.persistence.log.adopting import adopt
 from consent_service.persistence.log.anchor import Anchor
 from consent_service.persistence.log.tables import (
     log_checkpoint,
@@ -33,6 +35,7 @@ from consent_service.persistence.log.tables import (
 from consent_service.persistence.log.tree_rows import newest_head
 from consent_service.services.catalogue.model import PURPOSE_REGISTERED
 from consent_service.services.catalogue.register_slugs import register_purpose
+from consent_service.signing.keys import KeySet
 from tests.conftest import Furnished
 from tests.deployment import OPERATOR, Deployment, deploy, deploy_with
 from tests.integration.adversary import play
@@ -250,6 +253,23 @@ def test_a_head_whose_root_was_changed_is_not_signed(service: Deployment) -> Non
     assert service.parts.signer.run_once() is False
     assert notes(service) == before
     assert size_of(service.parts.anchor.read()) == max(before)[0]
+
+
+def test_a_leaf_that_nobody_could_prove_is_not_signed(
+    furnished_sqlite_url: str, tmp_path: Path
+) -> None:
+    """SQLite keeps a position between two others in a column of whole numbers."""
+    service = deploy(furnished_sqlite_url, tmp_path)
+    service.parts.grow()
+    before = notes(service)
+    service.ask()
+    newest = sa.select(sa.func.max(log_leaf.c.index)).scalar_subquery()
+    between = sa.update(log_leaf).where(log_leaf.c.index == newest)
+    moved = between.values(index=sa.literal_column('"index" + 0.5'))
+    as_owner(service.parts.units.engine, lambda c: c.execute(moved))
+    assert service.parts.signer.run_once() is False
+    assert notes(service) == before
+    service.close()
 
 
 @pytest.mark.postgres
@@ -605,7 +625,71 @@ def test_a_kept_checkpoint_is_adopted(service: Deployment, tmp_path: Path) -> No
     again = deploy_with(service.settings, service.clock)
     again.parts.grow()
     assert released(again) == newest == again.parts.anchor.read()
+    again.parts.guard.require()
     again.close()
+
+
+@pytest.mark.parametrize("stored", ["another size's", "nobody's"])
+def test_a_stored_note_that_is_not_of_its_head_is_not_anchored(
+    service: Deployment, stored: str
+) -> None:
+    """After an older checkpoint was adopted, the newest one is taken from its row."""
+    service.parts.grow()
+    kept = released(service)
+    service.ask()
+    service.parts.grow()
+    engine = service.parts.units.engine
+    newest = sa.select(sa.func.max(log_checkpoint.c.size)).scalar_subquery()
+    note = kept if stored == "another size's" else "made up"
+    changed = sa.update(log_checkpoint).where(log_checkpoint.c.size == newest).values(note=note)
+    service.parts.anchor.path.unlink()
+    adopt(engine, service.parts.anchor, service.parts.log_identity(), kept)
+    as_owner(engine, lambda c: c.execute(changed))
+    assert service.parts.signer.run_once() is False
+    assert service.parts.anchor.read() == kept
+    assert service.parts.guard.contradiction is not None
+
+
+def test_a_checkpoint_by_a_compromised_key_is_not_adopted(service: Deployment) -> None:
+    service.parts.grow()
+    kept = released(service)
+    service.parts.anchor.path.unlink()
+    service.parts.signer.close()
+    identity = service.parts.log_identity()
+    later = service.clock().replace(microsecond=0) + timedelta(seconds=1)
+    stolen = KeySet(
+        replace(key, status="compromised", compromised_at=later)
+        if key.use == "log"
+        else key
+        for key in identity.published
+    )
+    engine, anchor = service.parts.units.engine, service.parts.anchor
+    with pytest.raises(Misconfigured, match="compromised"):
+        adopt(engine, anchor, replace(identity, published=stolen), kept)
+    assert anchor.read() is None
+
+
+def test_while_somebody_signs_nothing_is_adopted(service: Deployment) -> None:
+    service.parts.grow()
+    kept = released(service)
+    service.parts.anchor.path.unlink()
+    engine, identity = service.parts.units.engine, service.parts.log_identity()
+    other = Anchor(service.parts.anchor.path)
+    with pytest.raises(Misconfigured, match="stop the service first"):
+        adopt(engine, other, identity, kept)
+    assert other.read() is None
+    service.parts.signer.close()
+    assert adopt(engine, other, identity, kept).size == size_of(kept)
+    assert not other.is_held
+
+
+def test_what_is_no_checkpoint_is_not_adopted(service: Deployment) -> None:
+    service.parts.grow()
+    service.parts.anchor.path.unlink()
+    service.parts.signer.close()
+    engine, identity = service.parts.units.engine, service.parts.log_identity()
+    with pytest.raises(Misconfigured, match="no checkpoint of this log"):
+        adopt(engine, service.parts.anchor, identity, "made up")
 
 
 def test_a_checkpoint_that_the_log_has_not_grown_out_of_is_not_adopted(

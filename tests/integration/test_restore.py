@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
@@ -15,13 +16,24 @@ from click.testing import CliRunner, Result
 
 from consent_service.audit.checkpoint import parse_checkpoint
 from consent_service.cli import cli
+from consent_service.domain.access.staff import SessionTimes, StaffRole, Standing
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.domain.rights.forgetting import RetentionRule
-from consent_service.errors import Misconfigured
+from consent_service.errors import ConsentServiceError, InvalidInput, Misconfigured
+from consent_service.persistence.access.tables import staff_session
 from consent_service.persistence.children.tables import fact
 from consent_service.persistence.keys.tables import data_key
+from consent_service.persistence.log.anchor import Anchor
 from consent_service.persistence.log.tables import log_body, log_header, log_origin
-from consent_service.services.rights.erase import Approval, erase_by_retention, erase_child
+from consent_service.persistence.signatures.tables import signing_session
+from consent_service.services.access.staff import StaffMember, StaffSession
+from consent_service.services.rights.erase import (
+    Approval,
+    erase_again,
+    erase_by_retention,
+    erase_child,
+)
+from consent_service.services.rights.restore import KnownOutside, bring_in
 from tests.deployment import COLLEAGUE, EMPLOYEE, Deployment, deploy, deploy_with, person
 from tests.integration.test_purposes_command import environment
 from tests.postgres_cluster import Cluster
@@ -277,26 +289,91 @@ def test_it_can_happen_twice(service: Deployment, copy: Copy) -> None:
     verified(service, older, f"{NEXT}/3")
 
 
+ALONE = ("--approved-by", "e1")
+
+
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("options", "name", "told"),
     [
-        ({"name": "consent.example/log"}, "has been called before"),
-        ({}, "--although-it-agrees"),
+        ((), "consent.example/log", "has been called before"),
+        ((), NEXT, "--although-it-agrees"),
+        (ALONE, NEXT, "/approved_by"),
+        (("--although-it-agrees", "--org", "nobody"), NEXT, "There is no such organisation"),
     ],
 )
 def test_what_is_refused_changes_nothing(
-    service: Deployment, copy: Copy, changes: dict[str, str], told: str
+    service: Deployment, copy: Copy, options: tuple[str, ...], name: str, told: str
 ) -> None:
     service.in_force()
     service.parts.grow()
     same = copy(service)
-    refused = run(service, same, *RESTORE, **changes)
+    before = service.parts.anchor.read()
+    refused = run(service, same, *RESTORE, *options, name=name)
     assert refused.exit_code == 1
-    assert told in str(refused.exception)
+    assert isinstance(refused.exception, ConsentServiceError)
+    assert told in str((refused.exception.detail, getattr(refused.exception, "errors", None)))
     assert names(same) == [service.settings.log_origin]
+    assert service.parts.anchor.read() == before
 
 
-def test_a_copy_that_does_not_verify_is_refused(service: Deployment, copy: Copy) -> None:
+def test_whoever_knows_that_a_copy_is_older_says_so(service: Deployment, copy: Copy) -> None:
+    """What came after it had not been signed when the database was lost."""
+    service.in_force()
+    service.parts.grow()
+    same = copy(service)
+    done = run(service, same, *RESTORE, "--although-it-agrees")
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert names(same) == [service.settings.log_origin, NEXT]
+
+
+def test_two_stand_behind_it_whoever_asks(service: Deployment) -> None:
+    known = KnownOutside("", 0, "consent.example/log", [])
+    alone = Approval("e1", "e1", "the disk failed")
+    with service.parts.units.writing() as uow, pytest.raises(InvalidInput):
+        bring_in(uow, service.parts.context, "municipality-x", known, alone)
+    with service.parts.units.writing() as uow, pytest.raises(InvalidInput):
+        erase_again(uow, service.parts.context, [], alone)
+
+
+def test_while_somebody_signs_nothing_is_restored(service: Deployment, copy: Copy) -> None:
+    service.in_force()
+    older = copy(service)
+    service.disclose()
+    put_away(service)
+    holder = Anchor(service.parts.anchor.path)
+    assert holder.hold()
+    try:
+        refused = run(service, older, *RESTORE)
+    finally:
+        holder.release()
+    assert isinstance(refused.exception, Misconfigured)
+    assert "stop the service first" in str(refused.exception.detail)
+    assert names(older) == [service.settings.log_origin]
+
+
+def test_without_its_anchor_a_copy_is_not_restored(service: Deployment, copy: Copy) -> None:
+    service.in_force()
+    older = copy(service)
+    service.parts.anchor.path.unlink()
+    refused = run(service, older, *RESTORE)
+    assert isinstance(refused.exception, Misconfigured)
+    assert "is missing: put it back" in str(refused.exception.detail)
+
+
+def test_a_log_that_has_not_begun_is_not_restored(
+    service: Deployment, sqlite_template: Path
+) -> None:
+    service.parts.grow()
+    service.close()
+    refused = run(service, f"sqlite:///{sqlite_template}", *RESTORE)
+    assert isinstance(refused.exception, Misconfigured)
+    assert "has not begun" in str(refused.exception.detail)
+
+
+@pytest.mark.parametrize("has_names", [True, False])
+def test_a_copy_that_does_not_verify_is_refused(
+    service: Deployment, copy: Copy, has_names: bool
+) -> None:
     asked = service.in_force()
     older = copy(service)
     service.act(asked["id"], "custody_holder", "withdraw")
@@ -310,13 +387,25 @@ def test_a_copy_that_does_not_verify_is_refused(service: Deployment, copy: Copy)
             for name in connection.exec_driver_sql(named).scalars().all():
                 connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
         connection.execute(sa.update(log_header).values(header=b"{}"))
+        if not has_names:
+            connection.execute(sa.delete(log_origin))
     refused = run(service, older, *RESTORE)
     assert refused.exit_code == 1
     assert "does not verify" in str(refused.exception)
+    assert NEXT not in names(older)
 
 
 def test_sessions_end(service: Deployment, copy: Copy) -> None:
     asked = service.in_force()
+    opened = service.ask(parties=["gp-y", "municipality-x"])["signatories"][0]["signing_url"]
+    begun = service.client().get(urlsplit(opened).path)
+    assert begun.status_code == 303, begun.data
+    times = SessionTimes(service.clock(), service.clock())
+    member = StaffMember("https://staff.example", "s1", "Dorthe Made-up")
+    with service.parts.units.writing() as uow:
+        role = Standing("municipality-x", frozenset({StaffRole.DPO}))
+        uow.staff.begin("a token", StaffSession(member, role, times, None))
+        uow.commit()
     key = "the same request"
     body = service.disclosure_body()
     service.post("/v1/disclosures", body, org="gp-y", key=key)
@@ -327,6 +416,10 @@ def test_sessions_end(service: Deployment, copy: Copy) -> None:
     try:
         replayed = again.post("/v1/disclosures", body, org="gp-y", key=key)
         assert replayed.status_code == 403, replayed.json
+        with again.parts.units.engine.connect() as connection:
+            assert connection.execute(sa.select(signing_session)).first() is None
+            (ended_at,) = connection.scalars(sa.select(staff_session.c.ended_at))
+            assert ended_at is not None
     finally:
         again.close()
 
