@@ -404,6 +404,17 @@ def test_the_same_file_put_back_under_a_running_process_is_another_file(
     deploy_with(service.settings, service.clock).close()
 
 
+def test_a_file_that_went_away_under_a_running_process_is_noticed(
+    furnished_sqlite_url: str, tmp_path: Path
+) -> None:
+    service = deploy(furnished_sqlite_url, tmp_path)
+    service.parts.grow()
+    Path(str(service.parts.units.engine.url.database)).unlink()
+    service.parts.guard.look()
+    assert service.parts.guard.contradiction == "the database's file is gone"
+    service.close()
+
+
 @pytest.mark.postgres
 def test_an_older_database_under_the_same_name_is_noticed_at_the_next_request(
     postgres_cluster: Cluster, furnished_postgres: Furnished, tmp_path: Path
@@ -532,6 +543,8 @@ def test_two_processes_that_begin_an_empty_log_make_one_anchor(
     assert size_of(anchor) == 0
     two = deploy_with(one.settings, one.clock)
     assert two.parts.anchor.read() == anchor
+    # Who made it signs no longer than it takes.
+    assert not one.parts.anchor.is_held
     for deployment in (one, two):
         deployment.close()
     assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("keys.json.anchor*")} == {0o600}
@@ -658,9 +671,7 @@ def test_a_checkpoint_by_a_compromised_key_is_not_adopted(service: Deployment) -
     identity = service.parts.log_identity()
     later = service.clock().replace(microsecond=0) + timedelta(seconds=1)
     stolen = KeySet(
-        replace(key, status="compromised", compromised_at=later)
-        if key.use == "log"
-        else key
+        replace(key, status="compromised", compromised_at=later) if key.use == "log" else key
         for key in identity.published
     )
     engine, anchor = service.parts.units.engine, service.parts.anchor

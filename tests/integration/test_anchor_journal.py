@@ -13,6 +13,7 @@ from consent_service.persistence.access.tables import client_epoch
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.anchor_journal import (
     AnchorNotWritable,
+    Epoch,
     Intent,
     Journalled,
 )
@@ -136,3 +137,11 @@ def test_an_epoch_put_back_keeps_every_process_from_starting(service: Deployment
     )
     with pytest.raises(Misconfigured, match="clients"):
         deploy_with(service.settings, service.clock)
+
+
+def test_an_epoch_that_nobody_committed_keeps_nobody_from_starting(service: Deployment) -> None:
+    never = Epoch(99, "019d0000-0000-7000-8000-000000000001")
+    service.parts.anchor.journal.begin([], never, service.clock())
+    again = deploy_with(service.settings, service.clock)
+    assert again.post("/v1/client-revocations", REVOKED).status_code == 201
+    again.close()
