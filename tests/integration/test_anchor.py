@@ -731,6 +731,16 @@ def test_what_contradicts_the_anchor_can_still_be_verified(service: Deployment) 
     assert "THE LOG DOES NOT VERIFY" in verified.output
 
 
+def test_a_checkpoint_that_the_anchor_alone_has_is_named(service: Deployment) -> None:
+    service.parts.grow()
+    size = size_of(released(service))
+    service.close()
+    as_owner(service.parts.units.engine, lambda c: c.execute(sa.delete(log_checkpoint)))
+    verified = command(service, "audit", "verify", "--workers", "1")
+    assert verified.exit_code == 0, verified.output
+    assert f"checkpoint_missing: checkpoint {size}: only the anchor has it" in verified.output
+
+
 # -- the log's name ------------------------------------------------------------------------------
 
 

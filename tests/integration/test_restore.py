@@ -20,7 +20,7 @@ from consent_service.domain.access.staff import SessionTimes, StaffRole, Standin
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.domain.rights.forgetting import RetentionRule
 from consent_service.errors import ConsentServiceError, InvalidInput, Misconfigured
-from consent_service.persistence.access.tables import staff_session
+from consent_service.persistence.access.tables import client_epoch, staff_session
 from consent_service.persistence.children.tables import fact
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.anchor import Anchor
@@ -267,6 +267,30 @@ def names(url: str) -> list[str]:
         return list(connection.scalars(query))
 
 
+def test_a_checkpoint_from_before_it_is_not_adopted(
+    service: Deployment, copy: Copy, tmp_path: Path
+) -> None:
+    """A process that starts would find another name in the anchor than in the database."""
+    service.in_force()
+    service.parts.grow()
+    kept = tmp_path / "kept"
+    kept.write_text(service.parts.anchor.read() or "")
+    older = copy(service)
+    service.disclose()
+    put_away(service)
+    again = restored(service, older)
+    again.disclose()
+    again.parts.grow()
+    newest = tmp_path / "newest"
+    newest.write_text(again.parts.anchor.read() or "")
+    again.parts.anchor.path.unlink()
+    again.close()
+    refused = run(service, older, "audit", "adopt", str(kept))
+    assert isinstance(refused.exception, Misconfigured)
+    assert run(service, older, "audit", "adopt", str(newest)).exit_code == 0
+    deploy_with(again.settings, again.clock).close()
+
+
 def test_it_can_happen_twice(service: Deployment, copy: Copy) -> None:
     asked = service.in_force()
     first = copy(service)
@@ -436,8 +460,12 @@ def test_clients_wait_until_they_are_confirmed(service: Deployment, copy: Copy) 
     older = copy(service)
     revoked = service.post("/v1/clients/gp-system/revocation", {}, org="operator")
     assert revoked.status_code == 200, revoked.json
+    newest = service.parts.anchor.journal.read().largest_epoch
     put_away(service)
     again = restored(service, older)
+    with again.parts.units.engine.connect() as connection:
+        # No process that ran all through takes what it saw before for the newest.
+        assert connection.scalar(sa.select(client_epoch.c.epoch)) == newest + 1
     proof = {"client_id": "gp-system", "client_secret": made.json["client_secret"]}
     try:
         assert token(again, proof).json["error"] == "unauthorized_client"

@@ -10,7 +10,6 @@ and the row is made from it. So there are never two checkpoints of one size (dec
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -24,7 +23,6 @@ from consent_service.audit.checkpoint import (
     verify_checkpoint,
 )
 from consent_service.audit.merkle import Frontier
-from consent_service.audit.origins import Origins
 from consent_service.errors import ConsentServiceError, LogContradicted
 from consent_service.logs import Alarm
 from consent_service.persistence.log.anchor import Anchor, AnchorUnreadable
@@ -39,7 +37,6 @@ from consent_service.persistence.log.tree_rows import (
     leaves_between,
     newest_head,
     newest_released,
-    origin_rows,
     stored_frontier,
 )
 
@@ -119,9 +116,8 @@ class Signer:
                 known = anchored.size
             if head.size <= anchored.size:
                 return known == head.size
-            origins = Origins.of(origin_rows(connection), self._identity().origin)
-            self._check_again(connection, anchored, head, origins)
-            stored = self._stored(connection, head, origins)
+            self._check_again(connection, anchored, head)
+            stored = self._stored(connection, head)
         note = stored or self._signed(head, anchored)
         if note is None:
             return False
@@ -130,9 +126,7 @@ class Signer:
             self._release(head.size, note, known)
         return True
 
-    def _check_again(
-        self, connection: Connection, anchored: Checkpoint, head: Head, origins: Origins
-    ) -> None:
+    def _check_again(self, connection: Connection, anchored: Checkpoint, head: Head) -> None:
         """Grow the tree from the anchor to a head, believing no row. Raises LogContradicted."""
         frontier = stored_frontier(connection, anchored.size)
         if frontier is None or frontier.root() != anchored.root:
@@ -140,46 +134,47 @@ class Signer:
         leaves = leaves_between(connection, anchored.size, head.size)
         heads = heads_between(connection, anchored.size, head.size)
         for one in heads:
-            frontier = self._grown(frontier, leaves, one.size, origins)
+            frontier = self._grown(frontier, leaves, one.size)
             if frontier.root() != one.root:
                 raise LogContradicted(f"the head of {one.size} entries has not their root")
         if not heads or heads[-1] != head:
             raise LogContradicted(f"the newest head, of {head.size} entries, went away")
 
-    def _grown(
-        self, frontier: Frontier, leaves: Iterator[Leaf], until: int, origins: Origins
-    ) -> Frontier:
+    def _grown(self, frontier: Frontier, leaves: Iterator[Leaf], until: int) -> Frontier:
         while frontier.size < until:
             some = list(islice(leaves, min(_AT_ONCE, until - frontier.size)))
             for offset, leaf in enumerate(some):
-                self._check_leaf(leaf, frontier.size + offset, origins)
+                self._check_leaf(leaf, frontier.size + offset)
             if not some:
                 raise LogContradicted(f"leaf {frontier.size} is missing")
             frontier, _ = frontier.append([leaf.leaf for leaf in some])
         return frontier
 
-    def _check_leaf(self, leaf: Leaf, position: int, origins: Origins) -> None:
-        """A leaf is an entry's, and we promised that. Raises LogContradicted."""
+    def _check_leaf(self, leaf: Leaf, position: int) -> None:
+        """A leaf is an entry's, and we promised that. Raises LogContradicted.
+
+        In the log of the newest name: a restore anchors that before anybody signs again.
+        """
         if leaf.position != position or leaf.entry is None:
             raise LogContradicted(f"leaf {position} is missing, or has no header")
         entry = leaf.entry
-        identity = replace(self._identity(), origin=origins.of_leaf(position))
         try:
-            identity.check_promised(entry)
+            self._identity().check_promised(entry)
         except ConsentServiceError as wrong:
             raise LogContradicted(f"leaf {position}: {wrong.detail or wrong.code}") from None
         # That promise names the log, the entry and the leaf of its header.
         if leaf.leaf != entry.leaf:
             raise LogContradicted(f"leaf {position} is not that of its entry")
 
-    def _stored(self, connection: Connection, head: Head, origins: Origins) -> str | None:
+    def _stored(self, connection: Connection, head: Head) -> str | None:
         """A note that was released for this head already, under an anchor from before."""
         query = sa.select(log_checkpoint.c.note).where(log_checkpoint.c.size == head.size)
         note = connection.scalar(query)
         if note is None:
             return None
         try:
-            kept = verify_checkpoint(note, origins.of_tree(head.size), self._identity().published)
+            identity = self._identity()
+            kept = verify_checkpoint(note, identity.origin, identity.published)
         except InvalidCheckpoint as wrong:
             raise LogContradicted(f"checkpoint {head.size}: {wrong.detail}") from None
         if (kept.size, kept.root) != (head.size, head.root):
