@@ -13,18 +13,24 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
+from sqlalchemy.engine import Connection
 
 from consent_service.audit.checkpoint import parse_checkpoint
 from consent_service.cli import cli
 from consent_service.domain.access.staff import SessionTimes, StaffRole, Standing
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.domain.rights.forgetting import RetentionRule
-from consent_service.errors import ConsentServiceError, InvalidInput, Misconfigured
+from consent_service.errors import (
+    ConsentServiceError,
+    InvalidInput,
+    LogContradicted,
+    Misconfigured,
+)
 from consent_service.persistence.access.tables import client_epoch, staff_session
 from consent_service.persistence.children.tables import fact
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log.anchor import Anchor
-from consent_service.persistence.log.tables import log_body, log_header, log_origin
+from consent_service.persistence.log.tables import log_body, log_header, log_leaf, log_origin
 from consent_service.persistence.signatures.tables import signing_session
 from consent_service.services.access.staff import StaffMember, StaffSession
 from consent_service.services.rights.erase import (
@@ -35,6 +41,7 @@ from consent_service.services.rights.erase import (
 )
 from consent_service.services.rights.restore import KnownOutside, bring_in
 from tests.deployment import COLLEAGUE, EMPLOYEE, Deployment, deploy, deploy_with, person
+from tests.integration.forged_logs import as_owner
 from tests.integration.test_purposes_command import environment
 from tests.postgres_cluster import Cluster
 
@@ -289,6 +296,53 @@ def test_a_checkpoint_from_before_it_is_not_adopted(
     assert isinstance(refused.exception, Misconfigured)
     assert run(service, older, "audit", "adopt", str(newest)).exit_code == 0
     deploy_with(again.settings, again.clock).close()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("earlier", f"{NEXT!r} does not begin at entry"),
+        ("dated otherwise", f"the first entry of {NEXT!r} cannot be proven"),
+        ("gone", f"the first entry of {NEXT!r} cannot be proven"),
+        ("its sibling gone", f"the first entry of {NEXT!r} cannot be proven"),
+    ],
+)
+def test_when_it_was_is_what_the_tree_says(
+    service: Deployment, copy: Copy, change: str, told: str
+) -> None:
+    """Consents are held by it."""
+    service.in_force()
+    older = copy(service)
+    service.disclose()
+    put_away(service)
+    again = restored(service, older)
+
+    def damage(connection: Connection) -> None:
+        named = log_origin.c.origin == NEXT
+        first = connection.scalar(sa.select(log_origin.c.first_index).where(named))
+        entry = connection.scalar(sa.select(log_leaf.c.entry_id).where(log_leaf.c.index == first))
+        own = log_header.c.entry_id == entry
+        header = bytes(connection.scalar(sa.select(log_header.c.header).where(own)))
+        year = f'"time":"{datetime.now(UTC).year}'.encode()
+        assert year in header
+        if change == "earlier":
+            moved = sa.update(log_origin).where(named).values(first_index=first - 1)
+            connection.execute(moved)
+        elif change == "its sibling gone":
+            connection.execute(sa.delete(log_leaf).where(log_leaf.c.index == first ^ 1))
+        elif change == "gone":
+            connection.execute(sa.delete(log_header).where(own))
+        else:
+            dated = header.replace(year, b'"time":"2020')
+            connection.execute(sa.update(log_header).where(own).values(header=dated))
+
+    try:
+        again.parts.guard.require_now()
+        as_owner(again.parts.units.engine, damage)
+        with pytest.raises(LogContradicted, match=told):
+            again.parts.guard.require_now()
+    finally:
+        again.close()
 
 
 def test_it_can_happen_twice(service: Deployment, copy: Copy) -> None:
