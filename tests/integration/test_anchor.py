@@ -631,6 +631,7 @@ def test_a_kept_checkpoint_is_adopted(service: Deployment, tmp_path: Path) -> No
     newest = released(service)
     refusal = command(service, "audit", "adopt", str(kept))
     assert isinstance(refusal.exception, Misconfigured)
+    assert "there is an anchor already" in str(refusal.exception.detail)
     service.parts.anchor.path.unlink()
     service.close()
     adopted = command(service, "audit", "adopt", str(kept))
