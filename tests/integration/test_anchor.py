@@ -171,6 +171,44 @@ def rewrite_and_keep_notes(connection: Connection, gone: list[str]) -> None:
     connection.execute(sa.insert(log_checkpoint), [dict(row) for row in left])
 
 
+def test_a_tail_that_was_rewritten_and_grew_is_noticed_by_whoever_saw_it(
+    service: Deployment,
+) -> None:
+    """It is longer than what was seen, and agrees with the anchor."""
+    service.parts.grow()
+    service.disclose()
+    service.parts.sequencer.run_once()
+    service.parts.guard.look()
+    for _ in range(2):
+        service.disclose()
+    service.parts.sequencer.run_once()
+    as_owner(
+        service.parts.units.engine,
+        lambda c: rewrite_and_keep_notes(c, entries_of(c, "disclosure")[:1]),
+    )
+    service.parts.guard.look()
+    refused(service)
+
+
+@pytest.mark.parametrize("change", ["the newest head's root", "no name"])
+def test_what_readiness_asks_is_looked_at_then(service: Deployment, change: str) -> None:
+    """Through a connection that was looked at before."""
+    service.parts.grow()
+    service.disclose()
+    service.parts.sequencer.run_once()
+    assert service.client().get("/readyz").status_code == 200
+    newest = sa.select(sa.func.max(log_head.c.size)).scalar_subquery()
+    changes: dict[str, sa.Executable] = {
+        "the newest head's root": sa.update(log_head)
+        .where(log_head.c.size == newest)
+        .values(root=bytes(32)),
+        "no name": sa.delete(log_origin),
+    }
+    as_owner(service.parts.units.engine, lambda c: c.execute(changes[change]))
+    ready = service.client().get("/readyz")
+    assert (ready.status_code, (ready.json or {})["code"]) == (503, "log_contradicted")
+
+
 def test_what_was_begun_before_it_was_noticed_is_not_committed(service: Deployment) -> None:
     with service.parts.units.writing() as uow:
         register_purpose(uow, service.parts.context, OPERATOR, "municipality-x", "another", [])
