@@ -372,6 +372,38 @@ def test_what_a_process_remembers_is_no_authority_once_a_newer_number_is_told(
     assert_nobody_is_let_in(service, secret)
 
 
+def test_in_which_order_the_rows_stand_is_nothing(service: Deployment) -> None:
+    """A dump that is read in again, or a row that PostgreSQL moved."""
+    secret = register(service, "b-system")
+    register(service, "a-system")
+    rows = rows_of(service)
+    damage(service, put_back({name: found[::-1] for name, found in rows.items()}))
+    again = started_again(service)
+    assert log_in(again, secret, "b-system").status_code == 200
+    again.close()
+
+
+def test_what_vouches_stays_what_it_is() -> None:
+    """Another way to write it, and no client would be let in after an upgrade."""
+    engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
+    since = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    with engine.begin() as connection:
+        for table in TABLES:
+            table.create(connection)
+        own = {"organisation_id": "gp-y", "scopes": "audit:read", "created_at": since}
+        for name in ("b-system", "a-system"):
+            row = {"id": name, "auth_method": "private_key_jwt", "suspended_at": None}
+            connection.execute(sa.insert(client).values(**row, **own))
+        key = {"client_id": "a-system", "kid": "k1", "jwk": {"kty": "OKP"}, "added_at": since}
+        connection.execute(sa.insert(client_key).values(**key))
+        made = {"id": SOME_ID, "client_id": "b-system", "sha256": bytes(32), "created_at": since}
+        connection.execute(sa.insert(client_secret).values(**made))
+        gone = {"issuer": "", "client_id": "c-system", "revoked_at": since}
+        connection.execute(sa.insert(client_revocation).values(**gone))
+        mac = ClientRows.read(connection).mac(Index.of(bytes(32)), 7)
+    assert mac.hex() == "0bd0c9009a33e4f0276d4d23af88a5cf29c6a433d18680d6d5b149b15127c2c1"
+
+
 def test_the_empty_set_needs_no_vouching_at_the_very_first(service: Deployment) -> None:
     (row,) = rows_of(service)["client_epoch"]
     assert (row["epoch"], row["mac"]) == (1, None)

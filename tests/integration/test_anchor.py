@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -23,6 +24,7 @@ from consent_service.audit.merkle import leaf_hash
 from consent_service.cli import cli
 from consent_service.errors import LogContradicted, Misconfigured
 from consent_service.persistence.kernel.migrate import upgrade
+from consent_service.persistence.log.adopting import adopt
 from consent_service.persistence.log.anchor import Anchor
 from consent_service.persistence.log.tables import (
     log_checkpoint,
@@ -32,8 +34,11 @@ from consent_service.persistence.log.tables import (
     log_origin,
 )
 from consent_service.persistence.log.tree_rows import newest_head
+from consent_service.services.catalogue.model import PURPOSE_REGISTERED
+from consent_service.services.catalogue.register_slugs import register_purpose
+from consent_service.signing.keys import KeySet
 from tests.conftest import Furnished
-from tests.deployment import Deployment, deploy, deploy_with
+from tests.deployment import OPERATOR, Deployment, deploy, deploy_with
 from tests.integration.adversary import play
 from tests.integration.forged_logs import as_owner, entries_of, grow, rewrite_without
 from tests.postgres_cluster import SUPERUSER, Cluster
@@ -151,17 +156,68 @@ def test_a_tail_that_was_rewritten_before_it_was_signed_is_noticed_by_whoever_sa
     service.parts.guard.look()
     seen = notes(service)
 
-    def rewrite(connection: Connection) -> None:
-        gone = entries_of(connection, "consent_withdrawn")
-        left = connection.execute(sa.select(log_checkpoint)).mappings().all()
-        rewrite_without(connection, gone)
-        connection.execute(sa.insert(log_checkpoint), [dict(row) for row in left])
-
-    as_owner(service.parts.units.engine, rewrite)
+    as_owner(
+        service.parts.units.engine,
+        lambda c: rewrite_and_keep_notes(c, entries_of(c, "consent_withdrawn")),
+    )
     service.parts.guard.look()
     refused(service)
     service.parts.signer.run_once()
     assert notes(service) == seen
+
+
+def rewrite_and_keep_notes(connection: Connection, gone: list[str]) -> None:
+    left = connection.execute(sa.select(log_checkpoint)).mappings().all()
+    rewrite_without(connection, gone)
+    connection.execute(sa.insert(log_checkpoint), [dict(row) for row in left])
+
+
+def test_a_tail_that_was_rewritten_and_grew_is_noticed_by_whoever_saw_it(
+    service: Deployment,
+) -> None:
+    """It is longer than what was seen, and agrees with the anchor."""
+    service.parts.grow()
+    service.disclose()
+    service.parts.sequencer.run_once()
+    service.parts.guard.look()
+    for _ in range(2):
+        service.disclose()
+    service.parts.sequencer.run_once()
+    as_owner(
+        service.parts.units.engine,
+        lambda c: rewrite_and_keep_notes(c, entries_of(c, "disclosure")[:1]),
+    )
+    service.parts.guard.look()
+    refused(service)
+
+
+@pytest.mark.parametrize("change", ["the newest head's root", "no name"])
+def test_what_readiness_asks_is_looked_at_then(service: Deployment, change: str) -> None:
+    """Through a connection that was looked at before."""
+    service.parts.grow()
+    service.disclose()
+    service.parts.sequencer.run_once()
+    assert service.client().get("/readyz").status_code == 200
+    newest = sa.select(sa.func.max(log_head.c.size)).scalar_subquery()
+    changes: dict[str, sa.Executable] = {
+        "the newest head's root": sa.update(log_head)
+        .where(log_head.c.size == newest)
+        .values(root=bytes(32)),
+        "no name": sa.delete(log_origin),
+    }
+    as_owner(service.parts.units.engine, lambda c: c.execute(changes[change]))
+    ready = service.client().get("/readyz")
+    assert (ready.status_code, (ready.json or {})["code"]) == (503, "log_contradicted")
+
+
+def test_what_was_begun_before_it_was_noticed_is_not_committed(service: Deployment) -> None:
+    with service.parts.units.writing() as uow:
+        register_purpose(uow, service.parts.context, OPERATOR, "municipality-x", "another", [])
+        service.parts.guard.contradict("noticed a moment later")
+        with pytest.raises(LogContradicted):
+            uow.commit()
+    with service.parts.units.engine.connect() as connection:
+        assert len(entries_of(connection, PURPOSE_REGISTERED)) == 1
 
 
 def test_a_leaf_that_is_only_inserted_is_not_signed(service: Deployment) -> None:
@@ -198,6 +254,86 @@ def test_a_head_that_is_only_inserted_is_not_signed(service: Deployment) -> None
     assert service.parts.signer.run_once() is False
     assert notes(service) == before
     refused(service)
+
+
+def test_a_longer_tree_that_has_not_grown_out_of_the_anchor_is_not_signed(
+    service: Deployment,
+) -> None:
+    """Each of its entries is ours, and nobody compared it before the signer does."""
+    service.in_force()
+    service.parts.grow()
+    before = notes(service)
+    anchored = service.parts.anchor.read()
+    for _ in range(3):
+        service.disclose()
+    service.parts.sequencer.run_once()
+    as_owner(
+        service.parts.units.engine,
+        lambda c: rewrite_and_keep_notes(c, entries_of(c, "consent_granted")[:1]),
+    )
+    with service.parts.units.engine.connect() as connection:
+        head = newest_head(connection)
+    assert head is not None
+    assert head.size > size_of(anchored)
+    assert service.parts.signer.run_once() is False
+    assert notes(service) == before
+    assert service.parts.anchor.read() == anchored
+    assert service.parts.guard.contradiction is not None
+
+
+def test_a_head_whose_root_was_changed_is_not_signed(service: Deployment) -> None:
+    service.parts.grow()
+    before = notes(service)
+    service.ask()
+    service.parts.sequencer.run_once()
+    newest = sa.select(sa.func.max(log_head.c.size)).scalar_subquery()
+    changed = sa.update(log_head).where(log_head.c.size == newest).values(root=bytes(32))
+    as_owner(service.parts.units.engine, lambda c: c.execute(changed))
+    assert service.parts.signer.run_once() is False
+    assert notes(service) == before
+    assert size_of(service.parts.anchor.read()) == max(before)[0]
+
+
+def test_a_leaf_that_nobody_could_prove_is_not_signed(
+    furnished_sqlite_url: str, tmp_path: Path
+) -> None:
+    """SQLite keeps a position between two others in a column of whole numbers."""
+    service = deploy(furnished_sqlite_url, tmp_path)
+    service.parts.grow()
+    before = notes(service)
+    service.ask()
+    newest = sa.select(sa.func.max(log_leaf.c.index)).scalar_subquery()
+    between = sa.update(log_leaf).where(log_leaf.c.index == newest)
+    moved = between.values(index=sa.literal_column('"index" + 0.5'))
+    as_owner(service.parts.units.engine, lambda c: c.execute(moved))
+    assert service.parts.signer.run_once() is False
+    assert notes(service) == before
+    service.close()
+
+
+@pytest.mark.postgres
+def test_a_head_that_goes_away_while_it_is_looked_at_is_not_anchored(
+    furnished_postgres_url: str, tmp_path: Path
+) -> None:
+    """SQLite shows a reader one moment."""
+    service = deploy(furnished_postgres_url, tmp_path)
+    service.parts.grow()
+    before = service.parts.anchor.read()
+    service.ask()
+    service.parts.sequencer.run_once()
+    engine = service.parts.units.engine
+
+    def meanwhile(_: Connection, __: object, statement: str, *___: object) -> None:
+        if "log_node" in statement:
+            newest = sa.select(sa.func.max(log_head.c.size)).scalar_subquery()
+            gone = sa.delete(log_head).where(log_head.c.size == newest)
+            as_owner(engine, lambda c: c.execute(gone))
+
+    sa.event.listen(engine, "before_cursor_execute", meanwhile)
+    assert service.parts.signer.run_once() is False
+    assert service.parts.anchor.read() == before
+    assert service.parts.guard.contradiction is not None
+    service.close()
 
 
 @pytest.mark.parametrize("change", ["header", "leaf", "promise", "gone", "copied"])
@@ -339,6 +475,17 @@ def test_the_same_file_put_back_under_a_running_process_is_another_file(
     deploy_with(service.settings, service.clock).close()
 
 
+def test_a_file_that_went_away_under_a_running_process_is_noticed(
+    furnished_sqlite_url: str, tmp_path: Path
+) -> None:
+    service = deploy(furnished_sqlite_url, tmp_path)
+    service.parts.grow()
+    Path(str(service.parts.units.engine.url.database)).unlink()
+    service.parts.guard.look()
+    assert service.parts.guard.contradiction == "the database's file is gone"
+    service.close()
+
+
 @pytest.mark.postgres
 def test_an_older_database_under_the_same_name_is_noticed_at_the_next_request(
     postgres_cluster: Cluster, furnished_postgres: Furnished, tmp_path: Path
@@ -447,12 +594,16 @@ def test_killed_between_head_anchor_and_note(service: Deployment, when: str) -> 
     again.close()
 
 
-def test_checkpoints_that_were_deleted_come_back_as_they_were(service: Deployment) -> None:
+def test_checkpoints_that_were_deleted_come_back_as_they_were(
+    service: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
     service.parts.grow()
     before = released(service)
     as_owner(service.parts.units.engine, lambda c: c.execute(sa.delete(log_checkpoint)))
     service.parts.grow()
     assert released(service) == before
+    told = f"the checkpoint of {size_of(before)} entries is taken from the anchor"
+    assert ("WARNING", told) in [(one.levelname, one.getMessage()) for one in caplog.records]
 
 
 def test_two_processes_that_begin_an_empty_log_make_one_anchor(
@@ -463,6 +614,8 @@ def test_two_processes_that_begin_an_empty_log_make_one_anchor(
     assert size_of(anchor) == 0
     two = deploy_with(one.settings, one.clock)
     assert two.parts.anchor.read() == anchor
+    # Who made it signs no longer than it takes.
+    assert not one.parts.anchor.is_held
     for deployment in (one, two):
         deployment.close()
     assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("keys.json.anchor*")} == {0o600}
@@ -487,7 +640,10 @@ def test_a_running_process_signs_nothing_without_an_anchor_and_goes_on(
     assert service.ask()
     service.parts.grow()
     assert service.parts.anchor.read() is None
-    assert any(one.levelno == logging.CRITICAL for one in caplog.records)
+    told = [one.getMessage() for one in caplog.records if one.levelno == logging.CRITICAL]
+    missing = f"the log's anchor {service.parts.anchor.path} is missing"
+    assert missing in told
+    assert f"nothing is signed: {missing}" in told
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"another text\n", None])
@@ -546,6 +702,7 @@ def test_a_kept_checkpoint_is_adopted(service: Deployment, tmp_path: Path) -> No
     newest = released(service)
     refusal = command(service, "audit", "adopt", str(kept))
     assert isinstance(refusal.exception, Misconfigured)
+    assert "there is an anchor already" in str(refusal.exception.detail)
     service.parts.anchor.path.unlink()
     service.close()
     adopted = command(service, "audit", "adopt", str(kept))
@@ -553,7 +710,69 @@ def test_a_kept_checkpoint_is_adopted(service: Deployment, tmp_path: Path) -> No
     again = deploy_with(service.settings, service.clock)
     again.parts.grow()
     assert released(again) == newest == again.parts.anchor.read()
+    again.parts.guard.require()
     again.close()
+
+
+@pytest.mark.parametrize("stored", ["another size's", "nobody's"])
+def test_a_stored_note_that_is_not_of_its_head_is_not_anchored(
+    service: Deployment, stored: str
+) -> None:
+    """After an older checkpoint was adopted, the newest one is taken from its row."""
+    service.parts.grow()
+    kept = released(service)
+    service.ask()
+    service.parts.grow()
+    engine = service.parts.units.engine
+    newest = sa.select(sa.func.max(log_checkpoint.c.size)).scalar_subquery()
+    note = kept if stored == "another size's" else "made up"
+    changed = sa.update(log_checkpoint).where(log_checkpoint.c.size == newest).values(note=note)
+    service.parts.anchor.path.unlink()
+    adopt(engine, service.parts.anchor, service.parts.log_identity(), kept)
+    as_owner(engine, lambda c: c.execute(changed))
+    assert service.parts.signer.run_once() is False
+    assert service.parts.anchor.read() == kept
+    assert service.parts.guard.contradiction is not None
+
+
+def test_a_checkpoint_by_a_compromised_key_is_not_adopted(service: Deployment) -> None:
+    service.parts.grow()
+    kept = released(service)
+    service.parts.anchor.path.unlink()
+    service.parts.signer.close()
+    identity = service.parts.log_identity()
+    later = service.clock().replace(microsecond=0) + timedelta(seconds=1)
+    stolen = KeySet(
+        replace(key, status="compromised", compromised_at=later) if key.use == "log" else key
+        for key in identity.published
+    )
+    engine, anchor = service.parts.units.engine, service.parts.anchor
+    with pytest.raises(Misconfigured, match="compromised"):
+        adopt(engine, anchor, replace(identity, published=stolen), kept)
+    assert anchor.read() is None
+
+
+def test_while_somebody_signs_nothing_is_adopted(service: Deployment) -> None:
+    service.parts.grow()
+    kept = released(service)
+    service.parts.anchor.path.unlink()
+    engine, identity = service.parts.units.engine, service.parts.log_identity()
+    other = Anchor(service.parts.anchor.path)
+    with pytest.raises(Misconfigured, match="stop the service first"):
+        adopt(engine, other, identity, kept)
+    assert other.read() is None
+    service.parts.signer.close()
+    assert adopt(engine, other, identity, kept).size == size_of(kept)
+    assert not other.is_held
+
+
+def test_what_is_no_checkpoint_is_not_adopted(service: Deployment) -> None:
+    service.parts.grow()
+    service.parts.anchor.path.unlink()
+    service.parts.signer.close()
+    engine, identity = service.parts.units.engine, service.parts.log_identity()
+    with pytest.raises(Misconfigured, match="no checkpoint of this log"):
+        adopt(engine, service.parts.anchor, identity, "made up")
 
 
 def test_a_checkpoint_that_the_log_has_not_grown_out_of_is_not_adopted(
@@ -582,6 +801,16 @@ def test_what_contradicts_the_anchor_can_still_be_verified(service: Deployment) 
     verified = command(service, "audit", "verify", "--workers", "1")
     assert verified.exit_code == 1
     assert "THE LOG DOES NOT VERIFY" in verified.output
+
+
+def test_a_checkpoint_that_the_anchor_alone_has_is_named(service: Deployment) -> None:
+    service.parts.grow()
+    size = size_of(released(service))
+    service.close()
+    as_owner(service.parts.units.engine, lambda c: c.execute(sa.delete(log_checkpoint)))
+    verified = command(service, "audit", "verify", "--workers", "1")
+    assert verified.exit_code == 0, verified.output
+    assert f"checkpoint_missing: checkpoint {size}: only the anchor has it" in verified.output
 
 
 # -- the log's name ------------------------------------------------------------------------------

@@ -79,6 +79,23 @@ def test_an_erasure_that_cannot_be_journalled_does_not_happen(service: Deploymen
     assert service.post("/v1/client-revocations", REVOKED).status_code == 503
 
 
+def test_an_erasure_whose_commit_fails_stays_open(service: Deployment) -> None:
+    """A lost connection may hide either: so nobody says that it was done."""
+
+    def lost(_: Connection) -> None:
+        raise ConnectionError
+
+    engine = service.parts.units.engine
+    sa.event.listen(engine, "commit", lost)
+    try:
+        with pytest.raises(ConnectionError):
+            erase(service)
+    finally:
+        sa.event.remove(engine, "commit", lost)
+    assert len(journalled(service).open) == 1
+    assert journalled(service).done == {}
+
+
 def test_an_act_needs_no_journal(service: Deployment) -> None:
     service.parts.anchor.journal.path.mkdir()
     assert service.disclose().status_code == 201
@@ -152,3 +169,11 @@ def test_a_start_says_of_an_open_change_of_clients_that_the_log_has_it(service: 
     assert journalled(service).reached == set()
     deploy_with(service.settings, service.clock).close()
     assert journalled(service).reached == {2}
+
+
+def test_an_epoch_that_nobody_committed_keeps_nobody_from_starting(service: Deployment) -> None:
+    never = Epoch(99, "019d0000-0000-7000-8000-000000000001")
+    service.parts.anchor.journal.begin([], never, service.clock())
+    again = deploy_with(service.settings, service.clock)
+    assert again.post("/v1/client-revocations", REVOKED).status_code == 201
+    again.close()

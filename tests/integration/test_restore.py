@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -18,16 +19,32 @@ from sqlalchemy.engine import Connection
 from consent_service.audit.checkpoint import parse_checkpoint
 from consent_service.audit.merkle import leaf_hash
 from consent_service.cli import cli
+from consent_service.domain.access.staff import SessionTimes, StaffRole, Standing
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.domain.rights.forgetting import RetentionRule
-from consent_service.errors import Misconfigured
+from consent_service.errors import (
+    ConsentServiceError,
+    InvalidInput,
+    LogContradicted,
+    Misconfigured,
+)
+from consent_service.persistence.access.tables import client_epoch, staff_session
 from consent_service.persistence.children.tables import child, fact, person_details
 from consent_service.persistence.children.tables import person as person_table
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log import restoring
+from consent_service.persistence.log.anchor import Anchor
 from consent_service.persistence.log.restoring import anchor_new_name
-from consent_service.persistence.log.tables import log_body, log_header, log_origin
-from consent_service.services.rights.erase import Approval, erase_by_retention, erase_child
+from consent_service.persistence.log.tables import log_body, log_header, log_leaf, log_origin
+from consent_service.persistence.signatures.tables import signing_session
+from consent_service.services.access.staff import StaffMember, StaffSession
+from consent_service.services.rights.erase import (
+    Approval,
+    erase_again,
+    erase_by_retention,
+    erase_child,
+)
+from consent_service.services.rights.restore import KnownOutside, bring_in
 from tests.deployment import COLLEAGUE, EMPLOYEE, Deployment, deploy, deploy_with, person
 from tests.integration.forged_logs import as_owner, entries_of, grow, rewrite_without
 from tests.integration.test_purposes_command import environment
@@ -315,6 +332,78 @@ def forge_a_tail(connection: Connection) -> None:
     grow(connection, [(str(row["entry_id"]), forged)], time)
 
 
+def test_a_checkpoint_from_before_it_is_not_adopted(
+    service: Deployment, copy: Copy, tmp_path: Path
+) -> None:
+    """A process that starts would find another name in the anchor than in the database."""
+    service.in_force()
+    service.parts.grow()
+    kept = tmp_path / "kept"
+    kept.write_text(service.parts.anchor.read() or "")
+    older = copy(service)
+    service.disclose()
+    put_away(service)
+    again = restored(service, older)
+    again.disclose()
+    again.parts.grow()
+    newest = tmp_path / "newest"
+    newest.write_text(again.parts.anchor.read() or "")
+    again.parts.anchor.path.unlink()
+    again.close()
+    refused = run(service, older, "audit", "adopt", str(kept))
+    assert isinstance(refused.exception, Misconfigured)
+    assert run(service, older, "audit", "adopt", str(newest)).exit_code == 0
+    deploy_with(again.settings, again.clock).close()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("earlier", f"{NEXT!r} does not begin at entry"),
+        ("dated otherwise", f"the first entry of {NEXT!r} cannot be proven"),
+        ("gone", f"the first entry of {NEXT!r} cannot be proven"),
+        ("its sibling gone", f"the first entry of {NEXT!r} cannot be proven"),
+    ],
+)
+def test_when_it_was_is_what_the_tree_says(
+    service: Deployment, copy: Copy, change: str, told: str
+) -> None:
+    """Consents are held by it."""
+    service.in_force()
+    older = copy(service)
+    service.disclose()
+    put_away(service)
+    again = restored(service, older)
+    again.parts.grow()
+
+    def damage(connection: Connection) -> None:
+        named = log_origin.c.origin == NEXT
+        first = connection.scalar(sa.select(log_origin.c.first_index).where(named))
+        entry = connection.scalar(sa.select(log_leaf.c.entry_id).where(log_leaf.c.index == first))
+        own = log_header.c.entry_id == entry
+        header = bytes(connection.scalar(sa.select(log_header.c.header).where(own)))
+        year = f'"time":"{datetime.now(UTC).year}'.encode()
+        assert year in header
+        if change == "earlier":
+            moved = sa.update(log_origin).where(named).values(first_index=first - 1)
+            connection.execute(moved)
+        elif change == "its sibling gone":
+            connection.execute(sa.delete(log_leaf).where(log_leaf.c.index == first ^ 1))
+        elif change == "gone":
+            connection.execute(sa.delete(log_header).where(own))
+        else:
+            dated = header.replace(year, b'"time":"2020')
+            connection.execute(sa.update(log_header).where(own).values(header=dated))
+
+    try:
+        again.parts.guard.require_now()
+        as_owner(again.parts.units.engine, damage)
+        with pytest.raises(LogContradicted, match=told):
+            again.parts.guard.require_now()
+    finally:
+        again.close()
+
+
 def test_it_can_happen_twice(service: Deployment, copy: Copy) -> None:
     asked = service.in_force()
     first = copy(service)
@@ -337,26 +426,92 @@ def test_it_can_happen_twice(service: Deployment, copy: Copy) -> None:
     verified(service, older, f"{NEXT}/3")
 
 
+ALONE = ("--approved-by", "e1")
+
+
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("options", "name", "told"),
     [
-        ({"name": "consent.example/log"}, "has been called before"),
-        ({}, "--although-it-agrees"),
+        ((), "consent.example/log", "has been called before"),
+        ((), NEXT, "--although-it-agrees"),
+        (ALONE, NEXT, "/approved_by"),
+        (("--although-it-agrees", "--org", "nobody"), NEXT, "There is no such organisation"),
     ],
 )
 def test_what_is_refused_changes_nothing(
-    service: Deployment, copy: Copy, changes: dict[str, str], told: str
+    service: Deployment, copy: Copy, options: tuple[str, ...], name: str, told: str
 ) -> None:
     service.in_force()
     service.parts.grow()
     same = copy(service)
-    refused = run(service, same, *RESTORE, **changes)
+    before = service.parts.anchor.read()
+    refused = run(service, same, *RESTORE, *options, name=name)
     assert refused.exit_code == 1
-    assert told in str(refused.exception)
+    assert isinstance(refused.exception, ConsentServiceError)
+    assert told in str((refused.exception.detail, getattr(refused.exception, "errors", None)))
     assert names(same) == [service.settings.log_origin]
+    assert service.parts.anchor.read() == before
 
 
-def test_a_copy_that_does_not_verify_is_refused(service: Deployment, copy: Copy) -> None:
+def test_whoever_knows_that_a_copy_is_older_says_so(service: Deployment, copy: Copy) -> None:
+    """What came after it had not been signed when the database was lost."""
+    service.in_force()
+    service.parts.grow()
+    same = copy(service)
+    done = run(service, same, *RESTORE, "--although-it-agrees")
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert names(same) == [service.settings.log_origin, NEXT]
+
+
+def test_two_stand_behind_it_whoever_asks(service: Deployment) -> None:
+    known = KnownOutside("", 0, "consent.example/log", [])
+    alone = Approval("e1", "e1", "the disk failed")
+    with service.parts.units.writing() as uow, pytest.raises(InvalidInput):
+        bring_in(uow, service.parts.context, "municipality-x", known, alone)
+    with service.parts.units.writing() as uow, pytest.raises(InvalidInput):
+        erase_again(uow, service.parts.context, [], alone)
+
+
+def test_while_somebody_signs_nothing_is_restored(service: Deployment, copy: Copy) -> None:
+    service.in_force()
+    older = copy(service)
+    service.disclose()
+    put_away(service)
+    before = names(older)
+    holder = Anchor(service.parts.anchor.path)
+    assert holder.hold()
+    try:
+        refused = run(service, older, *RESTORE)
+    finally:
+        holder.release()
+    assert isinstance(refused.exception, Misconfigured)
+    assert "stop the service first" in str(refused.exception.detail)
+    assert names(older) == before
+
+
+def test_without_its_anchor_a_copy_is_not_restored(service: Deployment, copy: Copy) -> None:
+    service.in_force()
+    older = copy(service)
+    service.parts.anchor.path.unlink()
+    refused = run(service, older, *RESTORE)
+    assert isinstance(refused.exception, Misconfigured)
+    assert "is missing: put it back" in str(refused.exception.detail)
+
+
+def test_a_log_that_has_not_begun_is_not_restored(
+    service: Deployment, sqlite_template: Path
+) -> None:
+    service.parts.grow()
+    service.close()
+    refused = run(service, f"sqlite:///{sqlite_template}", *RESTORE)
+    assert isinstance(refused.exception, Misconfigured)
+    assert "has not begun" in str(refused.exception.detail)
+
+
+@pytest.mark.parametrize("has_names", [True, False])
+def test_a_copy_that_does_not_verify_is_refused(
+    service: Deployment, copy: Copy, has_names: bool
+) -> None:
     asked = service.in_force()
     older = copy(service)
     service.act(asked["id"], "custody_holder", "withdraw")
@@ -370,13 +525,25 @@ def test_a_copy_that_does_not_verify_is_refused(service: Deployment, copy: Copy)
             for name in connection.exec_driver_sql(named).scalars().all():
                 connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
         connection.execute(sa.update(log_header).values(header=b"{}"))
+        if not has_names:
+            connection.execute(sa.delete(log_origin))
     refused = run(service, older, *RESTORE)
     assert refused.exit_code == 1
     assert "does not verify" in str(refused.exception)
+    assert NEXT not in names(older)
 
 
 def test_sessions_end(service: Deployment, copy: Copy) -> None:
     asked = service.in_force()
+    opened = service.ask(parties=["gp-y", "municipality-x"])["signatories"][0]["signing_url"]
+    begun = service.client().get(urlsplit(opened).path)
+    assert begun.status_code == 303, begun.data
+    times = SessionTimes(service.clock(), service.clock())
+    member = StaffMember("https://staff.example", "s1", "Dorthe Made-up")
+    with service.parts.units.writing() as uow:
+        role = Standing("municipality-x", frozenset({StaffRole.DPO}))
+        uow.staff.begin("a token", StaffSession(member, role, times, None))
+        uow.commit()
     key = "the same request"
     body = service.disclosure_body()
     service.post("/v1/disclosures", body, org="gp-y", key=key)
@@ -387,6 +554,10 @@ def test_sessions_end(service: Deployment, copy: Copy) -> None:
     try:
         replayed = again.post("/v1/disclosures", body, org="gp-y", key=key)
         assert replayed.status_code == 403, replayed.json
+        with again.parts.units.engine.connect() as connection:
+            assert connection.execute(sa.select(signing_session)).first() is None
+            (ended_at,) = connection.scalars(sa.select(staff_session.c.ended_at))
+            assert ended_at is not None
     finally:
         again.close()
 
@@ -403,8 +574,12 @@ def test_clients_wait_until_they_are_confirmed(service: Deployment, copy: Copy) 
     older = copy(service)
     revoked = service.post("/v1/clients/gp-system/revocation", {}, org="operator")
     assert revoked.status_code == 200, revoked.json
+    newest = service.parts.anchor.journal.read().largest_epoch
     put_away(service)
     again = restored(service, older)
+    with again.parts.units.engine.connect() as connection:
+        # No process that ran all through takes what it saw before for the newest.
+        assert connection.scalar(sa.select(client_epoch.c.epoch)) == newest + 1
     proof = {"client_id": "gp-system", "client_secret": made.json["client_secret"]}
     try:
         assert token(again, proof).json["error"] == "unauthorized_client"

@@ -9,14 +9,12 @@ from sqlalchemy.engine import Engine
 from consent_service.audit.checkpoint import (
     Checkpoint,
     InvalidCheckpoint,
-    parse_checkpoint,
     verify_checkpoint,
 )
-from consent_service.audit.origins import Origins
 from consent_service.errors import Misconfigured
 from consent_service.persistence.log.anchor import Anchor
 from consent_service.persistence.log.log_identity import LogIdentity
-from consent_service.persistence.log.tree_rows import origin_rows, stored_frontier
+from consent_service.persistence.log.tree_rows import stored_frontier
 
 
 def adopt(engine: Engine, anchor: Anchor, identity: LogIdentity, note: str) -> Checkpoint:
@@ -27,15 +25,14 @@ def adopt(engine: Engine, anchor: Anchor, identity: LogIdentity, note: str) -> C
     if anchor.read() is not None:
         raise Misconfigured(f"there is an anchor already: {anchor.path}")
     with engine.connect() as connection:
-        origins = Origins.of(origin_rows(connection), identity.origin)
         try:
-            size = parse_checkpoint(note).size
-            kept = verify_checkpoint(note, origins.of_tree(size), identity.published)
+            # Under the newest name: with one from before a restore no process would start.
+            kept = verify_checkpoint(note, identity.origin, identity.published)
         except InvalidCheckpoint as wrong:
             raise Misconfigured(f"this is no checkpoint of this log: {wrong.detail}") from None
         if kept.key.status == "compromised":
             raise Misconfigured("this checkpoint is signed by a key that was compromised")
-        frontier = stored_frontier(connection, size)
+        frontier = stored_frontier(connection, kept.size)
     if frontier is None or frontier.root() != kept.root:
         raise Misconfigured("the database's log has not grown out of this checkpoint")
     if not anchor.hold():

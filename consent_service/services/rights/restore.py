@@ -55,7 +55,6 @@ def bring_in(
 
     Raises InvalidInput, NotFound for an unknown organisation, and Conflict.
     """
-    approval.check()
     if not uow.catalogue.has_organisation(organisation):
         raise NotFound("There is no such organisation.")
     now = context.clock()

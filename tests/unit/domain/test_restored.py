@@ -53,6 +53,20 @@ def test_the_controllers_confirmation_ends_it() -> None:
     assert codes(in_force().restored(RESTORED).at(AFTER).reconfirms()) == []
 
 
+def test_it_ends_when_it_is_confirmed_and_not_before() -> None:
+    story = in_force().restored(RESTORED).at(AFTER).reconfirms()
+    assert codes(story, just_before(AFTER)) == HELD
+    assert codes(story, AFTER) == HELD
+    assert codes(story) == []
+
+
+def test_what_was_said_at_the_same_moment_may_be_lost() -> None:
+    granted = Story().asks().restored(RESTORED).at(RESTORED).grants(MOTHER, FATHER)
+    assert codes(granted.at(AFTER)) == HELD
+    story = in_force().restored(RESTORED).at(RESTORED).reconfirmation()
+    assert codes(story.at(AFTER).confirms("r")) == HELD
+
+
 def test_every_controller_that_had_facts_is_awaited() -> None:
     story = in_force().at(BEFORE).asks("Z", by=OTHER_MUNI).cancels("Z")
     story.restored(RESTORED).at(AFTER).reconfirms()

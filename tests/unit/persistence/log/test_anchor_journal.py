@@ -1,6 +1,9 @@
 """What must not be forgotten with the database stands in a file first, whole lines only."""
 
+import fcntl
 import json
+import os
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from consent_service.persistence.log.anchor_journal import (
     Epoch,
     Intent,
 )
+from tests.unit.persistence.log.synced import watch
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 ERASURE = Intent("erasure-1", ("entry-1", "entry-2"), ("key-1",))
@@ -76,7 +80,9 @@ def test_an_unfinished_last_line_is_passed_over_and_cut_off(
     whole = journal.path.read_bytes()
     journal.path.write_bytes(whole + b'{"done":"eras')
     assert journal.read().open == {"erasure-1": ERASURE}
-    assert "never finished" in caplog.text
+    assert [(one.levelname, "never finished" in one.message) for one in caplog.records] == [
+        ("WARNING", True)
+    ]
     journal.finish([ERASURE], None)
     assert journal.path.read_bytes() == whole + b'{"done":"erasure-1"}\n'
 
@@ -110,3 +116,50 @@ def test_what_cannot_be_written_is_not_done(tmp_path: Path) -> None:
     journal = AnchorJournal(tmp_path / "missing" / "anchor.journal")
     with pytest.raises(AnchorNotWritable):
         journal.begin([ERASURE], None, NOW)
+
+
+def test_a_line_is_on_the_disk_before_anything_is_committed(
+    journal: AnchorJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And with the first one the file's name."""
+    synced = watch(monkeypatch, journal.path.parent)
+    journal.begin([ERASURE], None, NOW)
+    (file, files), (folder, _) = synced
+    assert (file, folder) == (journal.path.name, journal.path.parent.name)
+    assert files[file] == journal.path.read_bytes() != b""
+    journal.finish([ERASURE], None)
+    assert synced[2] == (journal.path.name, {journal.path.name: journal.path.read_bytes()})
+
+
+def test_a_line_that_is_written_in_parts_is_written_whole(
+    journal: AnchorJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, content: really(descriptor, content[:7]))
+    journal.begin([ERASURE], Epoch(7, None), NOW)
+    assert journal.read().open == {"erasure-1": ERASURE}
+    assert journal.read().epochs == [Epoch(7, None)]
+
+
+def test_one_process_appends_at_a_time(journal: AnchorJournal) -> None:
+    """Another's line that is not whole yet is not one that was never finished."""
+    journal.begin([ERASURE], None, NOW)
+    half = b'{"done":"eras'
+    with journal.path.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write(half)
+        other.flush()
+        waiting = threading.Thread(target=journal.begin, args=([], Epoch(7, None), NOW))
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        other.write(b'ure-1"}\n')
+    waiting.join()
+    assert journal.read().done == {"erasure-1": ERASURE}
+    assert journal.read().epochs == [Epoch(7, None)]
+
+
+def test_one_that_cannot_be_read_is_not_an_empty_one(journal: AnchorJournal) -> None:
+    journal.path.mkdir()
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        journal.read()
