@@ -15,12 +15,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 from consent_service.domain.kernel.facts import Scope
+from consent_service.persistence.children.tables import person_details
 from consent_service.persistence.kernel.migrate import upgrade
 from tests.conftest import CHROMIUM_ARGUMENTS, _find_chromium
 from tests.deployment import CATEGORIES, PARTIES, Deployment
+from tests.integration.forged_logs import as_owner
 from tests.web.family import ASTA, METTE, free_server, household, links, new_link, serving
 
 SIZES = {"phone": (390, 844), "desk": (1280, 900)}
@@ -122,6 +125,25 @@ def later_signer(deployment: Deployment, page: Page, shoot: Camera) -> None:
     shoot("later-signer")
 
 
+def shared_earlier(deployment: Deployment, page: Page, shoot: Camera) -> None:
+    """More than one page of what was shared."""
+    for _ in range(51):
+        deployment.disclose()
+        deployment.clock.forward(seconds=1)
+    page.reload()
+    page.locator("a[href^='/sign/shared']").click()
+    shoot("shared-earlier")
+
+
+def unreadable(deployment: Deployment, page: Page, shoot: Camera) -> None:
+    """What is filed of somebody went away in the database."""
+    page.goto(links(deployment.ask(case_reference="9"))[METTE.name])
+    log_in(page)
+    as_owner(deployment.parts.units.engine, lambda c: c.execute(sa.delete(person_details)))
+    page.reload()
+    shoot("unreadable")
+
+
 def walk(deployment: Deployment, context: BrowserContext, folder: Path, size: str) -> None:
     page = context.new_page()
     page.set_default_timeout(5000)
@@ -170,6 +192,8 @@ def walk(deployment: Deployment, context: BrowserContext, folder: Path, size: st
     )
     page.goto(link)
     shoot("state")
+    shared_earlier(deployment, page, shoot)
+    page.goto(link)
     everything_shared(page, folder, shoot)
     page.goto(link)
     newer = deployment.ask(child=child, parties=PARTIES[:3], categories=["health"])
@@ -205,6 +229,7 @@ def walk(deployment: Deployment, context: BrowserContext, folder: Path, size: st
     for _ in range(40):
         page.goto(f"{deployment.settings.base_url}/sign/wrong")
     shoot("error-429")
+    unreadable(deployment, page, shoot)
 
 
 def main(folder: Path) -> None:
