@@ -31,6 +31,7 @@ from consent_service.errors import (
 from consent_service.persistence.access.tables import client_epoch, staff_session
 from consent_service.persistence.children.tables import child, fact, person_details
 from consent_service.persistence.children.tables import person as person_table
+from consent_service.persistence.idempotency.tables import kept_answer
 from consent_service.persistence.keys.tables import data_key
 from consent_service.persistence.log import restoring
 from consent_service.persistence.log.anchor import Anchor
@@ -552,6 +553,8 @@ def test_sessions_end(service: Deployment, copy: Copy) -> None:
     put_away(service)
     again = restored(service, older)
     try:
+        with again.parts.units.engine.connect() as connection:
+            assert connection.execute(sa.select(kept_answer)).first() is None
         replayed = again.post("/v1/disclosures", body, org="gp-y", key=key)
         assert replayed.status_code == 403, replayed.json
         with again.parts.units.engine.connect() as connection:
