@@ -1,15 +1,19 @@
 """Reconfirmations over HTTP: after a restore nothing passes until the controllers have looked."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from consent_service.persistence.log.tables import log_origin
-from consent_service.persistence.log.tree_rows import newest_head, newest_released
+from consent_service.app import create_app
+from consent_service.audit.checkpoint import parse_checkpoint
+from consent_service.persistence.log.restoring import anchor_new_name
+from consent_service.services.rights.erase import Approval
+from consent_service.services.rights.restore import KnownOutside, bring_in
 from tests.api.families import SIBLING
-from tests.deployment import COLLEAGUE, EMPLOYEE, Deployment
+from tests.deployment import COLLEAGUE, EMPLOYEE, Deployment, deploy_with
 
+APPROVED = Approval("e-17", "e-42", "the disk failed")
 BASIS = "Case 2026-0117, every letter since 1 November"
 
 
@@ -22,20 +26,22 @@ def consent(service: Deployment) -> dict[str, Any]:
 
 
 def restore(service: Deployment) -> None:
-    """A name of the log began with its newest entry: so the database was put back then."""
+    """The database was put back from an older copy, and brought in under another name."""
     service.parts.grow()
-    with service.parts.units.engine.connect().execution_options(writes=True) as connection:
-        head, released = newest_head(connection), newest_released(connection)
-        assert head is not None
-        assert released is not None
-        row = {
-            "first_index": head.size - 1,
-            "origin": service.settings.log_origin,
-            "predecessor": released.note,
-        }
-        connection.execute(sa.insert(log_origin).values(row))
-        connection.commit()
-    service.parts.guard.look()
+    settings = replace(service.settings, log_origin=f"{service.settings.log_origin}/again")
+    service.close()
+    parts = create_app(settings, service.clock).extensions["consent_service"]
+    parts.guard.set_aside()
+    note = parts.anchor.read()
+    kept = KnownOutside(note, parse_checkpoint(note).size, service.settings.log_origin, ())
+    with parts.units.writing() as uow:
+        bring_in(uow, parts.context, "municipality-x", kept, APPROVED)
+        uow.commit()
+    parts.anchor.hold()
+    anchor_new_name(parts.units.engine, parts.anchor, parts.log_identity(), parts.signer)
+    parts.close()
+    again = deploy_with(settings, service.clock)
+    service.app, service.settings = again.app, again.settings
 
 
 def record(service: Deployment, consent: dict[str, Any], **changes: Any) -> Any:
