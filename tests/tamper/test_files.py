@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from consent_service.errors import Unreadable
 from consent_service.persistence.access.tables import staff_login
 from consent_service.persistence.catalogue.tables import organisation
-from consent_service.persistence.children.tables import person_details
+from consent_service.persistence.children.tables import person, person_details
 from consent_service.persistence.consents.tables import consent, link, signatory
 from consent_service.persistence.keys.tables import data_key, key_state
 from consent_service.persistence.rights.tables import retention_rule
@@ -100,6 +100,15 @@ def what_was_known_of_a_person_before(judge: Judge) -> tuple[Case, str]:
     return put_back, f"person {row['person_id']} of {row['organisation_id']}"
 
 
+def a_child_nobody_filed_anything_of(judge: Judge) -> tuple[Case, str]:
+    """Its own row as a person, without which it could never sign."""
+    filed = {r["person_id"] for r in rows_of(judge, person_details)}
+    row = next(
+        r for r in rows_of(judge, person) if r["id"] == r["child_id"] and r["id"] not in filed
+    )
+    return Case(person, None, "deleted", 0, [(row, None)]), f"child {row['id']}"
+
+
 def a_case_and_its_deadline(judge: Judge) -> tuple[Case, str]:
     row = rows_of(judge, consent)[0]
     later = row["deadline"] + timedelta(days=30)
@@ -123,6 +132,7 @@ def where_a_rotation_stands(judge: Judge) -> tuple[Case, str]:
         a_number_that_families_call, a_shorter_retention_rule, an_older_retention_rule,
         a_replaced_link, a_signatorys_role, a_signatory_taken_away,
         details_of_one_who_has_not_answered, what_was_known_of_a_person_before,
+        a_child_nobody_filed_anything_of,
         a_case_and_its_deadline, when_a_child_was_first_asked_about, where_a_rotation_stands,
     ],
     ids=lambda made: made.__name__,

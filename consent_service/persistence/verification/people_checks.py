@@ -1,6 +1,6 @@
 """Who may sign, and what a controller knows of them, belong to the child they are filed under.
 
- 1. Every signatory is somebody around the child of their consent.
+ 1. Every signatory is somebody around the child of their consent, and every child is one itself.
  2. Every child and person is found, and by one hash alone.
  3. The controller of a consent keeps details of each of its signatories, and of the child.
  4. That is the hash of the number that each controller's details say; of a child that no controller
@@ -47,6 +47,7 @@ class PeopleChecks(SnapshotChecks):
     def findings(self) -> Iterator[Finding]:
         yield from self._strangers()
         yield from self._unknown_to_their_controller()
+        yield from self._not_around_themselves()
         for table in (child, person):
             yield from self._found_by_nothing(table)
             for slot in SLOTS:
@@ -94,6 +95,15 @@ class PeopleChecks(SnapshotChecks):
         for row in self._reading.rows(query, "fact_mismatch", "person"):
             place = f"person {row.person_id} of {row.controller_id}"
             yield Finding("fact_mismatch", place, "what was known of them is not there")
+
+    def _not_around_themselves(self) -> Iterator[Finding]:
+        """A child that is no person around itself can be asked about, and never sign."""
+        own = sa.and_(person.c.id == child.c.id, person.c.child_id == child.c.id)
+        query = sa.select(child.c.id).outerjoin(person, own).where(person.c.id.is_(None))
+        for row in self._reading.rows(query, "fact_mismatch", "child"):
+            yield Finding(
+                "fact_mismatch", f"child {row.id}", "its own row as a person is not there"
+            )
 
     def _found_by_nothing(self, table: sa.Table) -> Iterator[Finding]:
         columns = (table.c[slot_column("cpr_hash", slot)] for slot in SLOTS)

@@ -183,7 +183,7 @@ _CHILDREN: Mapping[str, Columns] = {
         "child_id": _derived("facts, signatories and the keys of details name the child"),
         "cpr_hash": _found_by("the number in the details, or of a child in the entries about it"),
         "cpr_hash_b": _found_by("likewise, while the index key is rotated"),
-        GONE: _derived("facts, signatories and details name it"),
+        GONE: _derived("facts, signatories and details name it, and a child is one around itself"),
         MORE: _derived(
             "somebody's details, or a child's own row",
             "the row of a child about whom there is nothing",
