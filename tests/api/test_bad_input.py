@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from consent_service.domain.kernel.cpr import SHAPE
 from consent_service.persistence.catalogue.tables import organisation, template_version
 from consent_service.persistence.children.tables import fact
 from consent_service.persistence.consents.tables import consent
@@ -29,7 +28,7 @@ from tests.api.families import (
 )
 from tests.deployment import EMPLOYEE, FATHER, MOTHER, PARTIES, Deployment, person, template
 from tests.deployment import organisation as party
-from tests.privacy import texts
+from tests.privacy import SHAPE, texts
 
 Body = Mapping[str, Any]
 

@@ -9,6 +9,7 @@ from consent_service.api.http.fields import (
     PHONE,
     EmailField,
     Pattern,
+    Reference,
     Text,
     TrueFalse,
     language,
@@ -48,7 +49,7 @@ class OrganisationBody(Schema):
     """An organisation as a consent form names it."""
 
     id = slug(required=True)
-    name = Text(required=True)
+    name = Reference(required=True)
     kind = one_of(
         "municipality",
         "child_psychiatry",
@@ -57,7 +58,7 @@ class OrganisationBody(Schema):
         "other",
         required=True,
     )
-    descriptions = fields.Dict(keys=language(), values=Text(most=1000), load_default=dict)
+    descriptions = fields.Dict(keys=language(), values=Reference(most=1000), load_default=dict)
     contact = fields.Nested(Contact, load_default=dict)
     identifiers = fields.Nested(Identifiers, load_default=dict)
     confirmation = _confirmation(load_default="any")
@@ -72,19 +73,19 @@ class OrganisationChangeBody(Schema):
 class Labels(Schema):
     """A template's words for its slugs, in one language."""
 
-    categories = fields.Dict(keys=slug(), values=Text(most=300), required=True)
-    purpose = Text(most=500, required=True)
+    categories = fields.Dict(keys=slug(), values=Reference(most=300), required=True)
+    purpose = Reference(most=500, required=True)
 
 
 class TemplateText(Schema):
     """A template's text in one language."""
 
-    title = Text(most=200, required=True)
-    body = Text(most=8000, required=True)
-    voluntary = Text(most=2000, required=True)
-    withdrawal = Text(most=2000, required=True)
-    contact = Text(most=2000, required=True)
-    privacy = Text(most=4000, required=True)
+    title = Reference(most=200, required=True)
+    body = Reference(most=8000, required=True)
+    voluntary = Reference(most=2000, required=True)
+    withdrawal = Reference(most=2000, required=True)
+    contact = Reference(most=2000, required=True)
+    privacy = Reference(most=4000, required=True)
 
 
 class TemplateBody(Schema):

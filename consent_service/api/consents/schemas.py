@@ -29,7 +29,7 @@ STATUSES = [status.value for status in Status]
 class Child(ChildCpr):
     """The child a consent is about."""
 
-    name = Text(required=True)
+    name = Reference(required=True)
     birth_date = DateField(allow_none=True, load_default=None)
     email = EmailField(allow_none=True, load_default=None)
     phone = Pattern(PHONE, "Not a phone number.", allow_none=True, load_default=None)
@@ -40,7 +40,7 @@ class Child(ChildCpr):
 class Holder(ChildCpr):
     """A custody holder or guardian."""
 
-    name = Text(required=True)
+    name = Reference(required=True)
     role = one_of("parent", "guardian", required=True)
     email = EmailField(allow_none=True, load_default=None)
     phone = Pattern(PHONE, "Not a phone number.", allow_none=True, load_default=None)

@@ -9,7 +9,7 @@ from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from consent_service.api.http.strict_json import parse_json
-from consent_service.domain.kernel.cpr import mask_cpr
+from consent_service.domain.kernel.cpr_text import mask_cpr
 from consent_service.errors import FieldError, InvalidInput
 
 LARGEST_BODY = 256 * 1024

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from consent_service.domain.kernel.cpr import contains_cpr, mask_cpr
+from consent_service.domain.kernel.cpr_text import contains_cpr, mask_cpr
 from consent_service.domain.kernel.employee import (
     ALPHABET,
     EMPLOYEE_ID,
@@ -51,7 +51,7 @@ class Pattern(fields.String):
 
 
 class Reference(Text):
-    """A caller's own reference; whatever is shaped like a CPR number is refused."""
+    """A caller's own reference, a name, or words for everybody: a CPR-shaped part is refused."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)

@@ -15,9 +15,6 @@ _ORDINARY = re.compile(r"\d{10}", re.ASCII)
 _ELECTRONIC = re.compile(r"\d{6}[01567][A-Z]{2}\d", re.ASCII)
 _LAST_DAY, _LAST_MONTH, _DAY_OFFSET = 31, 12, 60
 
-SHAPE = re.compile(r"(?<![0-9])\d{6}[- ]?(?:\d{4}|[01567][A-Z]{2}\d)(?![0-9])", re.ASCII)
-"""Anything shaped like a CPR number inside a longer text."""
-
 
 class InvalidCpr(ConsentServiceError):
     """The text is neither a CPR number nor a replacement number. It is not repeated here."""
@@ -51,16 +48,6 @@ def parse_cpr(text: str) -> CprNumber:
     if number.birth_date is None and not _is_replacement(number.value):
         raise InvalidCpr("not a CPR number and not a replacement number")
     return number
-
-
-def contains_cpr(text: str) -> bool:
-    """Whether a text holds something shaped like a CPR number."""
-    return SHAPE.search(text) is not None
-
-
-def mask_cpr(text: str) -> str:
-    """The text with everything shaped like a CPR number blotted out."""
-    return SHAPE.sub("XXXXXX-XXXX", text)
 
 
 def _is_replacement(value: str) -> bool:

@@ -9,7 +9,7 @@ somebody else. Two ids that differ only in case are one person.
 import re
 import unicodedata
 
-from consent_service.domain.kernel.cpr import contains_cpr
+from consent_service.domain.kernel.cpr_text import contains_cpr
 from consent_service.errors import InvalidInput
 
 LONGEST = 64

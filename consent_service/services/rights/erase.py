@@ -13,7 +13,8 @@ from typing import Any
 
 from consent_service.audit.entry import erased_list
 from consent_service.audit.merkle import leaf_hash
-from consent_service.domain.kernel.cpr import CprNumber, contains_cpr
+from consent_service.domain.kernel.cpr import CprNumber
+from consent_service.domain.kernel.cpr_text import contains_cpr
 from consent_service.domain.kernel.employee import is_same_person, verify_employee_id
 from consent_service.domain.kernel.facts import CustodyChange, History, Request
 from consent_service.domain.rights.forgetting import (
