@@ -32,8 +32,7 @@ RUN /opt/backend/bin/pip wheel --no-deps --no-index --no-build-isolation --wheel
 FROM ${PYTHON}
 ENV PATH=/opt/consent-service/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1 \
-    CONSENT_EXTRA_HOSTS=127.0.0.1
+    PYTHONUNBUFFERED=1
 
 # The folder of the log's anchor belongs to that user, and so does a volume that is mounted there.
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin consent \
@@ -42,7 +41,8 @@ COPY --from=build /opt/consent-service /opt/consent-service
 
 USER 10001
 EXPOSE 8000
+# Under the name of its own address, which it answers whatever CONSENT_EXTRA_HOSTS says.
 HEALTHCHECK --interval=15s --timeout=3s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+    CMD ["python", "-c", "import os, urllib.parse as p, urllib.request as r; r.urlopen(r.Request('http://127.0.0.1:8000/healthz', headers={'Host': p.urlsplit(os.environ['CONSENT_BASE_URL']).hostname}), timeout=2)"]
 ENTRYPOINT ["consent-service"]
 CMD ["serve", "--bind", "0.0.0.0:8000"]

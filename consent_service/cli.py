@@ -2,27 +2,27 @@
 
 import os
 import signal
+import sqlite3
 import sys
 import threading
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from consent_service.commands.assembled import assembled_parts
 from consent_service.commands.audit import audit, verify
+from consent_service.commands.check import check, require_sound, say_which_database
 from consent_service.commands.clients import clients
 from consent_service.commands.erase import erase, retention
 from consent_service.commands.export_person import export_person
 from consent_service.commands.keys import keys
+from consent_service.commands.organisations import organisations
 from consent_service.commands.purposes import categories, purposes
 from consent_service.commands.restore import restore
 from consent_service.commands.staff import staff
+from consent_service.commands.templates import templates
+from consent_service.commands.tokens import tokens
 from consent_service.errors import ConsentServiceError
-
-if TYPE_CHECKING:
-    from consent_service.config import Settings
 
 
 @click.group()
@@ -32,16 +32,36 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run a command; what goes wrong is one sentence, never a trace."""
+    """Run a command; what goes wrong is a sentence, never a trace."""
     try:
         cli()
     except ConsentServiceError as error:
-        click.echo(f"consent-service: {error.detail or error.code}", err=True)
+        for sentence in getattr(error, "faults", None) or (error.detail or error.code,):
+            click.echo(f"consent-service: {sentence}", err=True)
+        sys.exit(1)
+    except Exception as error:
+        # A command that needs no database has not loaded what speaks with one.
+        if "sqlalchemy" not in sys.modules or not _is_of_a_database(error):
+            raise
+        from consent_service.persistence.kernel.database_checks import sentence_of
+
+        click.echo(f"consent-service: {sentence_of(error)}", err=True)
         sys.exit(1)
 
 
+def _is_of_a_database(error: Exception) -> bool:
+    from sqlalchemy.exc import DBAPIError
+
+    return isinstance(error, DBAPIError | sqlite3.Error)
+
+
 for command in (
+    check,
     clients,
+    keys,
+    organisations,
+    templates,
+    tokens,
     staff,
     purposes,
     categories,
@@ -61,15 +81,12 @@ for command in (
 @click.option("--threads", default=4, show_default=True)
 def serve(bind: str, workers: int, threads: int) -> None:
     """Serve the HTTP interface and the signing pages with gunicorn."""
-    # The settings are checked here, so that a missing one is a sentence and no loop of workers.
-    from consent_service.config import Settings
-
-    settings = Settings.from_environment(os.environ)
-    # So is the log: a database that contradicts the anchor is refused before anybody serves it.
+    # Everything is checked here, so that what is wrong is a few sentences and no loop of workers. A
+    # wrong PIN is tried once by this, and not by every worker: after a few times modules lock.
+    require_sound(os.environ)
+    # The log's anchor is made here, where there is none yet, and its journal settled.
     with assembled_parts():
         pass
-    if settings.key_module is not None:
-        _check_module(settings)
     os.execv(  # noqa: S606 - our own interpreter and fixed arguments, no shell
         sys.executable,
         [
@@ -80,16 +97,6 @@ def serve(bind: str, workers: int, threads: int) -> None:
     )
 
 
-def _check_module(settings: "Settings") -> None:
-    """A wrong PIN is tried once here, and not by every worker: after a few times modules lock."""
-    from consent_service.wiring import key_source
-
-    source = key_source(settings)
-    source.read()
-    if source.module is not None:
-        source.module.close()
-
-
 @cli.command()
 def migrate() -> None:
     """Bring the database to the newest schema."""
@@ -98,6 +105,8 @@ def migrate() -> None:
     from consent_service.config import database_url
     from consent_service.persistence.kernel.migrate import upgrade
 
+    if said := say_which_database(os.environ):
+        click.echo(f"consent-service: {said}", err=True)
     try:
         upgrade(database_url(os.environ))
     except CommandError as error:
@@ -119,83 +128,6 @@ def worker() -> None:
     with assembled_parts() as parts:
         check_durability(parts.units.engine)
         run_worker(parts, stop)
-
-
-cli.add_command(keys)
-
-
-@cli.group()
-def tokens() -> None:
-    """Access tokens, for an installation without an authorization server of its own."""
-
-
-@tokens.command("issue")
-@click.option("--org", required=True, help="The organisation's id.")
-@click.option("--client", required=True, help="The name of the calling system.")
-@click.option("--scope", "scopes", required=True, multiple=True, help="May be repeated.")
-@click.option("--hours", default=12, show_default=True, type=click.IntRange(1, 24 * 31))
-def tokens_issue(org: str, client: str, scopes: tuple[str, ...], hours: int) -> None:
-    """Print an access token."""
-    from consent_service.config import Settings
-    from consent_service.identity.bearer import issue_token
-    from consent_service.persistence.units import new_id
-    from consent_service.services.kernel.model import Caller
-    from consent_service.wiring import key_source
-
-    settings = Settings.from_environment(os.environ, signers=False, staff=False)
-    now = datetime.now(UTC)
-    token = issue_token(
-        key_source(settings).read().signing["token"],
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        caller=Caller(org, client, frozenset(scopes)),
-        issued_at=now,
-        expires_at=now + timedelta(hours=hours),
-        token_id=new_id(),
-    )
-    click.echo(token)
-
-
-@cli.group()
-def organisations() -> None:
-    """The organisations of this deployment."""
-
-
-@organisations.command("add")
-@click.argument("id_", metavar="ID")
-@click.argument("name")
-@click.option(
-    "--kind",
-    required=True,
-    type=click.Choice(
-        ["municipality", "child_psychiatry", "paediatrics", "general_practice", "other"]
-    ),
-)
-@click.option("--phone")
-@click.option("--email")
-@click.option(
-    "--confirmation",
-    default="any",
-    show_default=True,
-    type=click.Choice(["any", "login"]),
-    help="login: what one employee recorded is confirmed by another login, never by a client.",
-)
-def organisations_add(
-    id_: str, name: str, kind: str, phone: str, email: str, confirmation: str
-) -> None:
-    """Register an organisation, as the operator does over HTTP."""
-    from consent_service.api.catalogue.schemas import OrganisationBody
-    from consent_service.services.catalogue.model import Organisation
-    from consent_service.services.catalogue.register_organisation import register_organisation
-    from consent_service.services.kernel.model import Caller
-
-    contact = {"phone": phone, "email": email}
-    members = {"id": id_, "name": name, "kind": kind, "contact": contact}
-    body = OrganisationBody().load(members | {"confirmation": confirmation})
-    with assembled_parts() as parts, parts.units.writing() as uow:
-        operator = Caller("operator", "command-line")
-        register_organisation(uow, parts.context, operator, Organisation(**body))
-        uow.commit()
 
 
 @cli.command()

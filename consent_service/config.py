@@ -2,14 +2,16 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from consent_service.environment import count, days, hosts, minutes, required, seconds, yes
+from consent_service.environment import Variables
 from consent_service.errors import Misconfigured
 from consent_service.module_settings import ModuleSettings
 
@@ -17,7 +19,25 @@ MOST_PROXIES = 5
 MOST_SESSION_MINUTES = 24 * 60
 LONGEST_TOKEN_MINUTES = 60
 MOST_LOOKUP_DAYS = 365
-SQLITE = "sqlite:///"
+DATABASE_URL = "CONSENT_DATABASE_URL"
+OIDC, STAFF_OIDC = "CONSENT_OIDC_", "CONSENT_STAFF_OIDC_"
+"""What the names of the variables about a provider begin with: the signers', and the staff's."""
+SQLITE, POSTGRESQL = "sqlite:///", "postgresql+psycopg://"
+BESIDE = frozenset(
+    {
+        "CONSENT_APP_PASSWORD",
+        "CONSENT_KEYS_FOLDER",
+        "CONSENT_OWNER_PASSWORD",
+        "CONSENT_PORT",
+        "CONSENT_POSTGRES_PASSWORD_FILE",
+        "CONSENT_REQUIRE_ALL_SUITES",
+    }
+)
+"""Variables of compose.yaml and of the tests: they may stand in the same environment."""
+
+_LINKED = re.compile(r"_SERVICE_(HOST|PORT)|_PORT(_[0-9]+_(TCP|UDP))?(_|$)", re.ASCII)
+"""What Kubernetes says of a service that is called consent-something, to every container."""
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -140,38 +160,68 @@ class Settings:
     def from_environment(
         cls, environment: Mapping[str, str], *, signers: bool = True, staff: bool = True
     ) -> "Settings":
-        """Read the variables named CONSENT_*. Raises Misconfigured naming the first missing one.
+        """Read the variables named CONSENT_*. Raises Misconfigured naming each wrong one.
 
         A command that needs nothing of the providers says so, and runs where those are not known.
         """
-        base_url = required(environment, "CONSENT_BASE_URL").rstrip("/")
-        check_base_url(base_url)
-        issuers = environment.get("CONSENT_TOKEN_ISSUERS_FILE")
-        of_signers = _signer_provider(environment) if signers else None
-        of_staff = _staff(environment) if staff else None
-        if _is_one_client(of_signers, of_staff):
-            raise Misconfigured("CONSENT_STAFF_OIDC_CLIENT_ID must not be the signers' client")
-        return cls(
-            database_url=database_url(environment),
-            keys_file=keys_file(environment),
-            keys_text=environment.get("CONSENT_KEYS") or None,
-            key_module=ModuleSettings.from_environment(environment),
-            base_url=base_url,
-            log_origin=log_origin(environment, base_url),
-            anchor_file=anchor_file(environment),
-            token_issuer=environment.get("CONSENT_TOKEN_ISSUER", base_url),
-            token_audience=environment.get("CONSENT_TOKEN_AUDIENCE", base_url),
-            token_issuers_file=Path(issuers) if issuers else None,
-            signer_provider=of_signers,
-            trusted_proxies=count(environment, "CONSENT_TRUSTED_PROXIES", MOST_PROXIES),
-            staff=of_staff,
-            extra_hosts=hosts(environment, "CONSENT_EXTRA_HOSTS"),
-            log_addresses=yes(environment, "CONSENT_LOG_ADDRESSES"),
-            token_lifetime=minutes(environment, "CONSENT_TOKEN_MINUTES", 15, LONGEST_TOKEN_MINUTES),
-            oldest_lookup_days=days(
-                environment, "CONSENT_CUSTODY_LOOKUP_DAYS", 30, MOST_LOOKUP_DAYS
-            ),
+        return Variables.read(
+            environment, lambda variables: cls.read(variables, signers=signers, staff=staff)
         )
+
+    @classmethod
+    def read(cls, variables: Variables, *, signers: bool = True, staff: bool = True) -> "Settings":
+        """The same, with what is wrong left in the variables."""
+        base_url = _base_url(variables)
+        issuers = variables.text("CONSENT_TOKEN_ISSUERS_FILE")
+        with variables.judged(if_=signers):
+            of_signers = _signer_provider(variables)
+        with variables.judged(if_=staff):
+            of_staff = _staff(variables)
+        if signers and staff and _is_one_client(of_signers, of_staff):
+            variables.refuse(
+                f"{STAFF_OIDC}CLIENT_ID", f"{STAFF_OIDC}CLIENT_ID must not be the signers' client"
+            )
+        return cls(
+            database_url=_database_url(variables),
+            keys_file=_keys_file(variables),
+            keys_text=variables.text("CONSENT_KEYS"),
+            key_module=ModuleSettings.read(variables),
+            base_url=base_url,
+            log_origin=_log_origin(variables, base_url),
+            anchor_file=_anchor_file(variables),
+            token_issuer=variables.text("CONSENT_TOKEN_ISSUER") or base_url,
+            token_audience=variables.text("CONSENT_TOKEN_AUDIENCE") or base_url,
+            token_issuers_file=Path(issuers) if issuers else None,
+            signer_provider=of_signers if signers else None,
+            trusted_proxies=variables.count("CONSENT_TRUSTED_PROXIES", MOST_PROXIES),
+            staff=of_staff if staff else None,
+            extra_hosts=variables.hosts("CONSENT_EXTRA_HOSTS"),
+            log_addresses=variables.yes("CONSENT_LOG_ADDRESSES"),
+            token_lifetime=variables.minutes("CONSENT_TOKEN_MINUTES", 15, LONGEST_TOKEN_MINUTES),
+            oldest_lookup_days=variables.days("CONSENT_CUSTODY_LOOKUP_DAYS", 30, MOST_LOOKUP_DAYS),
+        )
+
+
+def unknown_names(environment: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable that looks like a setting and is none, with the nearest one."""
+    known = setting_names()
+    return [
+        f"{name} is no setting{_nearest(name, known)}"
+        for name in sorted(environment)
+        if name.startswith("CONSENT_") and name not in known | BESIDE and not _LINKED.search(name)
+    ]
+
+
+def _nearest(name: str, known: frozenset[str]) -> str:
+    nearest = get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+    return f": is {nearest[0]} meant?" if nearest else ""
+
+
+def setting_names() -> frozenset[str]:
+    """Every variable that the service reads: each is declared where it is read."""
+    variables = Variables({})
+    Settings.read(variables)
+    return frozenset(variables.asked)
 
 
 def _is_one_client(signers: SignerProviderSettings | None, staff: StaffSettings | None) -> bool:
@@ -180,63 +230,99 @@ def _is_one_client(signers: SignerProviderSettings | None, staff: StaffSettings 
     return (staff.issuer, staff.client_id) == (signers.issuer, signers.client_id)
 
 
-def keys_file(environment: Mapping[str, str]) -> Path:
-    """Where the keys are, unless they stand in the environment. Raises Misconfigured."""
-    if environment.get("CONSENT_KEYS"):
-        if environment.get("CONSENT_KEYS_FILE"):
-            raise Misconfigured("CONSENT_KEYS and CONSENT_KEYS_FILE: set one of them")
-        return Path(os.devnull)
-    return Path(required(environment, "CONSENT_KEYS_FILE"))
-
-
 def database_url(environment: Mapping[str, str]) -> str:
+    """The database, for who needs no other setting. Raises Misconfigured."""
+    return Variables.read(environment, _database_url)
+
+
+def database_is_told(environment: Mapping[str, str]) -> bool:
+    """Whether somebody said which database, or a file beside the command stands in for it."""
+    return Variables(environment).text(DATABASE_URL) is not None
+
+
+def _database_url(variables: Variables) -> str:
     """The database; a relative SQLite path is one from the folder the command was started in."""
-    url = environment.get("CONSENT_DATABASE_URL", "sqlite:///consent.db")
+    url = variables.text(DATABASE_URL) or "sqlite:///consent.db"
     path = url.removeprefix(SQLITE)
+    if path == url and not url.startswith(POSTGRESQL):
+        variables.refuse(DATABASE_URL, f"{DATABASE_URL} begins with {SQLITE} or with {POSTGRESQL}")
     if path == url or not path or path == ":memory:" or Path(path).is_absolute():
         return url
     return f"{SQLITE}{Path(path).absolute()}"
 
 
-def log_origin(environment: Mapping[str, str], base_url: str) -> str:
-    """The log's name; on this machine alone it may follow from the address. Raises Misconfigured.
+def _keys_file(variables: Variables) -> Path:
+    """Where the keys are, unless they stand in the environment."""
+    if variables.text("CONSENT_KEYS"):
+        if variables.text("CONSENT_KEYS_FILE"):
+            variables.refuse("CONSENT_KEYS", "CONSENT_KEYS and CONSENT_KEYS_FILE: set one of them")
+        return Path(os.devnull)
+    return Path(variables.required("CONSENT_KEYS_FILE"))
+
+
+def _log_origin(variables: Variables, base_url: str) -> str:
+    """The log's name; on this machine alone it may follow from the address.
 
     A log keeps its name for good, and an address does not.
     """
-    at = urlsplit(base_url)
-    if at.hostname in LOOPBACK and not environment.get("CONSENT_LOG_ORIGIN"):
-        return f"{at.netloc}/log"
-    return required(environment, "CONSENT_LOG_ORIGIN")
+    name = "CONSENT_LOG_ORIGIN"
+    given = variables.text(name)
+    if given is None and base_url and urlsplit(base_url).hostname in LOOPBACK:
+        return f"{urlsplit(base_url).netloc}/log"
+    if given is not None and ("+" in given or any(one.isspace() for one in given)):
+        variables.refuse(name, f"{name} holds no space and no +")
+    return variables.required(name)
 
 
-def anchor_file(environment: Mapping[str, str]) -> Path:
-    """Where the anchor is: with SQLite beside the key file unless told. Raises Misconfigured."""
-    given = environment.get("CONSENT_LOG_ANCHOR_FILE")
+def _anchor_file(variables: Variables) -> Path:
+    """Where the anchor is: with SQLite beside the key file unless told."""
+    name = "CONSENT_LOG_ANCHOR_FILE"
+    keys, given = variables.text("CONSENT_KEYS_FILE"), variables.text(name)
+    is_on_sqlite = (variables.text(DATABASE_URL) or SQLITE).startswith(SQLITE)
     if given:
         return Path(given)
-    keys = keys_file(environment)
-    if not database_url(environment).startswith(SQLITE) or environment.get("CONSENT_KEYS"):
-        return Path(required(environment, "CONSENT_LOG_ANCHOR_FILE"))
-    return keys.with_name(f"{keys.name}.anchor")
+    if variables.text("CONSENT_KEYS") or not is_on_sqlite:
+        return Path(variables.required(name))
+    # Without a key file that is what is missing, and not this.
+    return Path(f"{keys}.anchor") if keys else Path()
 
 
-def _signer_provider(environment: Mapping[str, str]) -> SignerProviderSettings:
-    oidc = "CONSENT_OIDC_"
+def _base_url(variables: Variables) -> str:
+    """Links and cookies are safe over TLS, or on this machine alone; empty where there is none."""
+    name = "CONSENT_BASE_URL"
+    base_url = variables.required(name).rstrip("/")
+    try:
+        parts = urlsplit(base_url)
+        is_usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        parts, is_usable = urlsplit(""), False
+    if not (is_usable and (parts.scheme == "https" or _is_plain_but_local(parts))):
+        variables.refuse(name, f"{name} must be an https address")
+        return ""
+    if parts.query or parts.fragment or parts.username is not None:
+        variables.refuse(name, f"{name} is an address without a query, a fragment and a user")
+    return base_url
 
+
+def _is_plain_but_local(parts: SplitResult) -> bool:
+    return parts.scheme == "http" and parts.hostname in LOOPBACK
+
+
+def _signer_provider(variables: Variables) -> SignerProviderSettings:
     def own(name: str) -> str | None:
-        return environment.get(f"{oidc}{name}") or None
+        return variables.text(f"{OIDC}{name}")
 
     return SignerProviderSettings(
-        issuer=required(environment, "CONSENT_OIDC_ISSUER"),
-        client_id=required(environment, "CONSENT_OIDC_CLIENT_ID"),
-        client_secret=_client_secret(environment, oidc),
-        cpr_claim=own("CPR_CLAIM") if own("BROKER") else required(environment, f"{oidc}CPR_CLAIM"),
+        issuer=variables.required(f"{OIDC}ISSUER"),
+        client_id=variables.required(f"{OIDC}CLIENT_ID"),
+        client_secret=_client_secret(variables, OIDC),
+        cpr_claim=_cpr_claim(variables),
         loa_claim=own("LOA_CLAIM"),
         broker=own("BROKER"),
         scopes=own("SCOPES"),
         acr_values=own("ACR_VALUES"),
         parameters=own("PARAMETERS"),
-        max_age_seconds=seconds(environment, f"{oidc}MAX_AGE", default=0),
+        max_age_seconds=variables.seconds(f"{OIDC}MAX_AGE", default=0),
         cpr_from=own("CPR_FROM"),
         loa_values=own("LOA_VALUES"),
         text=own("TEXT"),
@@ -248,45 +334,71 @@ def _signer_provider(environment: Mapping[str, str]) -> SignerProviderSettings:
     )
 
 
-def _client_secret(environment: Mapping[str, str], oidc: str) -> str | None:
+def _cpr_claim(variables: Variables) -> str | None:
+    """A broker's preset has one."""
+    name = f"{OIDC}CPR_CLAIM"
+    return variables.text(name) if variables.text(f"{OIDC}BROKER") else variables.required(name)
+
+
+def _client_secret(variables: Variables, prefix: str) -> str | None:
     """The secret of our client at a provider, which a key of our own may stand for."""
-    if environment.get(f"{oidc}CLIENT_AUTHENTICATION") == "private_key_jwt":
-        return environment.get(f"{oidc}CLIENT_SECRET") or None
-    return required(environment, f"{oidc}CLIENT_SECRET")
+    name = f"{prefix}CLIENT_SECRET"
+    if variables.text(f"{prefix}CLIENT_AUTHENTICATION") == "private_key_jwt":
+        return variables.text(name)
+    return variables.required(name)
 
 
-def _staff(environment: Mapping[str, str]) -> StaffSettings | None:
+def _staff(variables: Variables) -> StaffSettings | None:
     """Without an issuer there are no staff pages."""
-    oidc = "CONSENT_STAFF_OIDC_"
 
     def own(name: str) -> str | None:
-        return environment.get(f"{oidc}{name}") or None
+        return variables.text(f"{STAFF_OIDC}{name}")
 
-    if own("ISSUER") is None:
-        return None
-    given = {name: value for name, value in environment.items() if value}
-    roles, organisations = _staff_meanings(required(environment, "CONSENT_STAFF_ROLES"))
+    issuer = own("ISSUER")
+    with variables.judged(if_=issuer is not None):
+        roles, organisations = _staff_roles(variables)
+        read = StaffSettings(
+            issuer=issuer or "",
+            client_id=variables.required(f"{STAFF_OIDC}CLIENT_ID"),
+            client_secret=_client_secret(variables, STAFF_OIDC),
+            organisation=variables.required("CONSENT_STAFF_ORGANISATION"),
+            roles=roles,
+            organisations=organisations,
+            role_claim=own("ROLE_CLAIM") or "roles",
+            org_claim=own("ORG_CLAIM"),
+            acr_values=tuple((own("ACR_VALUES") or "").split()),
+            max_age_seconds=variables.seconds(f"{STAFF_OIDC}MAX_AGE", default=None),
+            client_authentication=own("CLIENT_AUTHENTICATION"),
+            client_key_file=own("CLIENT_KEY_FILE"),
+            client_key_id=own("CLIENT_KEY_ID"),
+            assertion_audience=own("ASSERTION_AUDIENCE") or "issuer",
+            idle=_session_time(variables, "CONSENT_STAFF_IDLE_MINUTES", 30),
+            absolute=_session_time(variables, "CONSENT_STAFF_SESSION_MINUTES", 8 * 60),
+        )
+    return read if issuer else None
+
+
+def _session_time(variables: Variables, name: str, default: int) -> timedelta:
+    """An empty text is none here."""
+    if variables.text(name) is None:
+        return timedelta(minutes=default)
+    return variables.minutes(name, default, MOST_SESSION_MINUTES)
+
+
+def _staff_roles(
+    variables: Variables,
+) -> tuple[Mapping[str, StaffRoleSettings], Mapping[str, str]]:
+    name = "CONSENT_STAFF_ROLES"
+    text, places = variables.required(name), variables.text(f"{STAFF_OIDC}ORG_CLAIM")
+    try:
+        roles, organisations = _staff_meanings(text)
+    except Misconfigured as wrong:
+        variables.refuse(name, wrong.detail)
+        return {}, {}
     unplaced = any(one.role == "dpo" and not one.organisation for one in roles.values())
-    if unplaced and not (own("ORG_CLAIM") and organisations):
-        raise Misconfigured("CONSENT_STAFF_ROLES has a dpo without an organisation")
-    return StaffSettings(
-        issuer=required(environment, f"{oidc}ISSUER"),
-        client_id=required(environment, f"{oidc}CLIENT_ID"),
-        client_secret=_client_secret(environment, oidc),
-        organisation=required(environment, "CONSENT_STAFF_ORGANISATION"),
-        roles=roles,
-        organisations=organisations,
-        role_claim=own("ROLE_CLAIM") or "roles",
-        org_claim=own("ORG_CLAIM"),
-        acr_values=tuple((own("ACR_VALUES") or "").split()),
-        max_age_seconds=seconds(environment, f"{oidc}MAX_AGE", default=None),
-        client_authentication=own("CLIENT_AUTHENTICATION"),
-        client_key_file=own("CLIENT_KEY_FILE"),
-        client_key_id=own("CLIENT_KEY_ID"),
-        assertion_audience=own("ASSERTION_AUDIENCE") or "issuer",
-        idle=minutes(given, "CONSENT_STAFF_IDLE_MINUTES", 30, MOST_SESSION_MINUTES),
-        absolute=minutes(given, "CONSENT_STAFF_SESSION_MINUTES", 8 * 60, MOST_SESSION_MINUTES),
-    )
+    if unplaced and not (places and organisations):
+        variables.refuse(name, f"{name} has a dpo without an organisation")
+    return roles, organisations
 
 
 def _staff_meanings(text: str) -> tuple[dict[str, StaffRoleSettings], dict[str, str]]:
@@ -312,11 +424,3 @@ def _staff_role(members: Any) -> StaffRoleSettings:
     if read.role not in ("dpo", "operator") or not isinstance(read.organisation, str | None):
         raise ValueError("no such role")
     return read
-
-
-def check_base_url(base_url: str) -> None:
-    """Links and cookies are safe over TLS, or on this machine alone. Raises Misconfigured."""
-    parts = urlsplit(base_url)
-    plain_but_local = parts.scheme == "http" and parts.hostname in LOOPBACK
-    if not parts.hostname or not (parts.scheme == "https" or plain_but_local):
-        raise Misconfigured("CONSENT_BASE_URL must be an https address")

@@ -127,9 +127,16 @@ class LimitReached(ConsentServiceError):
 
 
 class Misconfigured(ConsentServiceError):
-    """The service refuses to start; the detail names the setting."""
+    """The service refuses to start; the detail names the setting.
+
+    `faults` are all that is wrong, a sentence each.
+    """
 
     code = "misconfigured"
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
 
 
 class Unreadable(ConsentServiceError):

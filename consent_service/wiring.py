@@ -87,15 +87,19 @@ def key_source(settings: Settings) -> KeySource:
     return KeyFile(settings.keys_file, module)
 
 
+def log_identity(settings: Settings, keys: Keys) -> LogIdentity:
+    """Under which name and by which keys this deployment's log is signed."""
+    log, cosigners = keys.schedules["log"], keys.schedules["cosignature"]
+    promise = keys.schedules["promise"]
+    return LogIdentity(settings.log_origin, log, cosigners, promise, keys.published)
+
+
 def assemble(settings: Settings, engine: Engine, clock: Callable[[], datetime] = utc_now) -> Parts:
     """Read the keys and put the parts together. Raises Misconfigured."""
     live = LiveKeys(key_source(settings))
 
     def identity() -> LogIdentity:
-        keys = live.current()
-        log, cosigners = keys.schedules["log"], keys.schedules["cosignature"]
-        promise = keys.schedules["promise"]
-        return LogIdentity(settings.log_origin, log, cosigners, promise, keys.published)
+        return log_identity(settings, live.current())
 
     sequencer = Sequencer(engine, identity, clock)
     anchor = Anchor(settings.anchor_file)

@@ -44,7 +44,7 @@ def add_purpose(purpose: str, overlaps: str, org: str | None) -> None:
     from consent_service.services.catalogue.register_slugs import register_purpose
 
     others = tuple(filter(None, overlaps.split(",")))
-    _check_slugs((purpose, *others))
+    check_slugs((purpose, *others))
     with _operator(org) as (uow, context, caller, organisation):
         register_purpose(uow, context, caller, organisation, purpose, others)
 
@@ -57,7 +57,7 @@ def overlap(one: str, other: str, org: str | None) -> None:
     """Two registered purposes overlap from now on, for good."""
     from consent_service.services.catalogue.register_slugs import register_overlap
 
-    _check_slugs((one, other))
+    check_slugs((one, other))
     with _operator(org) as (uow, context, caller, organisation):
         register_overlap(uow, context, caller, organisation, one, other)
 
@@ -84,7 +84,7 @@ def add_categories(added: tuple[str, ...], org: str | None) -> None:
     """Register categories for good, all of these or none."""
     from consent_service.services.catalogue.register_slugs import register_categories
 
-    _check_slugs(added)
+    check_slugs(added)
     with _operator(org) as (uow, context, caller, organisation):
         register_categories(uow, context, caller, organisation, added)
 
@@ -98,7 +98,8 @@ def list_categories() -> None:
             click.echo(json.dumps({"id": one.id, "registered_at": since}))
 
 
-def _check_slugs(slugs: Iterable[str]) -> None:
+def check_slugs(slugs: Iterable[str]) -> None:
+    """Raise click's UsageError for what is no id."""
     from consent_service.api.http.fields import SLUG
 
     for slug in slugs:

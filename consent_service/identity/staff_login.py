@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from consent_service.config import StaffSettings
+from consent_service.config import STAFF_OIDC, StaffSettings
 from consent_service.domain.access.staff import ClaimMeanings, RoleGrant, StaffRole
-from consent_service.identity.client_settings import client_authentication, client_key
+from consent_service.environment import Faults
+from consent_service.errors import Misconfigured
+from consent_service.identity.client_settings import note_client
 from consent_service.identity.code_flow import CodeFlow, LoginUnderWay
 from consent_service.identity.id_token import login_time
 from consent_service.identity.logout_token import TYPE, provider_logout
@@ -21,7 +23,6 @@ from consent_service.identity.registration import Registration
 from consent_service.services.access.staff import ProviderLogout, StaffIdentity, StaffMember
 
 LONGEST_NAME = 200
-_VARIABLES = "CONSENT_STAFF_OIDC_"
 
 
 class StaffLogin:
@@ -35,12 +36,15 @@ class StaffLogin:
     def __init__(self, settings: StaffSettings, timeout_seconds: float = 5.0) -> None:
         self._settings = settings
         asked = {"acr_values": " ".join(settings.acr_values)} if settings.acr_values else {}
+        faults = Faults()
+        authentication, _ = note_client(settings, STAFF_OIDC, faults)
+        faults.check()
+        if authentication is None:
+            raise Misconfigured(f"{STAFF_OIDC}CLIENT_AUTHENTICATION cannot be used")
         registration = Registration(
             issuer=settings.issuer,
             client_id=settings.client_id,
-            authentication=client_authentication(
-                settings, _VARIABLES, client_key(settings, _VARIABLES)
-            ),
+            authentication=authentication,
             scopes=("openid", "profile"),
             extra_parameters=asked,
             prompt=None,

@@ -75,7 +75,7 @@ def test_what_is_wrong_is_said_by_its_variable(
     assert PIN not in str(refusal.value)
 
 
-def test_a_wrong_pin_is_tried_once(file: KeyFile, soft_token: SoftToken) -> None:
+def test_a_wrong_pin_is_tried_once(file: KeyFile, soft_token: SoftToken, sqlite_url: str) -> None:
     """By the command that the service is started with."""
     pin_file = file.path.with_name("pin")
     pin_file.write_text("wrong\n")
@@ -85,6 +85,7 @@ def test_a_wrong_pin_is_tried_once(file: KeyFile, soft_token: SoftToken) -> None
         **soft_token.environment,
         "CONSENT_PKCS11_PIN": "",
         "CONSENT_PKCS11_PIN_FILE": str(pin_file),
+        "CONSENT_DATABASE_URL": sqlite_url,
         "CONSENT_KEYS_FILE": str(file.path),
         "CONSENT_BASE_URL": "http://localhost:8000",
         "CONSENT_OIDC_ISSUER": "http://127.0.0.1:9",

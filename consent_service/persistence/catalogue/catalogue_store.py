@@ -69,7 +69,14 @@ class CatalogueStore:
                 organisation.c.id == changed.id,
                 organisation.c.changed_at < sa.literal(now, Instant),
             )
-            .values(confirmation=changed.confirmation, changed_at=now)
+            .values(
+                name=changed.name,
+                descriptions=dict(changed.descriptions),
+                contact=dict(changed.contact),
+                identifiers=dict(changed.identifiers),
+                confirmation=changed.confirmation,
+                changed_at=now,
+            )
         )
         return self._connection.execute(update).rowcount == 1
 

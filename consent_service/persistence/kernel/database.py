@@ -24,8 +24,12 @@ def engine_options(url: str) -> dict[str, Any]:
 
     The pool has no size of its own (0). It holds as many connections as threads ever asked for one
     at once, and keeps them: a pool smaller than the threads would connect anew for each request.
+    Raises Misconfigured for what is no database's address.
     """
-    parsed = sa.make_url(url)
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise Misconfigured("CONSENT_DATABASE_URL is no address of a database") from None
     options: dict[str, Any] = {"hide_parameters": True}
     if parsed.get_backend_name() == "postgresql":
         options |= {"isolation_level": "READ COMMITTED", "pool_pre_ping": False, "pool_size": 0}

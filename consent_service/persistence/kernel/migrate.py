@@ -31,6 +31,14 @@ def is_current(engine: Engine) -> bool:
     return set(heads) == set(ScriptDirectory.from_config(_config()).get_heads())
 
 
+def is_known(engine: Engine) -> bool:
+    """Whether the schema is one that this code can bring to the newest: an older one, or none."""
+    with engine.connect() as connection:
+        heads = MigrationContext.configure(connection).get_current_heads()
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return set(heads) <= known
+
+
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_scripts()))

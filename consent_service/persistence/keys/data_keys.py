@@ -120,4 +120,6 @@ def check_keys_fit(engine: Engine, ring: KeyRing) -> None:
     try:
         ring.unwrap(row.id, row.wrapped)
     except Unreadable:
-        raise Misconfigured("the key file does not belong to this database") from None
+        raise Misconfigured(
+            "the key file (CONSENT_KEYS_FILE) does not belong to this database"
+        ) from None

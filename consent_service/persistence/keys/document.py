@@ -86,8 +86,15 @@ class KeyFile:
                     "the key file (CONSENT_KEYS_FILE) is open to everybody: chmod 600"
                 )
             content: dict[str, Any] = json.loads(self.path.read_text())
-        except (OSError, ValueError):
+        except FileNotFoundError:
+            raise Misconfigured(
+                "the key file (CONSENT_KEYS_FILE) is not there: `consent-service keys init` "
+                "makes one for a new database, and no other fits an old one"
+            ) from None
+        except OSError:
             raise Misconfigured("the key file (CONSENT_KEYS_FILE) cannot be read") from None
+        except (ValueError, RecursionError):
+            raise Misconfigured("the key file (CONSENT_KEYS_FILE) is damaged") from None
         return content
 
 
@@ -103,20 +110,22 @@ class KeyText:
 
     def read(self) -> Keys:
         try:
-            return read_keys(json.loads(self.text), self.module)
-        except ValueError:
+            return read_keys(json.loads(self.text), self.module, "the keys (CONSENT_KEYS)")
+        except (ValueError, RecursionError):
             raise Misconfigured("the keys (CONSENT_KEYS) are not JSON") from None
 
 
-def read_keys(content: Any, module: KeyModule | None = None) -> Keys:
+def read_keys(
+    content: Any, module: KeyModule | None = None, where: str = "the key file (CONSENT_KEYS_FILE)"
+) -> Keys:
     """The keys in a document. Raises Misconfigured for a damaged or an incomplete one."""
     try:
         keys = _keys(content, Material(module))
     except (KeyError, TypeError, ValueError, AttributeError, InvalidKey):
-        raise Misconfigured("the key file (CONSENT_KEYS_FILE) is damaged") from None
+        raise Misconfigured(f"{where} is damaged") from None
     missing = [use for use in USES if use not in _SINCE and not len(keys.schedules[use])]
     if missing:
-        raise Misconfigured(f"the key file has no active key for: {', '.join(missing)}")
+        raise Misconfigured(f"{where} has no active key for: {', '.join(missing)}")
     return keys
 
 

@@ -146,7 +146,9 @@ def check_index_fits(engine: Engine, index: Index) -> None:
     """Refuse keys from before the last rotation. Raises Misconfigured."""
     with engine.connect() as connection:
         if not read_state(connection).is_reached_by(index):
-            raise Misconfigured("the key file lacks the index key that the database is under")
+            raise Misconfigured(
+                "the key file (CONSENT_KEYS_FILE) lacks the index key that the database is under"
+            )
 
 
 @dataclass(frozen=True, repr=False)

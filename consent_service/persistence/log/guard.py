@@ -107,29 +107,43 @@ class Guard:
         The anchor of a log that has not begun is made here: the checkpoint of the empty tree.
         """
         with self._engine.connect() as connection:
-            if self._anchor.read() is None:
-                if newest_head(connection) is not None:
-                    raise Misconfigured(
-                        f"the log has begun, and its anchor {self._anchor.path} "
-                        "(CONSENT_LOG_ANCHOR_FILE) is missing: put it back, or have a checkpoint "
-                        "that was kept adopted by `consent-service audit adopt`"
-                    )
+            if not self._has_anchor(connection):
                 self._make_first_anchor()
-            origin = self.anchored().origin
-            if origin != self._identity().origin:
-                raise Misconfigured(
-                    f"CONSENT_LOG_ORIGIN is {self._identity().origin!r}, and this log is {origin!r}"
-                    ": set it back; only a restore gives a log another name"
-                )
-            self._look(connection)
-            if self.contradiction is None:
-                self._settle_journal(connection)
+            self._require_agreement(connection)
+            self._settle_journal(connection)
+        self._has_begun = True
+
+    def examine(self) -> None:
+        """What `begin` would refuse, with nothing written. Raises Misconfigured."""
+        with self._engine.connect() as connection:
+            if self._has_anchor(connection):
+                self._require_agreement(connection)
+
+    def _has_anchor(self, connection: Connection) -> bool:
+        """False for a log that has not begun. Raises Misconfigured where the anchor is missing."""
+        if self._anchor.read() is not None:
+            return True
+        if newest_head(connection) is not None:
+            raise Misconfigured(
+                f"the log has begun, and its anchor {self._anchor.path} "
+                "(CONSENT_LOG_ANCHOR_FILE) is missing: put it back, or have a checkpoint "
+                "that was kept adopted by `consent-service audit adopt`"
+            )
+        return False
+
+    def _require_agreement(self, connection: Connection) -> None:
+        origin = self.anchored().origin
+        if origin != self._identity().origin:
+            raise Misconfigured(
+                f"CONSENT_LOG_ORIGIN is {self._identity().origin!r}, and this log is {origin!r}"
+                ": set it back; only a restore gives a log another name"
+            )
+        self._look(connection)
         if self.contradiction is not None:
             raise Misconfigured(
                 f"{self.contradiction}. Nothing is served on it. Find out who changed the "
                 "database; one that comes from a backup is brought in by `consent-service restore`"
             )
-        self._has_begun = True
 
     def look(self) -> None:
         """Compare once. What keeps the database or the anchor from being read is raised."""

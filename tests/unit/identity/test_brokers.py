@@ -101,11 +101,14 @@ def test_what_a_deployment_says_wins():
         ({"broker": "idura", "client_key_file": "/nowhere"}, "CLIENT_KEY_FILE"),
         ({"broker": "idura", "parameters": "x=1"}, "CONSENT_OIDC_PARAMETERS"),
         ({"broker": "idura", "parameters": '{"x": 1}'}, "CONSENT_OIDC_PARAMETERS"),
-        ({"broker": "idura", "parameters": '{"prompt": "none"}'}, "prompt"),
+        (
+            {"broker": "idura", "parameters": '{"prompt": "none"}'},
+            "CONSENT_OIDC_PARAMETERS may not set prompt",
+        ),
         ({"broker": "idura", "loa_values": '["high"]'}, "CONSENT_OIDC_LOA_VALUES"),
-        ({"broker": "idura", "loa_values": '{"x": "very"}'}, "accepted_loas"),
-        ({"broker": "idura", "scopes": "ssn"}, "scopes"),
-        ({"broker": "idura", "issuer": "http://broker.example"}, "issuer"),
+        ({"broker": "idura", "loa_values": '{"x": "very"}'}, "CONSENT_OIDC_LOA_VALUES"),
+        ({"broker": "idura", "scopes": "ssn"}, "CONSENT_OIDC_SCOPES"),
+        ({"broker": "idura", "issuer": "http://broker.example"}, "CONSENT_OIDC_ISSUER"),
     ],
 )
 def test_settings_that_stop_the_start(changes, named):
