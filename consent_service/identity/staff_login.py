@@ -6,12 +6,14 @@ Connect RP-Initiated Logout 1.0.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from consent_service.config import STAFF_OIDC, StaffSettings
 from consent_service.domain.access.staff import ClaimMeanings, RoleGrant, StaffRole
+from consent_service.domain.kernel.text import RefusedText, clean_text
 from consent_service.environment import Faults
 from consent_service.errors import Misconfigured
 from consent_service.identity.client_settings import note_client
@@ -129,8 +131,10 @@ def claim_meanings(settings: StaffSettings) -> ClaimMeanings:
 def _name(claims: Mapping[str, Any]) -> str:
     for claim in ("name", "preferred_username"):
         value = claims.get(claim)
-        if isinstance(value, str) and (name := " ".join(value.split())) and name.isprintable():
-            return name[:LONGEST_NAME]
+        if isinstance(value, str):
+            with suppress(RefusedText):
+                if name := clean_text(" ".join(value.split())):
+                    return name[:LONGEST_NAME]
     return str(claims["sub"])
 
 

@@ -58,7 +58,9 @@ class OrganisationBody(Schema):
         "other",
         required=True,
     )
-    descriptions = fields.Dict(keys=language(), values=Reference(most=1000), load_default=dict)
+    descriptions = fields.Dict(
+        keys=language(), values=Reference(most=1000, lines=True), load_default=dict
+    )
     contact = fields.Nested(Contact, load_default=dict)
     identifiers = fields.Nested(Identifiers, load_default=dict)
     confirmation = _confirmation(load_default="any")
@@ -81,11 +83,11 @@ class TemplateText(Schema):
     """A template's text in one language."""
 
     title = Reference(most=200, required=True)
-    body = Reference(most=8000, required=True)
-    voluntary = Reference(most=2000, required=True)
-    withdrawal = Reference(most=2000, required=True)
-    contact = Reference(most=2000, required=True)
-    privacy = Reference(most=4000, required=True)
+    body = Reference(most=8000, lines=True, required=True)
+    voluntary = Reference(most=2000, lines=True, required=True)
+    withdrawal = Reference(most=2000, lines=True, required=True)
+    contact = Reference(most=2000, lines=True, required=True)
+    privacy = Reference(most=4000, lines=True, required=True)
 
 
 class TemplateBody(Schema):

@@ -13,25 +13,29 @@ from consent_service.domain.kernel.employee import (
     LONGEST,
     is_employee_id,
 )
+from consent_service.domain.kernel.text import RefusedText, clean_text
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?", re.ASCII)
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 PHONE = re.compile(r"\+?[0-9 ()-]{4,24}", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class Text(fields.String):
-    """Text of a bounded length without control characters; surrounding space is cut."""
+    """Text of a bounded length in its one form (`domain.kernel.text`), in one line or more."""
 
-    def __init__(self, most: int = 200, least: int = 1, **kwargs: Any) -> None:
+    def __init__(
+        self, most: int = 200, least: int = 1, *, lines: bool = False, **kwargs: Any
+    ) -> None:
+        self._lines = lines
         super().__init__(validate=validate.Length(min=least, max=most), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs).strip()
-        if _CONTROL.search(text):
-            raise ValidationError("This holds control characters.")
-        return text
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return clean_text(text, lines=self._lines)
+        except RefusedText as refused:
+            raise ValidationError(str(refused)) from None
 
 
 class Pattern(fields.String):
@@ -125,6 +129,9 @@ class DateField(fields.String):
 
 class FreeText(Text):
     """Free text: whatever is shaped like a CPR number is blotted out before anybody keeps it."""
+
+    def __init__(self, most: int = 200, *, lines: bool = True, **kwargs: Any) -> None:
+        super().__init__(most, lines=lines, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         return mask_cpr(super()._deserialize(value, attr, data, **kwargs))

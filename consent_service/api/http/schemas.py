@@ -16,7 +16,7 @@ class PerformedBy(Schema):
     """The employee behind the system."""
 
     id = EmployeeId(required=True)
-    name = FreeText(required=True)
+    name = FreeText(lines=False, required=True)
 
 
 class PerformedByBody(Schema):

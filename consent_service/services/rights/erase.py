@@ -17,6 +17,7 @@ from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.domain.kernel.cpr_text import contains_cpr
 from consent_service.domain.kernel.employee import is_same_person, verify_employee_id
 from consent_service.domain.kernel.facts import CustodyChange, History, Request
+from consent_service.domain.kernel.text import RefusedText, clean_text
 from consent_service.domain.rights.forgetting import (
     RetentionRule,
     consents_final_before,
@@ -50,11 +51,19 @@ class Approval:
     approved_by: str
     reason: str
 
+    @property
+    def words(self) -> str:
+        """The reason in its one form. Raises InvalidInput."""
+        try:
+            return clean_text(self.reason, lines=True)
+        except RefusedText as refused:
+            raise InvalidInput.field("/reason", str(refused)) from None
+
     def check(self) -> None:
         """Raise InvalidInput unless two employees stand behind it, and no number is repeated."""
         verify_employee_id("/performed_by", self.performed_by)
         verify_employee_id("/approved_by", self.approved_by)
-        if not self.reason.strip() or contains_cpr(self.reason):
+        if not self.words or contains_cpr(self.words):
             raise InvalidInput.field("/reason", "This is missing, or holds a CPR number.")
         if is_same_person(self.performed_by, self.approved_by):
             raise InvalidInput.field("/approved_by", "Another employee than the one who erases.")
@@ -354,7 +363,7 @@ def _erase(
     }
     details = {
         "approved_by": {"id": approval.approved_by},
-        "reason": approval.reason.strip(),
+        "reason": approval.words,
         "rule": rule,
         "counts": counts,
     }

@@ -61,7 +61,7 @@ def bring_in(
     first = uow.restoring.begin_name(known.name, context.journal.origin, known.checkpoint)
     details = {
         "approved_by": {"id": approval.approved_by},
-        "reason": approval.reason.strip(),
+        "reason": approval.words,
         "entries": first,
         "entries_signed": known.size,
         "performed_by": {"id": approval.performed_by},

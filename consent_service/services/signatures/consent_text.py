@@ -33,11 +33,12 @@ _DEFAULT = "en"
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with its lines."""
+    """A heading with its lines, and the name that each of these begins with, where one does."""
 
     name: str
     heading: str
     lines: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,14 @@ def consent_text(terms: Terms, template: Mapping[str, Any], language: str) -> Co
         for party in terms.parties
         for description in (party.descriptions.get(language) or party.descriptions.get("da", ""),)
     )
+    names = tuple(party.name for party in terms.parties)
     categories = tuple(labels["categories"][category] for category in terms.categories)
     born = terms.child.birth_date.strftime("%d.%m.%Y")
     sections = [
         Section("body", "", tuple(text["body"].splitlines())),
-        Section("child", headings["child"], (f"{terms.child.name} ({born})",)),
+        Section("child", headings["child"], (f"{terms.child.name} ({born})",), (terms.child.name,)),
         Section("purpose", headings["purpose"], (labels["purpose"],)),
-        Section("parties", headings["parties"], parties),
+        Section("parties", headings["parties"], parties, names),
         Section("categories", headings["categories"], categories),
     ]
     sections += [

@@ -14,7 +14,7 @@ from consent_service.web.access.visit import (
 )
 from consent_service.web.access.words import refusal_words, role_words
 from consent_service.web.frame.language import INTERFACE
-from consent_service.web.frame.rendering import STAFF
+from consent_service.web.frame.rendering import STAFF, isolated
 
 
 def show_start(site: StaffSite) -> Response:
@@ -41,8 +41,8 @@ def _start(visit: StaffVisit) -> Response:
     return staff_page(
         site,
         "start.html",
-        name=session.member.name,
-        organisation=organisation.name if organisation else session.standing.organisation,
+        name=isolated(session.member.name),
+        organisation=isolated(organisation.name if organisation else session.standing.organisation),
         roles=[role_words(role) for role in sorted(session.standing.roles)],
         since=session.times.created_at,
         previous=session.previous_login_at,

@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import Any, Protocol
 
 from flask import Response, make_response, redirect, render_template
+from markupsafe import Markup
 
 from consent_service.web.frame.language import INTERFACE, direction, interface_language, own_name
 
@@ -80,6 +81,11 @@ def allow_login(response: Response, site: LeadsToLogin) -> Response:
         f"base-uri 'none'; form-action 'self'{origins}; frame-ancestors 'none'"
     )
     return response
+
+
+def isolated(name: str) -> Markup:
+    """A name as every page shows it: whichever way it is written, it turns nothing around it."""
+    return Markup("<bdi>{}</bdi>").format(name)
 
 
 def go_home(place: str = "") -> Response:

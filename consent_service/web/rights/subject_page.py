@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from consent_service.domain.kernel.calendar import COPENHAGEN
 from consent_service.domain.kernel.cpr import CprNumber
 from consent_service.web.frame.language import own_name
+from consent_service.web.frame.rendering import isolated
 from consent_service.web.rights.subject_words import CODES, WORDS
 
 Language = Literal["da", "en"]
@@ -40,6 +41,10 @@ def subject_page(export: Mapping[str, Any], language: Language) -> str:
     def day(text: str) -> str:
         return format_date(date.fromisoformat(text), _DAYS[language], locale=_LOCALES[language])
 
+    def organisation(id_: str) -> str:
+        name = export["organisations"].get(id_)
+        return isolated(name) if name else codes.get(id_, id_)
+
     return _pages.get_template("person.html").render(
         export=export,
         language=language,
@@ -48,9 +53,10 @@ def subject_page(export: Mapping[str, Any], language: Language) -> str:
         moment=moment,
         day=day,
         code=lambda value: codes.get(value, value),
-        organisation=lambda id_: export["organisations"].get(id_) or codes.get(id_, id_),
+        organisation=organisation,
         purpose=lambda slug: named.get("purposes", {}).get(slug, slug),
         category=lambda slug: named.get("categories", {}).get(slug, slug),
         own_name=own_name,
+        bdi=isolated,
         is_dpo=export["audience"] == "dpo",
     )

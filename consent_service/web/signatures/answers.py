@@ -16,7 +16,7 @@ from consent_service.services.signatures.signing_page import (
     refusal_of,
     stops_older,
 )
-from consent_service.web.frame.rendering import allow_login, go_home, render
+from consent_service.web.frame.rendering import allow_login, go_home, isolated, render
 from consent_service.web.signatures.session_content import Answer
 from consent_service.web.signatures.sign_in import approve, notice_of
 from consent_service.web.signatures.visit import Site, Visit, clear_session, visit_of
@@ -137,7 +137,7 @@ def _ask_again(visit: Visit, why: str, left_out: Scope) -> Response:
     visit.uow.commit()
     page = render(
         "sure.html",
-        controller=visit.signer.terms.controller.name,
+        controller=isolated(visit.signer.terms.controller.name),
         why=why,
         stops_older=stops_older(visit.signer),
         refusal=refusal_of(visit.signer).value,
@@ -206,6 +206,6 @@ def log_out(site: Site) -> Response:
         visit.verify_form()
         uow.signing_sessions.end(visit.secret)
         uow.commit()
-    response = render("goodbye.html", controller=visit.signer.controller.name)
+    response = render("goodbye.html", controller=isolated(visit.signer.controller.name))
     clear_session(site, response)
     return response

@@ -11,6 +11,7 @@ from consent_service.domain.kernel.facts import ActKind, Role, Scope
 from consent_service.services.insight.insight import KIND, SharedPage
 from consent_service.services.signatures.signing_page import ConsentPage, Signer
 from consent_service.web.frame.language import direction, period
+from consent_service.web.frame.rendering import isolated
 from consent_service.web.signatures.older import seal_cursor
 from consent_service.web.signatures.state_words import state_words
 from consent_service.web.signatures.visit import Visit
@@ -46,14 +47,14 @@ def consent_view(visit: Visit, page: ConsentPage) -> dict[str, Any]:
     return {
         "page": page,
         "state": state_words(page, signer),
-        "controller": signer.terms.controller.name,
+        "controller": isolated(signer.terms.controller.name),
         "phone": signer.controller.contact.get("phone"),
-        "child": signer.terms.child.name,
+        "child": isolated(signer.terms.child.name),
         "is_child": signer.signatory.role is Role.CHILD,
         "text": signer.text(language),
         "text_direction": direction(language),
         "purpose": labels["purpose"],
-        "parties": [party.name for party in signer.terms.parties],
+        "parties": [isolated(party.name) for party in signer.terms.parties],
         "categories": [labels["categories"][name] for name in signer.terms.categories],
         "period": period(signer.request.validity),
         "granular": signer.request.granular,
@@ -63,7 +64,7 @@ def consent_view(visit: Visit, page: ConsentPage) -> dict[str, Any]:
         "noes_recorded_by": [_organisation(visit, one) for one in page.noes_recorded_by],
         "left_out": _left_out_words(signer, page, labels),
         "effective": _effective(signer, page, labels),
-        "others": [(_role_words(other.role), other.name) for other in page.others],
+        "others": _others(page),
         **shared_view(visit, page.shared),
         "login_is_fresh": visit.login_is_fresh,
         "text_bound": signer.template.text_bound_login,
@@ -81,7 +82,7 @@ def _party_choices(visit: Visit, language: str) -> list[Choice]:
     return [
         Choice(
             party.id,
-            party.name,
+            isolated(party.name),
             party.descriptions.get(language) or party.descriptions.get("da", ""),
             left_out is None or party.id not in left_out.parties,
         )
@@ -108,7 +109,7 @@ def _left_out_words(signer: Signer, page: ConsentPage, labels: Mapping[str, Any]
     kept = page.own_kept
     if kept is None:
         return []
-    names = [party.name for party in signer.terms.parties if party.id not in kept.parties]
+    names = [isolated(party.name) for party in signer.terms.parties if party.id not in kept.parties]
     omitted = [name for name in signer.terms.categories if name not in kept.categories]
     return names + [labels["categories"][name] for name in omitted]
 
@@ -119,9 +120,19 @@ def _effective(
     scope: Scope | None = page.effective_scope
     if scope is None:
         return None
-    parties = [party.name for party in signer.terms.parties if party.id in scope.parties]
+    parties: list[str] = [
+        isolated(party.name) for party in signer.terms.parties if party.id in scope.parties
+    ]
     categories = [labels["categories"][name] for name in sorted(scope.categories)]
     return parties, categories
+
+
+def _others(page: ConsentPage) -> list[tuple[str, str | None]]:
+    """The role and, where it may be shown, the name of whoever else must sign."""
+    return [
+        (_role_words(other.role), isolated(other.name) if other.name else None)
+        for other in page.others
+    ]
 
 
 def _role_words(role: Role) -> str:
@@ -166,9 +177,9 @@ def _organisation(visit: Visit, organisation: str) -> str:
         return _kind_words(organisation.removeprefix(KIND))
     for party in visit.signer.terms.parties:
         if party.id == organisation:
-            return party.name
+            return isolated(party.name)
     found = visit.uow.catalogue.organisation(organisation)
-    return found.name if found else organisation
+    return isolated(found.name if found else organisation)
 
 
 def _kind_words(kind: str) -> str:

@@ -13,7 +13,13 @@ from consent_service.services.signatures.signing_page import (
 )
 from consent_service.services.units import UnitOfWork
 from consent_service.web.frame.language import INTERFACE
-from consent_service.web.frame.rendering import allow_login, go_home, interface_languages, render
+from consent_service.web.frame.rendering import (
+    allow_login,
+    go_home,
+    interface_languages,
+    isolated,
+    render,
+)
 from consent_service.web.signatures.consent_view import consent_view, shared_view
 from consent_service.web.signatures.older import open_cursor
 from consent_service.web.signatures.session_content import SessionContent
@@ -79,7 +85,7 @@ def _landing(visit: Visit) -> Response:
         languages=_offered(visit),
         form_token=visit.form_token,
         notice=_landing_notice(visit),
-        controller=controller.name,
+        controller=isolated(controller.name),
         phone=controller.contact.get("phone"),
     )
     return allow_login(page, visit.site)
@@ -114,7 +120,7 @@ def shared(site: Site) -> Response:
             return go_home()
         visit.touch()
         page = older_disclosures(uow, site.context, visit.signer, before)
-        controller = visit.signer.terms.controller.name
+        controller = isolated(visit.signer.terms.controller.name)
         response = render("shared.html", controller=controller, **shared_view(visit, page))
         uow.commit()
     return response

@@ -8,11 +8,13 @@ act alone.
 from dataclasses import dataclass
 
 from flask_babel import gettext
+from markupsafe import escape
 
 from consent_service.domain.consents.state import Status
 from consent_service.domain.kernel.facts import ActKind
 from consent_service.services.signatures.signing_page import ConsentPage, Signer
 from consent_service.web.frame.language import day
+from consent_service.web.frame.rendering import isolated
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ def _ended(page: ConsentPage, signer: Signer) -> StateWords:
         Status.LAPSED: gettext("Not everybody had given consent in time."),
         Status.WITHDRAWN: gettext("What was shared before cannot be called back."),
         Status.EXPIRED: gettext("Its time is over."),
-        Status.CANCELLED: gettext("%(name)s no longer asks for this consent.", name=name),
+        Status.CANCELLED: escape(gettext("%(name)s no longer asks for this consent."))
+        % {"name": isolated(name)},
         Status.SUPERSEDED: gettext("The newer one applies instead of this one."),
     }[page.status]
     return StateWords(
