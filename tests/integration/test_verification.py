@@ -362,6 +362,9 @@ def _sample(
 ) -> list[dict[str, Any]]:
     """The first and the last row that have a value there, and one between."""
     query = sa.select(table).where(table.c[column].is_not(None)).order_by(*table.primary_key)
+    if table.c[column] is fact.c.kind:
+        # The database itself refuses any other kind where no consent is named.
+        query = query.where(fact.c.consent_id.is_not(None))
     rows = [dict(row._mapping) for row in connection.execute(query)]
     return [rows[0], rows[-1], *chance.sample(rows[1:-1], min(1, len(rows[1:-1])))]
 
