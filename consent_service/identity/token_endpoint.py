@@ -5,14 +5,21 @@ One server for each request, over its unit of work: nothing is remembered betwee
 
 import hmac
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from authlib.oauth2 import AuthorizationServer, OAuth2Error, OAuth2Request
-from authlib.oauth2.rfc6749 import ClientCredentialsGrant, ClientMixin, InvalidRequestError
+from authlib.oauth2.rfc6749 import (
+    ClientCredentialsGrant,
+    ClientMixin,
+    InvalidClientError,
+    InvalidRequestError,
+)
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from authlib.oauth2.rfc6749.util import extract_basic_authorization
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
@@ -28,6 +35,7 @@ from consent_service.signing.schedule import Signer
 METHODS = ("private_key_jwt", "client_secret_basic", "client_secret_post")
 PATH = "/oauth/token"
 LONGEST_SECRET = 256
+_CLIENT_ID = re.compile(r"[\x20-\x7e]{1,255}")
 
 # At level DEBUG Authlib writes the tokens it issues.
 logging.getLogger("authlib").setLevel(logging.WARNING)
@@ -136,6 +144,9 @@ class _Server(AuthorizationServer):
         self.register_token_generator("default", generator)
 
     def query_client(self, client_id: str) -> Any:
+        # Said in a form, a header or an assertion that nobody has verified yet.
+        if _CLIENT_ID.fullmatch(client_id) is None:
+            return None
         client = self._clients.vouched(client_id)
         return None if client is None or client.revoked_at else _RegisteredClient(client)
 
@@ -227,3 +238,6 @@ def _check_one_method(form: Mapping[str, str], authorization: str) -> None:
     )
     if sum(used) > 1:
         raise InvalidRequestError
+    named, _ = extract_basic_authorization({"Authorization": authorization})
+    if named is not None and form.get("client_id", named) != named:
+        raise InvalidClientError

@@ -58,13 +58,15 @@ def test_a_number_is_refused_in_references_and_names(shared: Deployment, number:
 
 def test_a_number_is_masked_in_free_text_however_it_is_written(service: Deployment) -> None:
     for number in NUMBERS:
+        # A soft hyphen is refused in what stands in one line.
+        seen = number.replace("\u00ad", "")
         disclosed = service.disclose(
             legal_basis={
                 "type": "vital_interest",
-                "provision": f"§ 1 {number}",
+                "provision": f"§ 1 {seen}",
                 "justification": f"om {number}.",
             },
-            performed_by={"id": "e1", "name": f"Karen {number}"},
+            performed_by={"id": "e1", "name": f"Karen {seen}"},
         )
         assert disclosed.status_code == 201
         entries = service.get("/v1/audit/entries?limit=200", org="gp-y").json["items"]

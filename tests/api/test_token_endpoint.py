@@ -342,6 +342,26 @@ REQUESTS: dict[str, tuple[Callable[[Deployment], TestResponse], str]] = {
         ),
         "invalid_request",
     ),
+    "an id by the header that no database holds": (
+        lambda s: ask(s, {}, Authorization=basic("a\0", "x")),
+        "invalid_client",
+    ),
+    "one in the form": (
+        lambda s: ask(s, {"client_id": "a\0", "client_secret": "x"}),
+        "invalid_client",
+    ),
+    "one that an assertion says, of text that is none": (
+        lambda s: by_key(s, assertion(s, iss="\ud800", sub="\ud800")),
+        "invalid_client",
+    ),
+    "one that an assertion says, with NUL": (
+        lambda s: by_key(s, assertion(s, iss="a\0", sub="a\0")),
+        "invalid_client",
+    ),
+    "one client by the header and another in the form": (
+        lambda s: ask(s, {"client_id": "journal"}, Authorization=basic("small", SECRET["small"])),
+        "invalid_client",
+    ),
     "a form without end": (lambda s: ask(s, {"padding": "x" * 20_000}), "invalid_request"),
 }
 
@@ -438,6 +458,16 @@ def test_guesses_from_one_place_are_limited_and_the_right_secret_never(service: 
     assert right.status_code == 200
     other = ask(service, {"client_id": "small", "client_secret": "guess"}, address="192.0.2.8")
     assert other.status_code == 401
+
+
+@pytest.mark.parametrize("name", ["a\0", "\u202e", "", "x" * 300], ids=ascii)
+def test_an_id_that_is_none_is_counted_like_a_guess(service: Deployment, name: str) -> None:
+    place = next(iter(elsewhere().values()))
+    asked = [
+        ask(service, {}, address=place, Authorization=basic(name, f"{n}")).status_code
+        for n in range(31)
+    ]
+    assert asked == [401] * 30 + [429]
 
 
 def test_who_got_a_token_is_in_the_access_log(

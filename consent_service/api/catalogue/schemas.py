@@ -30,10 +30,10 @@ class Contact(Schema):
 class Identifiers(Schema):
     """An organisation's registered numbers, all optional."""
 
-    cvr = Pattern(re.compile(r"\d{8}"), "Eight digits.")
-    sor = Pattern(re.compile(r"\d{6,18}"), "A SOR number.")
-    ydernummer = Pattern(re.compile(r"\d{6}"), "Six digits.")
-    gln = Pattern(re.compile(r"\d{13}"), "Thirteen digits.")
+    cvr = Pattern(re.compile(r"[0-9]{8}"), "Eight digits.")
+    sor = Pattern(re.compile(r"[0-9]{6,18}"), "A SOR number.")
+    ydernummer = Pattern(re.compile(r"[0-9]{6}"), "Six digits.")
+    gln = Pattern(re.compile(r"[0-9]{13}"), "Thirteen digits.")
 
 
 def _confirmation(**kwargs: Any) -> fields.String:

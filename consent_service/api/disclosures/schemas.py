@@ -3,13 +3,13 @@
 from marshmallow import Schema, fields, validate
 
 from consent_service.api.http.fields import (
+    MEDIA_TYPE,
     SHA256,
     DateField,
     FreeText,
     InstantField,
     Pattern,
     Reference,
-    Text,
     one_of,
     slug,
 )
@@ -47,7 +47,7 @@ class Document(Schema):
 
     reference = Reference(most=200, required=True)
     sha256 = Pattern(SHA256, "64 lower-case hexadecimal digits.", required=True)
-    media_type = Text(most=100, required=True)
+    media_type = Pattern(MEDIA_TYPE, "A media type such as application/pdf.", required=True)
 
 
 class QuestionBody(Schema):

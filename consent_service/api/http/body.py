@@ -29,7 +29,8 @@ def read_body() -> bytes:
 
 def parse_body(raw: bytes) -> Mapping[str, Any]:
     """The JSON object that was sent. Raises UnsupportedMediaType, Malformed or InvalidInput."""
-    if request.mimetype != "application/json":
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if request.mimetype != "application/json" or encoding != "identity":
         raise UnsupportedMediaType
     content = parse_json(raw)
     if not isinstance(content, dict):

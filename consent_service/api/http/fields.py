@@ -1,6 +1,7 @@
 """Field types of the interface: strict about type, silent about the value."""
 
 import re
+from contextlib import suppress
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 from typing import Any
 
@@ -15,7 +16,16 @@ from consent_service.domain.kernel.employee import (
 )
 from consent_service.domain.kernel.text import RefusedText, clean_text
 
+RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
+    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+)
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
+# RFC 6838 § 4.2, with parameters as RFC 9110 § 5.6.6 writes them.
+MEDIA_TYPE = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,63}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,99}"
+    r"( ?; ?[A-Za-z0-9!#$&^_.+-]{1,40}=([A-Za-z0-9!#$&^_.+-]{1,80}|\"[ !#-\[\]-~]{0,80}\")){0,4}"
+)
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?", re.ASCII)
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 PHONE = re.compile(r"\+?[0-9 ()-]{4,24}", re.ASCII)
@@ -93,19 +103,19 @@ class TrueFalse(fields.Boolean):
 
 
 class InstantField(fields.String):
-    """An RFC 3339 instant with a time zone."""
+    """An RFC 3339 instant with a time zone, and nothing else that ISO 8601 knows.
+
+    Digits beyond microseconds are cut. A leap second (`:60`) is refused: no clock here has one.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(metadata={"format": "date-time"}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
-        try:
-            instant = datetime.fromisoformat(text)
-            if instant.tzinfo is not None and "T" in text:
-                return instant.astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
+        if RFC3339.fullmatch(text) is not None:
+            with suppress(ValueError, OverflowError):
+                return datetime.fromisoformat(text.upper()).astimezone(UTC)
         raise ValidationError("This is an RFC 3339 time with its zone, like 2026-01-31T12:00:00Z.")
 
 
@@ -167,17 +177,28 @@ def list_of(member: fields.Field[Any], most: int = 50, **kwargs: Any) -> fields.
     return fields.List(member, validate=validate.Length(max=most), **kwargs)
 
 
+class LimitField(fields.Integer):
+    """How long a page is, from 1 to 200, in the digits of ASCII where it comes as text."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        from_to = validate.Range(1, 200, error="From 1 to 200.")
+        super().__init__(load_default=50, validate=from_to, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) is None:
+            raise ValidationError("Not a whole number.")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
 class PageQuery(Schema):
     """Where a page begins, and how long it is."""
 
     cursor = fields.String(validate=validate.Length(max=200))
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200, error="From 1 to 200."))
+    limit = LimitField()
 
 
 class PageBody(Schema):
     """The same in the body of a search."""
 
     cursor = fields.String(validate=validate.Length(max=200))
-    limit = fields.Integer(
-        strict=True, load_default=50, validate=validate.Range(1, 200, error="From 1 to 200.")
-    )
+    limit = LimitField(strict=True)

@@ -1,5 +1,6 @@
 """JSON as this service reads it: one value for one text, and nothing a database cannot hold."""
 
+import codecs
 import json
 import math
 import re
@@ -18,7 +19,8 @@ def parse_json(data: bytes) -> Any:
     nesting deeper than 32, NUL and lone surrogates in text.
     """
     try:
-        text = data.decode("utf-8")
+        # RFC 8259 § 8.1: a parser may ignore a byte order mark instead of calling it an error.
+        text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
         value = _DECODER.decode(text)
     except RecursionError:
         raise Malformed("The JSON is nested too deeply.") from None
