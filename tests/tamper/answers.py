@@ -35,7 +35,9 @@ PUBLIC = (
 )  # fmt: skip
 PAGES = ("/sign/", "/sign/receipt", "/sign/shared", "/sign/everything")
 CHILDREN = (ALMA, BO["cpr"].replace("-", ""), CARL, DORA["cpr"].replace("-", ""), SILJE["cpr"])
-REFUSALS = frozenset({401, 403, 404, 409, 503})
+REFUSALS = frozenset({401, 403, 404, 409, 429, 503})
+"""429 is what a refusal becomes that was counted: whatever opens something is never limited."""
+
 LOGIN = "the login that waits"
 STAFF = "staff"
 LOGGED_IN = b"/staff/logout"
