@@ -12,7 +12,7 @@ from consent_service.api.access.oauth import register_oauth
 from consent_service.api.endpoints import ENDPOINTS
 from consent_service.api.http import problems
 from consent_service.api.http.body import LARGEST_BODY
-from consent_service.api.http.converters import AsciiInteger
+from consent_service.api.http.converters import IntegerConverter
 from consent_service.api.http.endpoint import Runtime, register
 from consent_service.api.log.public_log import register_public
 from consent_service.api.service_pages import register_service_pages
@@ -50,7 +50,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     )
     # Otherwise //x is redirected to an address made of the Host header.
     app.url_map.merge_slashes = False
-    app.url_map.converters["int"] = AsciiInteger
+    app.url_map.converters["int"] = IntegerConverter
     db.init_app(app)
     with app.app_context():
         engine = prepare(db.engine)

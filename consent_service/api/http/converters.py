@@ -1,9 +1,9 @@
 """What stands between the slashes of an address."""
 
-from werkzeug.routing import IntegerConverter
+from werkzeug import routing
 
 
-class AsciiInteger(IntegerConverter):
+class IntegerConverter(routing.IntegerConverter):
     """A whole number in the digits of ASCII: others would be a second address of the same thing."""
 
     regex = r"[0-9]+"
